@@ -1,0 +1,115 @@
+"""The errors that a user can meet.
+
+    MicrowrightError(message, hint)      exit code
+      InputError                             3   a file or value that the user gave
+        UnsupportedOp                        4   an operator, type or option the engine has no kernel for
+        TooLarge                             5   the model does not fit the board
+      BoardError                             6   a board file or board id
+      OutputError                            7   an output folder or file that cannot be written
+      MismatchError                          8   two outputs that should be equal are not
+      ToolMissing                            9   a program or package is not installed
+      ToolFailed(argv, rc, log)             10   a program ran and failed
+      DeviceError                           11   the device or its emulator
+        NoPort, AmbiguousPort, DeviceTimeout, StaleFirmware, LinkCorrupt
+
+`message` says what and where, `hint` the next step; both are one line. Exit code 2 is click's, for a command
+line that cannot be parsed; 1 is a bug of Microwright; 130 follows Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class MicrowrightError(Exception):
+    """Any error that is not a bug of Microwright."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(MicrowrightError):
+    """A file or a value from the user is not usable."""
+
+    exit_code = 3
+
+
+class UnsupportedOp(InputError):
+    """The engine has no kernel for a node as the model has it."""
+
+    exit_code = 4
+
+
+class TooLarge(InputError):
+    """The model does not fit the board's memory."""
+
+    exit_code = 5
+
+
+class BoardError(MicrowrightError):
+    """A board file is wrong or a board id is unknown."""
+
+    exit_code = 6
+
+
+class OutputError(MicrowrightError):
+    """The output cannot be written without losing something."""
+
+    exit_code = 7
+
+
+class MismatchError(MicrowrightError):
+    """Outputs that have to be equal are not."""
+
+    exit_code = 8
+
+
+class ToolMissing(MicrowrightError):
+    """A program or a Python package is not installed."""
+
+    exit_code = 9
+
+
+class ToolFailed(MicrowrightError):
+    """A program ran and reported a failure.
+
+    `argv` is what was run, `rc` its exit code, `log` the last part of what it printed.
+    """
+
+    exit_code = 10
+
+    def __init__(self, message: str, hint: str, argv: Sequence[str], rc: int, log: str) -> None:
+        super().__init__(message, hint)
+        self.argv = tuple(argv)
+        self.rc = rc
+        self.log = log
+
+
+class DeviceError(MicrowrightError):
+    """A device or an emulator does not do what was asked."""
+
+    exit_code = 11
+
+
+class NoPort(DeviceError):
+    """No serial port of the board was found, or it cannot be opened."""
+
+
+class AmbiguousPort(DeviceError):
+    """More than one serial port could be the board."""
+
+
+class DeviceTimeout(DeviceError):
+    """The device did not answer within its deadline."""
+
+
+class StaleFirmware(DeviceError):
+    """The device runs other firmware than the image at hand."""
+
+
+class LinkCorrupt(DeviceError):
+    """The link damages what it carries beyond repair."""

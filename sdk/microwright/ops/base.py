@@ -1,0 +1,94 @@
+"""What an operator file provides: checks, MACs, and the kernel calls that compute the node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from microwright.errors import UnsupportedOp
+from microwright.graph import Array, Graph, Node, Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A constant array in flash that a kernel's parameters point to; flat, int8/int16/int32/uint8/float32."""
+
+    values: Array
+
+
+Field: TypeAlias = int | float | tuple[int, ...] | Constant | None
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One call of a runtime kernel.
+
+    It becomes
+
+        static const struct mw_KERNEL node_I = { .field = value, ... };
+        mw_KERNEL(&node_I, inputs..., outputs..., scratch);
+
+    `kernel` is the stem of `sdk/runtime/src/KERNEL.c` and of `include/mw/KERNEL.h`. `inputs` and `outputs` are
+    tensor indices, passed in this order. `fields` are the members of the parameter struct in its order: numbers,
+    small arrays (tuple), pointers to constants (Constant, or None for NULL). `scratch_bytes` None: the kernel
+    has no scratch parameter; a number: it has one, of so many bytes, 16-byte aligned (NULL where 0).
+    """
+
+    kernel: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    scratch_bytes: int | None = None
+
+
+def no_macs(graph: Graph, node: Node) -> int:
+    """An operator that multiplies no weights."""
+    return 0
+
+
+@dataclass(frozen=True)
+class Op:
+    """An operator.
+
+    check   raises UnsupportedOp or InputError when the engine cannot compute the node exactly
+    lower   the kernel calls, in order; only called after `check`
+    macs    multiply-accumulates of one inference
+    alias   the output is the first input's bytes (a reshape): no kernel, one buffer
+    """
+
+    check: Callable[[Graph, Node], None]
+    lower: Callable[[Graph, Node], tuple[Step, ...]]
+    macs: Callable[[Graph, Node], int] = no_macs
+    alias: bool = False
+
+
+def where(node: Node) -> str:
+    """How a message names a node: `node 7 CONV_3D 'b1/conv'`."""
+    return f"node {node.index} {node.op} {node.name[:80]!r}"
+
+
+def unsupported(node: Node, what: str, hint: str) -> UnsupportedOp:
+    """The error for a node without a kernel: `node 7 CONV_2D 'b1/conv': <what>`."""
+    return UnsupportedOp(f"{where(node)}: {what}", hint)
+
+
+def input_tensor(graph: Graph, node: Node, position: int) -> Tensor:
+    """The tensor at an input position. Raises UnsupportedOp where it is absent."""
+    if position >= len(node.inputs) or node.inputs[position] < 0:
+        raise unsupported(node, f"input {position} is missing", "export the model again")
+    return graph.tensors[node.inputs[position]]
+
+
+def optional_input(graph: Graph, node: Node, position: int) -> Tensor | None:
+    """The tensor at an optional input position, or None."""
+    if position >= len(node.inputs) or node.inputs[position] < 0:
+        return None
+    return graph.tensors[node.inputs[position]]
+
+
+def output_tensor(graph: Graph, node: Node, position: int = 0) -> Tensor:
+    """The tensor at an output position."""
+    if position >= len(node.outputs):
+        raise unsupported(node, f"output {position} is missing", "export the model again")
+    return graph.tensors[node.outputs[position]]

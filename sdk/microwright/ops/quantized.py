@@ -1,0 +1,97 @@
+"""Fixed-point parameters of int8 operators, as TensorFlow Lite's int8 scheme defines them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from microwright.graph import Node, Quantization, Tensor
+from microwright.ops.base import unsupported
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """real ~ mult * 2**(shift - 31), mult in [2**30, 2**31), or mult = shift = 0 for 0."""
+
+    mult: int
+    shift: int
+
+
+def multiplier(real: float) -> Multiplier:
+    """Fixed-point form of a positive factor, as QuantizeMultiplier of TensorFlow Lite rounds it.
+
+    The mantissa is rounded half away from zero to 31 bits. Factors below 2**-32 become 0 there, and so here.
+    """
+    if real == 0.0:
+        return Multiplier(0, 0)
+    mantissa, shift = math.frexp(real)
+    scaled = mantissa * 2.0**31
+    mult = math.floor(scaled + 0.5)
+    if mult == 1 << 31:
+        mult >>= 1
+        shift += 1
+    if shift < -31:
+        return Multiplier(0, 0)
+    if shift > 30:
+        return Multiplier((1 << 31) - 1, 30)
+    return Multiplier(mult, shift)
+
+
+def per_tensor(node: Node, tensor: Tensor) -> tuple[float, int]:
+    """(scale, zero point) of a per-tensor quantised tensor. Raises UnsupportedOp where it is not."""
+    q = tensor.quantization
+    if q is None or len(q.scales) != 1:
+        raise unsupported(
+            node,
+            f"tensor {tensor.name[:80]!r} is not quantised per tensor",
+            "quantise the model to int8 (microwright quantize)",
+        )
+    return q.scales[0], q.zero_points[0]
+
+
+def per_channel(node: Node, tensor: Tensor, channels: int, axis: int) -> tuple[float, ...]:
+    """One scale a channel; a per-tensor scale is repeated. Zero points have to be 0."""
+    q: Quantization | None = tensor.quantization
+    if q is None:
+        raise unsupported(
+            node,
+            f"weights {tensor.name[:80]!r} are not quantised",
+            "quantise the model to int8 (microwright quantize)",
+        )
+    if any(q.zero_points):
+        raise unsupported(
+            node,
+            f"weights {tensor.name[:80]!r} have a zero point other than 0",
+            "quantise to int8 with symmetric weights (microwright quantize)",
+        )
+    if len(q.scales) == 1:
+        return q.scales * channels
+    if len(q.scales) != channels or q.axis != axis:
+        raise unsupported(
+            node,
+            f"weights {tensor.name[:80]!r} have {len(q.scales)} scales along axis {q.axis}, "
+            f"expected {channels} along axis {axis}",
+            "export the model again",
+        )
+    return q.scales
+
+
+def activation_range(node: Node, tensor: Tensor) -> tuple[int, int]:
+    """Clamp of a fused activation in the output's int8 values (CalculateActivationRangeQuantized)."""
+    scale, zero_point = per_tensor(node, tensor)
+    low, high = -128, 127
+
+    def quantize(real: float) -> int:
+        scaled = real / scale
+        return zero_point + int(math.copysign(math.floor(abs(scaled) + 0.5), scaled))
+
+    activation = node.options.get("fused_activation_function", "NONE")
+    if activation == "NONE":
+        return low, high
+    if activation == "RELU":
+        return max(low, quantize(0.0)), high
+    if activation == "RELU6":
+        return max(low, quantize(0.0)), min(high, quantize(6.0))
+    if activation == "RELU_N1_TO_1":
+        return max(low, quantize(-1.0)), min(high, quantize(1.0))
+    raise unsupported(node, f"fused activation {activation}", "use ReLU, ReLU6 or a separate activation layer")

@@ -1,0 +1,43 @@
+// Fixed-point rescaling, exactly as TensorFlow Lite's int8 kernels round.
+
+#ifndef MW_REQUANTIZE_H
+#define MW_REQUANTIZE_H
+
+#include <stdint.h>
+
+// High half of 2 * a * b, rounded to nearest with ties away from zero for the product's sign as gemmlowp has it;
+// saturates for a = b = INT32_MIN.
+static inline int32_t mw_doubling_high_mul(int32_t a, int32_t b)
+{
+    if (a == INT32_MIN && b == INT32_MIN) {
+        return INT32_MAX;
+    }
+    const int64_t product = (int64_t)a * (int64_t)b;
+    const int64_t nudge = product >= 0 ? (int64_t)1 << 30 : 1 - ((int64_t)1 << 30);
+    return (int32_t)((product + nudge) / ((int64_t)1 << 31));
+}
+
+// x / 2^exponent, rounded to nearest with ties away from zero; 0 <= exponent <= 31.
+static inline int32_t mw_rounding_divide_by_pot(int32_t x, int exponent)
+{
+    const int32_t mask = (int32_t)(((int64_t)1 << exponent) - 1);
+    const int32_t remainder = x & mask;
+    const int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);
+    return (x >> exponent) + (remainder > threshold ? 1 : 0);
+}
+
+// x * mult * 2^(shift - 31); mult in [2^30, 2^31), or 0; -31 <= shift <= 30. A left shift wraps as in two's complement.
+static inline int32_t mw_requantize(int32_t x, int32_t mult, int shift)
+{
+    const int left = shift > 0 ? shift : 0;
+    const int right = shift > 0 ? 0 : -shift;
+    const int32_t shifted = (int32_t)((uint32_t)x << left);
+    return mw_rounding_divide_by_pot(mw_doubling_high_mul(shifted, mult), right);
+}
+
+static inline int32_t mw_clamp(int32_t x, int32_t low, int32_t high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+#endif
