@@ -1,0 +1,38 @@
+// The UART of Arm's Cortex-M System Design Kit, polled.
+
+#include "mw_board.h"
+#include "mw_port.h"
+#include "uart.h"
+
+#define REGISTER(offset) (*(volatile uint32_t *)(MW_UART_BASE + (offset)))
+#define DATA REGISTER(0x00u)
+#define STATE REGISTER(0x04u)
+#define CTRL REGISTER(0x08u)
+#define BAUDDIV REGISTER(0x10u)
+
+#define STATE_TX_FULL 1u
+#define STATE_RX_FULL 2u
+#define CTRL_TX_RX_ENABLE 3u
+#define BAUDDIV_MIN 16u
+
+void uart_init(uint32_t clock_hz)
+{
+    const uint32_t divider = (clock_hz + MW_UART_BAUD / 2) / MW_UART_BAUD;
+    CTRL = 0;
+    BAUDDIV = divider < BAUDDIV_MIN ? BAUDDIV_MIN : divider;
+    CTRL = CTRL_TX_RX_ENABLE;
+}
+
+void mw_port_putc(uint8_t byte)
+{
+    while ((STATE & STATE_TX_FULL) != 0) {
+    }
+    DATA = byte;
+}
+
+int mw_port_getc(void)
+{
+    while ((STATE & STATE_RX_FULL) == 0) {
+    }
+    return (int)(DATA & 0xffu);
+}

@@ -1,0 +1,11 @@
+// A UART driver provides this, mw_port_putc and mw_port_getc.
+
+#ifndef PORT_UART_H
+#define PORT_UART_H
+
+#include <stdint.h>
+
+// Sets up the board's UART, whose pins are routed already; clock_hz is the clock that it is fed with.
+void uart_init(uint32_t clock_hz);
+
+#endif
