@@ -1,9 +1,9 @@
 """Read FlatBuffers from untrusted bytes: nothing is read before it is known to lie inside the file.
 
 The wire format (https://flatbuffers.dev/internals): all numbers are little-endian. A table begins with the
-signed distance back to its vtable. A vtable holds its own size, the table's size, and for each field its place
-in the table, or 0 where the field has its default. Strings, vectors and tables are reached through an unsigned
-forward distance.
+signed distance back to its vtable. A vtable holds its own size, the table's size, and for each field its
+place in the table, or 0 where the field has its default. Strings, vectors and tables are reached through an
+unsigned forward distance.
 """
 
 from __future__ import annotations
