@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from microwright.graph import Graph, Node
+from microwright.ops import (
+    average_pool_2d,
+    conv_2d,
+    depthwise_conv_2d,
+    fully_connected,
+    max_pool_2d,
+    mean,
+)
 from microwright.ops.base import Constant, Op, Step, unsupported
 
 __all__ = ["OPS", "Constant", "Op", "Step", "check", "get", "macs"]
 
-OPS: Mapping[str, Op] = {}
+OPS: Mapping[str, Op] = {
+    "AVERAGE_POOL_2D": average_pool_2d.OP,
+    "CONV_2D": conv_2d.OP,
+    "DEPTHWISE_CONV_2D": depthwise_conv_2d.OP,
+    "FULLY_CONNECTED": fully_connected.OP,
+    "MAX_POOL_2D": max_pool_2d.OP,
+    "MEAN": mean.OP,
+}
 
 
 def get(node: Node) -> Op:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from microwright.graph import Node, Quantization, Tensor
 from microwright.ops.base import unsupported
 
@@ -35,6 +37,27 @@ def multiplier(real: float) -> Multiplier:
     if shift > 30:
         return Multiplier((1 << 31) - 1, 30)
     return Multiplier(mult, shift)
+
+
+def rescale(node: Node, factor: float) -> Multiplier:
+    """Fixed-point form of a node's rescaling factor. Raises UnsupportedOp where it overflows 32 bits."""
+    if not factor < 2.0**29:
+        raise unsupported(
+            node,
+            f"its scales give a factor of {factor:g}, which fixed-point arithmetic cannot express",
+            "quantise the model again with representative calibration data",
+        )
+    return multiplier(factor)
+
+
+def require_int8(node: Node, tensor: Tensor) -> None:
+    """Raise UnsupportedOp for a tensor of another type."""
+    if tensor.dtype != "int8":
+        raise unsupported(
+            node,
+            f"tensor {tensor.name[:80]!r} is {tensor.dtype}, expected int8",
+            "quantise the model to int8 (microwright quantize)",
+        )
 
 
 def per_tensor(node: Node, tensor: Tensor) -> tuple[float, int]:
@@ -77,12 +100,22 @@ def per_channel(node: Node, tensor: Tensor, channels: int, axis: int) -> tuple[f
 
 
 def activation_range(node: Node, tensor: Tensor) -> tuple[int, int]:
-    """Clamp of a fused activation in the output's int8 values (CalculateActivationRangeQuantized)."""
+    """Clamp of a fused activation in the output's int8 values.
+
+    Rounded in float32, as CalculateActivationRangeQuantized of TensorFlow Lite does.
+    """
     scale, zero_point = per_tensor(node, tensor)
     low, high = -128, 127
 
     def quantize(real: float) -> int:
-        scaled = real / scale
+        with np.errstate(over="ignore"):
+            scaled = float(np.float32(real) / np.float32(scale))
+        if abs(scaled) >= 2.0**31:
+            raise unsupported(
+                node,
+                f"output scale {scale:g} is too small for the fused activation",
+                "quantise the model again with representative calibration data",
+            )
         return zero_point + int(math.copysign(math.floor(abs(scaled) + 0.5), scaled))
 
     activation = node.options.get("fused_activation_function", "NONE")
@@ -94,4 +127,6 @@ def activation_range(node: Node, tensor: Tensor) -> tuple[int, int]:
         return max(low, quantize(0.0)), min(high, quantize(6.0))
     if activation == "RELU_N1_TO_1":
         return max(low, quantize(-1.0)), min(high, quantize(1.0))
-    raise unsupported(node, f"fused activation {activation}", "use ReLU, ReLU6 or a separate activation layer")
+    raise unsupported(
+        node, f"fused activation {activation}", "use ReLU, ReLU6 or a separate activation layer"
+    )

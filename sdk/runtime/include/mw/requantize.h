@@ -40,4 +40,12 @@ static inline int32_t mw_clamp(int32_t x, int32_t low, int32_t high)
     return x < low ? low : x > high ? high : x;
 }
 
+// An accumulator as an int8 output value: clamp(x * mult * 2^(shift - 31) + zp, low, high). The sum wraps as in two's
+// complement, which only a factor above 1 can reach.
+static inline int8_t mw_requantize_s8(int32_t x, int32_t mult, int shift, int32_t zp, int32_t low, int32_t high)
+{
+    const int32_t y = (int32_t)((uint32_t)mw_requantize(x, mult, shift) + (uint32_t)zp);
+    return (int8_t)mw_clamp(y, low, high);
+}
+
 #endif

@@ -1,0 +1,76 @@
+"""DEPTHWISE_CONV_2D: each input channel is convolved apart, also dilated and with a depth multiplier."""
+
+from __future__ import annotations
+
+from microwright.graph import Graph, Node
+from microwright.ops import weighted, window
+from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
+from microwright.ops.quantized import per_channel, per_tensor
+
+
+def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
+    """One call of depthwise_conv_2d_s8. Weights are [1, filter_h, filter_w, out_ch]."""
+    tensors = weighted.operands(graph, node)
+    batches, in_h, in_w, in_ch = window.image(node, tensors.input)
+    one, filter_h, filter_w, out_ch = window.image(node, tensors.weights)
+    out_h, out_w = window.output(node, tensors.output, batches, out_ch)
+    multiplier = window.option(node, "depth_multiplier")
+    if one != 1 or in_ch * multiplier != out_ch:
+        raise unsupported(
+            node,
+            f"weights of shape {list(tensors.weights.shape)} do not fit {in_ch} channels "
+            f"and a depth multiplier of {multiplier}",
+            "export the model again",
+        )
+    h = window.axis(
+        node, "h", size=in_h, out=out_h, taps=filter_h, dilation=window.option(node, "dilation_h_factor")
+    )
+    w = window.axis(
+        node, "w", size=in_w, out=out_w, taps=filter_w, dilation=window.option(node, "dilation_w_factor")
+    )
+    in_scale, _ = per_tensor(node, tensors.input)
+    out_scale, _ = per_tensor(node, tensors.output)
+    scales = per_channel(node, tensors.weights, out_ch, axis=3)
+    return (
+        Step(
+            "depthwise_conv_2d_s8",
+            (tensors.input.index,),
+            (tensors.output.index,),
+            {
+                "batches": batches,
+                "in_h": in_h,
+                "in_w": in_w,
+                "in_ch": in_ch,
+                "out_h": out_h,
+                "out_w": out_w,
+                "multiplier": multiplier,
+                "filter_h": filter_h,
+                "filter_w": filter_w,
+                "stride_h": h.stride,
+                "stride_w": w.stride,
+                "dilation_h": h.dilation,
+                "dilation_w": w.dilation,
+                "pad_top": h.before,
+                "pad_left": w.before,
+                **weighted.offsets(node, tensors),
+                **weighted.constants(
+                    node, tensors, [in_scale * scale / out_scale for scale in scales], axis=3
+                ),
+            },
+            scratch_bytes=0,
+        ),
+    )
+
+
+def check(graph: Graph, node: Node) -> None:
+    """Whatever is wrong shows while lowering."""
+    lower(graph, node)
+
+
+def macs(graph: Graph, node: Node) -> int:
+    """One an output value and tap; taps in the padding count too."""
+    _, filter_h, filter_w, _ = window.image(node, input_tensor(graph, node, 1))
+    return output_tensor(graph, node).elements * filter_h * filter_w
+
+
+OP = Op(check=check, lower=lower, macs=macs)

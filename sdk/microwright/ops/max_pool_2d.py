@@ -1,0 +1,20 @@
+"""MAX_POOL_2D: the maximum of a sliding window, channel by channel."""
+
+from __future__ import annotations
+
+from microwright.graph import Graph, Node
+from microwright.ops import pool
+from microwright.ops.base import Op, Step
+
+
+def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
+    """One call of max_pool_2d_s8."""
+    return pool.lower(graph, node, "max_pool_2d_s8")
+
+
+def check(graph: Graph, node: Node) -> None:
+    """Whatever is wrong shows while lowering."""
+    lower(graph, node)
+
+
+OP = Op(check=check, lower=lower)

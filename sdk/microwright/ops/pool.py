@@ -1,0 +1,57 @@
+"""AVERAGE_POOL_2D and MAX_POOL_2D up to their kernels' names."""
+
+from __future__ import annotations
+
+from microwright.graph import Graph, Node
+from microwright.ops import window
+from microwright.ops.base import Step, input_tensor, output_tensor, unsupported
+from microwright.ops.quantized import activation_range, per_tensor, require_int8
+
+# A sum of so many int8 values fits in 32 bits, whatever the rounding adds.
+_MAX_TAPS = 2**23
+
+
+def lower(graph: Graph, node: Node, kernel: str) -> tuple[Step, ...]:
+    """One call of the kernel. Input and output have one scale (to 1e-6, as in the reference) and zero point."""
+    image = input_tensor(graph, node, 0)
+    output = output_tensor(graph, node)
+    require_int8(node, image)
+    require_int8(node, output)
+    in_scale, in_zp = per_tensor(node, image)
+    out_scale, out_zp = per_tensor(node, output)
+    if abs(in_scale - out_scale) > 1e-6 or in_zp != out_zp:
+        raise unsupported(
+            node,
+            "its input and output are quantised differently",
+            "quantise the model with current TensorFlow",
+        )
+    batches, in_h, in_w, channels = window.image(node, image)
+    out_h, out_w = window.output(node, output, batches, channels)
+    h = window.axis(node, "h", size=in_h, out=out_h, taps=window.option(node, "filter_height"))
+    w = window.axis(node, "w", size=in_w, out=out_w, taps=window.option(node, "filter_width"))
+    if min(h.taps, in_h) * min(w.taps, in_w) > _MAX_TAPS:
+        raise unsupported(node, f"a window of {h.taps} x {w.taps} is too large", "pool in two steps")
+    act_min, act_max = activation_range(node, output)
+    return (
+        Step(
+            kernel,
+            (image.index,),
+            (output.index,),
+            {
+                "batches": batches,
+                "in_h": in_h,
+                "in_w": in_w,
+                "channels": channels,
+                "out_h": out_h,
+                "out_w": out_w,
+                "filter_h": h.taps,
+                "filter_w": w.taps,
+                "stride_h": h.stride,
+                "stride_w": w.stride,
+                "pad_top": h.before,
+                "pad_left": w.before,
+                "act_min": act_min,
+                "act_max": act_max,
+            },
+        ),
+    )

@@ -1,0 +1,26 @@
+// Max pooling, int8; input and output have the same scale and zero point.
+//   out[b][oy][ox][c] = clamp(max, act_min, act_max)
+// over the taps of the window [oy*stride_h - pad_top + y][ox*stride_w - pad_left + x] that lie inside the image; a window
+// has at least one.
+//
+// in   int8 [batches][in_h][in_w][channels]
+// out  int8 [batches][out_h][out_w][channels]  may not overlap in
+
+#ifndef MW_MAX_POOL_2D_S8_H
+#define MW_MAX_POOL_2D_S8_H
+
+#include <stdint.h>
+
+struct mw_max_pool_2d_s8 {
+    int32_t batches;
+    int32_t in_h, in_w, channels;
+    int32_t out_h, out_w;
+    int32_t filter_h, filter_w;
+    int32_t stride_h, stride_w;
+    int32_t pad_top, pad_left;
+    int32_t act_min, act_max;
+};
+
+void mw_max_pool_2d_s8(const struct mw_max_pool_2d_s8 *layer, const int8_t *in, int8_t *out);
+
+#endif

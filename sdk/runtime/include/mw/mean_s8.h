@@ -1,0 +1,25 @@
+// Mean over any axes, int8.
+//   out[k] = clamp(requantize(sum over r of (in[k][r] - in_zp), mult, shift) + out_zp, -128, 127)
+// k runs over the axes that are kept, r over those that are reduced, both in the order of the tensor. `keep_*` and
+// `reduce_*` are up to three merged axes each, size 1 where there are fewer; stride in elements of `in`.
+//
+// in    int8, any shape of the keep and reduce sizes
+// out   int8 [keep_size[0]][keep_size[1]][keep_size[2]]  may not overlap in
+// mult  in [0, 2^31); with shift in [-31, 30]: in_scale / (out_scale * product of the reduce sizes)
+// The product of the reduce sizes is at most 2^23.
+
+#ifndef MW_MEAN_S8_H
+#define MW_MEAN_S8_H
+
+#include <stdint.h>
+
+struct mw_mean_s8 {
+    int32_t keep_size[3], keep_stride[3];
+    int32_t reduce_size[3], reduce_stride[3];
+    int32_t in_zp, out_zp;
+    int32_t mult, shift;
+};
+
+void mw_mean_s8(const struct mw_mean_s8 *layer, const int8_t *in, int8_t *out);
+
+#endif

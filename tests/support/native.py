@@ -1,0 +1,201 @@
+"""Graphs compiled to C and run on this machine under ASan and UBSan, and the reference they have to equal."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tflite.Model import Model
+
+from microwright import _paths, passes
+from microwright.emit import aot
+from microwright.graph import Array, Graph
+from microwright.plan import plan
+
+FLAGS = (
+    "-std=c99",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-pedantic",
+    "-O1",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover",
+)
+
+# Reads samples (all inputs one after the other) from stdin until it ends, writes the outputs of each to
+# stdout. Each inference starts from an arena of garbage that is exactly as large as the model asks for: ASan
+# sees an access beyond it, and a kernel that reads what nobody wrote gives other bytes.
+_MAIN = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "mw_model.h"
+
+int main(void)
+{
+    uint8_t *const arena = malloc(MW_ARENA_BYTES);
+    uint8_t *samples[MW_INPUTS];
+    for (int i = 0; i < MW_INPUTS; ++i) {
+        samples[i] = malloc(mw_model_input_bytes(i));
+    }
+    for (;;) {
+        for (int i = 0; i < MW_INPUTS; ++i) {
+            if (fread(samples[i], 1, mw_model_input_bytes(i), stdin) != mw_model_input_bytes(i)) {
+                for (int j = 0; j < MW_INPUTS; ++j) {
+                    free(samples[j]);
+                }
+                free(arena);
+                return i == 0 ? 0 : 1;
+            }
+        }
+        memset(arena, 0xA5, MW_ARENA_BYTES);
+        if (mw_model_init(arena) != MW_OK) {
+            return 2;
+        }
+        for (int i = 0; i < MW_INPUTS; ++i) {
+            memcpy(mw_model_input(arena, i), samples[i], mw_model_input_bytes(i));
+        }
+        if (mw_model_invoke(arena) != MW_OK) {
+            return 3;
+        }
+        for (int i = 0; i < MW_OUTPUTS; ++i) {
+            fwrite(mw_model_output(arena, i), 1, mw_model_output_bytes(i), stdout);
+        }
+    }
+}
+"""
+
+Run = Callable[[Sequence[Array]], tuple[Array, ...]]
+
+
+class Native:
+    """A compiled graph. Calling it with the inputs of one sample gives the outputs of the sample."""
+
+    def __init__(self, graph: Graph, program: Path) -> None:
+        self.graph = graph
+        self.program = program
+
+    def __call__(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return self.run([inputs])[0]
+
+    def run(self, samples: Sequence[Sequence[Array]]) -> list[tuple[Array, ...]]:
+        """Outputs of several samples from one start of the program."""
+        stream = b"".join(array.tobytes() for inputs in samples for array in self._checked(inputs))
+        done = subprocess.run([self.program], input=stream, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"exit code {done.returncode}: {done.stderr.decode(errors='replace')}")
+        outputs = [self.graph.tensors[i] for i in self.graph.outputs]
+        assert len(done.stdout) == len(samples) * sum(tensor.size_bytes for tensor in outputs)
+        results = []
+        offset = 0
+        for _ in samples:
+            arrays = []
+            for tensor in outputs:
+                flat = np.frombuffer(done.stdout, tensor.dtype, tensor.elements, offset)
+                arrays.append(flat.reshape(tensor.shape))
+                offset += tensor.size_bytes
+            results.append(tuple(arrays))
+        return results
+
+    def _checked(self, inputs: Sequence[Array]) -> Sequence[Array]:
+        tensors = [self.graph.tensors[i] for i in self.graph.inputs]
+        assert [(a.dtype, a.shape) for a in inputs] == [(np.dtype(t.dtype), t.shape) for t in tensors]
+        return inputs
+
+
+def native(graph: Graph) -> Native:
+    """Rewrite, plan, emit and compile a graph. Programs are kept by content: a rerun compiles nothing."""
+    planned = plan(passes.run(graph))
+    texts = {**aot.emit(planned), "main.c": _MAIN}
+    kernels = [_kernel_object(kernel) for kernel in aot.kernels(planned)]
+
+    def build(directory: Path, target: Path) -> None:
+        for name, text in texts.items():
+            (directory / name).write_text(text, encoding="ascii")
+        _compile(["-I.", "main.c", "mw_model.c", *map(str, kernels), "-o", str(target)], directory)
+
+    parts = [*(f"{name}\n{text}" for name, text in sorted(texts.items())), *(k.name for k in kernels)]
+    return Native(planned.graph, _cached("model", parts, build))
+
+
+def reference(flatbuffer: bytes, inputs: Sequence[Array]) -> tuple[Array, ...]:
+    """Outputs of TensorFlow Lite Micro for the inputs of one sample."""
+    return references(flatbuffer, [inputs])[0]
+
+
+def references(flatbuffer: bytes, samples: Sequence[Sequence[Array]]) -> list[tuple[Array, ...]]:
+    """Outputs of TensorFlow Lite Micro for several samples."""
+    tflite_micro = pytest.importorskip(
+        "tflite_micro.python.tflite_micro.runtime",
+        reason="the reference interpreter, the PyPI package tflite_micro, has no wheel for this platform",
+    )
+    arena_bytes = 10 * len(flatbuffer) + (1 << 22)
+    interpreter = tflite_micro.Interpreter.from_bytes(flatbuffer, arena_size=arena_bytes)
+    count = int(Model.GetRootAs(flatbuffer, 0).Subgraphs(0).OutputsLength())
+    results = []
+    for inputs in samples:
+        for position, array in enumerate(inputs):
+            interpreter.set_input(array, position)
+        interpreter.invoke()
+        results.append(tuple(np.array(interpreter.get_output(i)) for i in range(count)))
+    return results
+
+
+def assert_equal_to_reference(graph: Graph, samples: Sequence[Sequence[Array]]) -> None:
+    """The compiled graph gives the reference's outputs to the byte, for every sample."""
+    expected = references(graph.flatbuffer, samples)
+    actual = native(graph).run(samples)
+    for sample, (want, have) in enumerate(zip(expected, actual, strict=True)):
+        for output, (a, b) in enumerate(zip(want, have, strict=True)):
+            name = graph.tensors[graph.outputs[output]].name
+            where = f"sample {sample}, output {output} ({name})"
+            np.testing.assert_array_equal(b.reshape(a.shape), a, err_msg=where)
+            assert a.tobytes() == b.tobytes(), where
+
+
+@cache
+def _kernel_object(kernel: str) -> Path:
+    """Object file of a runtime kernel, compiled apart because many graphs share it."""
+    source = _paths.runtime() / "src" / f"{kernel}.c"
+
+    def build(directory: Path, target: Path) -> None:
+        _compile(["-c", str(source), "-o", str(target)], directory)
+
+    return _cached(kernel, [source.read_text(encoding="utf-8")], build)
+
+
+def _compile(arguments: Sequence[str], directory: Path) -> None:
+    include = f"-I{_paths.runtime() / 'include'}"
+    argv = ["gcc", *FLAGS, include, *arguments]
+    done = subprocess.run(argv, cwd=directory, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"gcc failed:\n{done.stderr}"
+
+
+@cache
+def _compiler() -> str:
+    return subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True).stdout
+
+
+def _cached(name: str, parts: Sequence[str], build: Callable[[Path, Path], None]) -> Path:
+    """The file that `build(scratch directory, target)` makes from `parts`, made at most once."""
+    headers = [p.read_text(encoding="utf-8") for p in sorted((_paths.runtime() / "include").rglob("*.h"))]
+    key = hashlib.sha256("\0".join([_compiler(), *FLAGS, *headers, *parts]).encode()).hexdigest()
+    store = Path(tempfile.gettempdir()) / f"microwright-tests-{os.getuid()}"
+    store.mkdir(mode=0o700, exist_ok=True)
+    if store.stat().st_uid != os.getuid():
+        raise AssertionError(f"{store} belongs to another user")
+    target = store / f"{name}-{key[:32]}"
+    if not target.exists():
+        with tempfile.TemporaryDirectory(dir=store) as scratch:
+            made = Path(scratch) / "made.o"
+            build(Path(scratch), made)
+            made.replace(target)
+    return target
