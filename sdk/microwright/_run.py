@@ -26,7 +26,7 @@ PACKAGES: Mapping[str, str] = {
     "qemu-system-arm": "qemu-system-arm",
 }
 
-_LOG_CHARS = 4000
+_LOG_CHARS = 64_000
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ __attribute__((used, noreturn)) void report_fault(const uint8_t *frame)
     put_text(" status ");
     put_hex(SCB_CFSR);
     // The core pushes r0-r3, r12, lr, pc, xpsr, where the stack is sound.
-    if (frame >= mw_stack_limit && frame <= mw_stack_top - 32) {
+    if (frame >= mw_stack_limit && mw_stack_top - frame >= 32) {
         uint32_t pc;
         memcpy(&pc, frame + 24, sizeof pc);
         put_text(" pc ");

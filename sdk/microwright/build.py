@@ -1,0 +1,168 @@
+"""Build a project with CMake and read the linked image: Project -> Image."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from microwright import _run
+from microwright.errors import InputError, TooLarge, ToolFailed
+from microwright.progress import Progress, silent
+from microwright.project import Project, too_large
+
+# The section of the model's constants (runtime/include/mw.h) and the variable of the arena (app/main.c).
+_WEIGHTS = "mw_model"
+_ARENA = "mw_arena"
+
+_SHF_ALLOC = 0x2
+_OVERFLOW = re.compile(r"region `(\w+)' overflowed by (\d+) bytes")
+_FAILURE = re.compile(r"\berror\b|undefined reference|cannot find|No space left", re.IGNORECASE)
+_TIMEOUT_S = 900.0
+
+
+@dataclass(frozen=True)
+class Image:
+    """A linked firmware.
+
+    `sections` maps each section that is loaded to its bytes. Flash holds `flash_total_bytes`: everything that
+    has content, initial values of variables included; `weights_bytes` of it are constants of the model,
+    `code_bytes` the rest. `static_ram_bytes` are the variables without the arena. `build_id` is the linker's,
+    in hexadecimal; `toolchain` the compiler as it signed the image.
+    """
+
+    project: Project
+    elf: Path
+    build_id: str
+    sections: Mapping[str, int]
+    code_bytes: int
+    weights_bytes: int
+    flash_total_bytes: int
+    static_ram_bytes: int
+    toolchain: str
+
+
+def build(project: Project, progress: Progress = silent) -> Image:
+    """Configure and build a project. Raises ToolMissing, ToolFailed, TooLarge."""
+    output = _output(project)
+    progress("build", 0, 2)
+    for tool in ("cmake", "cc" if project.board.cpu.core == "native" else "arm-none-eabi-gcc"):
+        _run.find(tool)
+    if shutil.which("make") is None:
+        _run.find("ninja")
+    if _cached(output, "CMAKE_HOME_DIRECTORY") not in (None, str(project.directory)):
+        shutil.rmtree(output)  # made where the project lay before: CMake refuses it
+    ninja = shutil.which("ninja") is not None and _cached(output, "CMAKE_GENERATOR") is None
+    _cmake(project, "-S", str(project.directory), "-B", str(output), *(("-G", "Ninja") if ninja else ()))
+    progress("build", 1, 2)
+    _cmake(project, "--build", str(output), "--parallel", str(os.cpu_count() or 1))
+    progress("build", 2, 2)
+    return open_image(project)
+
+
+def open_image(project: Project) -> Image:
+    """The image of a project that was built before. Raises InputError where it was not."""
+    from elftools.common.exceptions import ELFError
+
+    path = _output(project) / "firmware.elf"
+    try:
+        with path.open("rb") as file:
+            return _image(project, path, file)
+    except FileNotFoundError:
+        raise InputError(
+            f"{project.directory} is not built: there is no {path.name}", "run `microwright build` on it"
+        ) from None
+    except (OSError, ELFError) as error:
+        raise InputError(
+            f"{path} cannot be read: {error}", "run `microwright build` on the project"
+        ) from None
+
+
+def _output(project: Project) -> Path:
+    return project.directory / "build"
+
+
+def _cached(output: Path, name: str) -> str | None:
+    """An entry of CMake's cache, None where the folder was not configured."""
+    try:
+        cache = (output / "CMakeCache.txt").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    entry = re.search(rf"^{name}:\w+=(.*)$", cache, re.MULTILINE)
+    return entry[1] if entry else None
+
+
+def _cmake(project: Project, *arguments: str) -> None:
+    """Run CMake; say of a failure what the compiler or the linker said first. Raises ToolFailed, TooLarge."""
+    try:
+        _run.run(["cmake", *arguments], timeout_s=_TIMEOUT_S)
+    except ToolFailed as error:
+        overflow = _OVERFLOW.search(error.log)
+        if overflow:
+            raise _too_large(project, overflow[1], int(overflow[2])) from None
+        failure = next((line for line in error.log.splitlines() if _FAILURE.search(line)), None)
+        if failure is None:
+            raise
+        raise ToolFailed(
+            f"the build of {project.directory} failed: {' '.join(failure.split())[:300]}",
+            error.hint,
+            error.argv,
+            error.rc,
+            error.log,
+        ) from None
+
+
+def _too_large(project: Project, region: str, excess_bytes: int) -> TooLarge:
+    board = project.board
+    if region == "FLASH" and board.flash is not None:
+        why = f"of {board.flash.bytes} bytes, the weights take {project.graph.weights_bytes}"
+        return too_large(project.model_name, board, "flash", excess_bytes, why)
+    size = f"of {board.ram.bytes} bytes, " if board.ram is not None and region == "RAM" else ""
+    why = f"{size}the arena takes {project.arena_bytes}"
+    return too_large(project.model_name, board, region, excess_bytes, why)
+
+
+def _image(project: Project, path: Path, file: BinaryIO) -> Image:
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import NoteSection, SymbolTableSection
+
+    elf = ELFFile(file)
+    loaded = [s for s in elf.iter_sections() if s["sh_flags"] & _SHF_ALLOC]
+    sections = {s.name: int(s["sh_size"]) for s in loaded}
+    flash_total = sum(int(s["sh_size"]) for s in loaded if s["sh_type"] != "SHT_NOBITS")
+    weights = sections.get(_WEIGHTS, 0)
+    build_ids = [
+        str(note["n_desc"])
+        for section in loaded
+        if isinstance(section, NoteSection)
+        for note in section.iter_notes()
+        if note["n_type"] == "NT_GNU_BUILD_ID"
+    ]
+    arena = sum(
+        int(symbol["st_size"])
+        for table in elf.iter_sections()
+        if isinstance(table, SymbolTableSection)
+        for symbol in table.get_symbol_by_name(_ARENA) or ()
+    )
+    comment = elf.get_section_by_name(".comment")
+    return Image(
+        project=project,
+        elf=path,
+        build_id=build_ids[0] if build_ids else "",
+        sections=sections,
+        code_bytes=flash_total - weights,
+        weights_bytes=weights,
+        flash_total_bytes=flash_total,
+        static_ram_bytes=sections.get(".data", 0) + sections.get(".bss", 0) - arena,
+        toolchain=_toolchain(comment.data() if comment is not None else b""),
+    )
+
+
+def _toolchain(comment: bytes) -> str:
+    """`GCC 12.2.1 20221205` of the compiler's note `GCC: (15:12.2.rel1-1) 12.2.1 20221205`."""
+    text = comment.split(b"\0", 1)[0].decode("ascii", "replace")
+    return re.sub(r":? *\([^)]*\)", "", text).strip() or "unknown"
