@@ -10,7 +10,7 @@ import subprocess  # argv lists only
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 from microwright.errors import ToolFailed, ToolMissing
 
@@ -25,6 +25,8 @@ PACKAGES: Mapping[str, str] = {
     "ninja": "ninja-build",
     "qemu-system-arm": "qemu-system-arm",
 }
+
+Process: TypeAlias = "subprocess.Popen[bytes]"
 
 _LOG_CHARS = 64_000
 
@@ -100,10 +102,10 @@ def run(
     return Completed(tuple(argv), done.stdout)
 
 
-def start(argv: Sequence[str], *, stdout: IO[bytes] | int, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+def start(argv: Sequence[str], *, stdout: IO[bytes] | int, cwd: Path | None = None) -> Process:
     """Start a program that goes on running (an emulator); standard error goes where `stdout` goes.
 
-    The caller ends it. Raises ToolMissing, ToolFailed.
+    The caller ends it, with `end`. Raises ToolMissing, ToolFailed.
     """
     args = [find(argv[0]), *argv[1:]]
     _log.info("start: %s", shlex.join(argv))
@@ -119,6 +121,16 @@ def start(argv: Sequence[str], *, stdout: IO[bytes] | int, cwd: Path | None = No
             -1,
             "",
         ) from None
+
+
+def end(process: Process, *, timeout_s: float = 3.0) -> None:
+    """End a program that `start` started: ask it to, and kill it when it has not ended in time."""
+    process.terminate()
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 PIPE = subprocess.PIPE

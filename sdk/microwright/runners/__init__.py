@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess  # for its types; _run starts it
 import tempfile
 import time
 from collections.abc import Mapping
@@ -25,7 +24,6 @@ RUNNERS: Mapping[str, Runner] = {
 }
 
 _START_TIMEOUT_S = 20.0
-_END_TIMEOUT_S = 3.0
 _POLL_S = 0.01
 _LOG_BYTES = 64 * 1024
 
@@ -38,7 +36,7 @@ class Device:
     """
 
     def __init__(
-        self, process: subprocess.Popen[bytes], output: IO[bytes], url: str, emulation: Emulation | None
+        self, process: _run.Process, output: IO[bytes], url: str, emulation: Emulation | None
     ) -> None:
         self.url = url
         self.emulation = emulation
@@ -63,7 +61,7 @@ class Device:
 
     def close(self) -> None:
         """End the program."""
-        _end(self._process)
+        _run.end(self._process)
         self._output.close()
 
 
@@ -91,12 +89,12 @@ def start(image: Image, *, runner: str | None = None) -> Device:
         return Device(process, output, _wait_ready(chosen, process, output), chosen.emulation)
     except BaseException:
         if process is not None:
-            _end(process)
+            _run.end(process)
         output.close()
         raise
 
 
-def _wait_ready(runner: Runner, process: subprocess.Popen[bytes], output: IO[bytes]) -> str:
+def _wait_ready(runner: Runner, process: _run.Process, output: IO[bytes]) -> str:
     """The URL that the program announces. Raises DeviceError when it ends or stays silent."""
     deadline = time.monotonic() + _START_TIMEOUT_S
     while True:
@@ -120,15 +118,6 @@ def _wait_ready(runner: Runner, process: subprocess.Popen[bytes], output: IO[byt
 
 
 def _log(output: IO[bytes]) -> str:
-    # The program writes through its own descriptor of the same open file: only positioned reads leave that alone.
+    # The program shares the file's position, which a positioned read leaves alone.
     size = os.fstat(output.fileno()).st_size
     return os.pread(output.fileno(), _LOG_BYTES, max(0, size - _LOG_BYTES)).decode("utf-8", "replace")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_END_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

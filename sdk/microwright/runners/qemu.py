@@ -17,7 +17,7 @@ _MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def argv(elf: Path, board: Board) -> list[str]:
-    """QEMU's command line. The CPU waits until the serial line is connected, so that nothing of it is lost."""
+    """QEMU's command line. The CPU waits until the serial line is connected, so that nothing is lost."""
     machine = board.runners["qemu"].get("machine")
     if not isinstance(machine, str) or not _MACHINE.fullmatch(machine):
         raise BoardError(
