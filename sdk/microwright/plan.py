@@ -1,8 +1,8 @@
 """Arena offsets: Graph -> Plan.
 
-A tensor lives from the step that writes it to the last step that reads it; graph inputs live from the start, graph
-outputs to the end. Buffers whose lives overlap must not share bytes. Placement is greedy by size (largest first,
-lowest offset that is free), which TensorFlow Lite Micro uses too.
+A tensor lives from the step that writes it to the last step that reads it; graph inputs live from the start,
+graph outputs to the end. Buffers whose lives overlap must not share bytes. Placement is greedy by size
+(largest first, lowest offset that is free), which TensorFlow Lite Micro uses too.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from microwright import ops
-from microwright.errors import UnsupportedOp
+from microwright.errors import TooLarge, UnsupportedOp
 from microwright.graph import Graph
 from microwright.ops import Step
 
 ALIGN_BYTES = 16
+_MAX_ARENA_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Call:
 class Plan:
     """What to call, and where everything lives.
 
-    `roots` maps a tensor to the one whose bytes it shares (a reshape's input), itself otherwise; `offsets` maps the
-    roots that are not constant to arena offsets.
+    `roots` maps a tensor to the one whose bytes it shares (a reshape's input), itself otherwise; `offsets`
+    maps the roots that are not constant to arena offsets.
     """
 
     graph: Graph
@@ -55,7 +56,7 @@ class Plan:
 
 
 def plan(graph: Graph) -> Plan:
-    """Lower every node and place every buffer. Raises UnsupportedOp."""
+    """Lower every node and place every buffer. Raises UnsupportedOp, or TooLarge above 2 GiB."""
     ops.check(graph)
     roots = _roots(graph)
     steps = [
@@ -75,6 +76,12 @@ def plan(graph: Graph) -> Plan:
         if step.scratch_bytes
     ]
     placed = _place(wanted)
+    arena_bytes = max((b.offset + _aligned(b.size_bytes) for b in placed.values()), default=0)
+    if arena_bytes > _MAX_ARENA_BYTES:
+        raise TooLarge(
+            f"the arena of {graph.name[:80]!r} needs {arena_bytes} bytes, more than {_MAX_ARENA_BYTES}",
+            "give the model a smaller input or fewer channels",
+        )
     return Plan(
         graph=graph,
         calls=tuple(
@@ -84,7 +91,7 @@ def plan(graph: Graph) -> Plan:
         roots=roots,
         offsets={tensor: placed[tensor].offset for tensor in lives},
         buffers=tuple(sorted(placed.values(), key=lambda b: (b.offset, b.first, b.last))),
-        arena_bytes=max((b.offset + _aligned(b.size_bytes) for b in placed.values()), default=0),
+        arena_bytes=arena_bytes,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from microwright.errors import InputError
 from microwright.graph import Array
 
 C_TYPES: Mapping[str, str] = {
@@ -21,12 +22,15 @@ C_TYPES: Mapping[str, str] = {
     "uint32": "uint32_t",
 }
 
+# `-2147483648` is minus applied to a number that does not fit.
+_LEAST: Mapping[int, str] = {-(2**31): "INT32_MIN", -(2**63): "INT64_MIN"}
+
 _LINE_CHARS = 100
 
 
 def comment(text: str) -> str:
-    """Text that cannot end a comment, continue a line or leave ASCII; cut at 80 characters."""
-    return re.sub(r"[^A-Za-z0-9_/.:;+-]+", " ", text[:80]).replace("*/", "* /").replace("//", "/")
+    """Text that cannot begin or end a comment, continue a line or leave ASCII; cut at 80 characters."""
+    return re.sub(r"[^A-Za-z0-9_/.:;+-]+", " ", text[:80])
 
 
 def string(text: str) -> str:
@@ -35,14 +39,21 @@ def string(text: str) -> str:
 
 
 def real(value: float) -> str:
-    """A float literal that reads back to the same float32."""
+    """A float literal that reads back to the same float32. Raises InputError for what has none."""
+    with np.errstate(over="ignore"):
+        finite = bool(np.isfinite(np.float32(value)))
+    if not finite:
+        raise InputError(
+            f"the model has {value} among its constants, which is no finite float32",
+            "export a model whose weights and scales are finite",
+        )
     text = np.format_float_scientific(np.float32(value), unique=True, trim="0", exp_digits=2)
     return f"{text}f"
 
 
 def number(value: int) -> str:
-    """An integer literal; INT32_MIN has no literal of its own."""
-    return "INT32_MIN" if value == -(2**31) else str(value)
+    """An integer literal; the least values have none of their own."""
+    return _LEAST.get(value, str(value))
 
 
 def array(values: Array) -> str:

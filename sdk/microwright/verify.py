@@ -1,0 +1,312 @@
+"""What the outputs should be: reference interpreters, agreement to the byte, accuracy.
+
+expected = verify.reference(graph).run(sample)
+verify.agreement(reference.name, [expected], [actual])
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from microwright import ops
+from microwright.errors import InputError, MismatchError
+from microwright.graph import Array, Graph, Tensor
+
+_Integers: TypeAlias = npt.NDArray[np.int64]
+_Run: TypeAlias = Callable[[tuple[Array, ...]], tuple[Array, ...]]
+_Opened: TypeAlias = tuple[str, _Run]
+
+# Beyond this the reference would not model anything that fits a microcontroller, only exhaust the host.
+_MAX_ARENA_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far outputs agree with a reference.
+
+    `reference` names it; `inputs` is the number of samples, `compared_bytes` and `mismatched_bytes` count
+    over all of their outputs. `max_difference` is the largest difference of two elements in units of the last
+    place (for integers simply their difference).
+    """
+
+    reference: str
+    inputs: int
+    compared_bytes: int
+    mismatched_bytes: int
+    max_difference: int
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """An interpreter that holds a graph; `run` takes one array a graph input and gives one a graph output.
+
+    Arrays have the tensors' dtypes and shapes. `run` raises InputError where they do not, or where the
+    interpreter fails.
+    """
+
+    name: str
+    run: _Run
+
+
+def reference(graph: Graph) -> Reference | None:
+    """The best reference interpreter that is installed, ready to run, or None where there is none.
+
+    That is TensorFlow Lite Micro, else LiteRT's reference kernels, else TensorFlow's. Raises UnsupportedOp
+    for a graph that the engine does not take (the interpreters trust a model and may crash on a wrong one),
+    InputError where the interpreter refuses it.
+    """
+    ops.check(graph)
+    for open_interpreter in (_tflite_micro, _litert, _tensorflow):
+        opened = open_interpreter(graph)
+        if opened is not None:
+            name, run = opened
+            return Reference(name, _checked(graph, name, run))
+    return None
+
+
+def agreement(
+    reference_name: str, expected: Sequence[tuple[Array, ...]], actual: Sequence[tuple[Array, ...]]
+) -> Agreement:
+    """Compare outputs, one tuple of arrays a sample. Raises MismatchError where they cannot be compared."""
+    if len(expected) != len(actual):
+        raise _incomparable(f"{len(actual)} samples were computed, {reference_name} has {len(expected)}")
+    compared = mismatched = furthest = 0
+    for number, (wanted, got) in enumerate(zip(expected, actual, strict=True)):
+        if len(wanted) != len(got):
+            raise _incomparable(f"sample {number} has {len(got)} outputs, {reference_name} has {len(wanted)}")
+        for position, (a, b) in enumerate(zip(wanted, got, strict=True)):
+            if a.shape != b.shape or a.dtype != b.dtype:
+                raise _incomparable(
+                    f"sample {number}: output {position} is {b.dtype} {list(b.shape)}, "
+                    f"{reference_name} has {a.dtype} {list(a.shape)}"
+                )
+            compared += a.nbytes
+            different = int(np.count_nonzero(_as_bytes(a) != _as_bytes(b)))
+            if different:
+                mismatched += different
+                furthest = max(furthest, _furthest(a, b))
+    return Agreement(reference_name, len(expected), compared, mismatched, furthest)
+
+
+def accuracy(outputs: Sequence[tuple[Array, ...]], labels: Array, tensor: Tensor | None = None) -> float:
+    """Share of samples, 0 to 1, whose first output names their label.
+
+    The class is the index of the largest element, the first of several. A single element is class 1 where it
+    stands for a real number of at least 0.5; for a quantised one `tensor`, the graph's output, says which
+    numbers its values stand for. `labels` are class indices, or one-hot rows. Raises InputError.
+    """
+    classes = _classes(labels)
+    if len(classes) != len(outputs):
+        raise InputError(
+            f"there are {len(classes)} labels for {len(outputs)} samples", "give one label for each sample"
+        )
+    if not outputs:
+        raise InputError("there are no samples to take the accuracy of", "give at least one sample")
+    count = max(outputs[0][0].size, 2)
+    if classes.min() < 0 or classes.max() >= count:
+        raise InputError(
+            f"labels are {classes.min()} to {classes.max()}, the model's classes 0 to {count - 1}",
+            "give labels as indices of the model's output",
+        )
+    return float(np.mean([_class(sample[0], tensor) for sample in outputs] == classes))
+
+
+def _classes(labels: Array) -> _Integers:
+    """One class index a sample."""
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        return np.asarray(labels.argmax(axis=1), np.int64)
+    classes = labels.reshape(-1)
+    whole = classes.dtype.kind in "iub" or (
+        classes.dtype.kind == "f" and np.equal(classes, np.floor(classes)).all()
+    )
+    if not whole or labels.shape[:1] != classes.shape:
+        raise InputError(
+            f"labels of type {labels.dtype} and shape {list(labels.shape)} are no class indices",
+            "give y as integers of shape [samples], or as one-hot rows",
+        )
+    return classes.astype(np.int64)
+
+
+def _class(output: Array, tensor: Tensor | None) -> int:
+    values = output.reshape(-1)
+    if values.size != 1:
+        return int(values.argmax())
+    real = float(values[0])
+    if tensor is not None and tensor.quantization is not None:
+        real = (real - tensor.quantization.zero_points[0]) * tensor.quantization.scales[0]
+    return int(real >= 0.5)
+
+
+def _incomparable(message: str) -> MismatchError:
+    return MismatchError(message, "compare outputs of the same model for the same samples")
+
+
+def _as_bytes(array: Array) -> Array:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
+def _furthest(a: Array, b: Array) -> int:
+    """Largest distance of two elements, in integers or, for floats, in representable numbers."""
+    x, y = (_ordinals(array) for array in (a, b))
+    # Python's integers, because the distance of two int64 may not fit one.
+    return max(abs(int(p) - int(q)) for p, q in zip(x.tolist(), y.tolist(), strict=True))
+
+
+def _ordinals(array: Array) -> _Integers:
+    flat = np.ascontiguousarray(array).reshape(-1)
+    if flat.dtype != np.float32:
+        return flat.astype(np.int64)
+    # The bits of floats, read as sign and magnitude, count the floats in order.
+    bits = flat.view(np.int32).astype(np.int64)
+    return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
+
+
+def _checked(graph: Graph, name: str, run: _Run) -> _Run:
+    def checked(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        if len(inputs) != len(graph.inputs):
+            raise InputError(
+                f"{len(inputs)} arrays were given, the model has {len(graph.inputs)} inputs",
+                "give one array for each input",
+            )
+        for position, (array, index) in enumerate(zip(inputs, graph.inputs, strict=True)):
+            tensor = graph.tensors[index]
+            if array.dtype != np.dtype(tensor.dtype) or array.shape != tensor.shape:
+                raise InputError(
+                    f"input {position} is {array.dtype} {list(array.shape)}, "
+                    f"expected {tensor.dtype} {list(tensor.shape)}",
+                    "give one sample as the model takes it",
+                )
+        try:
+            outputs = run(inputs)
+        except Exception as error:
+            raise _refused(name, "failed on an inference", str(error)) from error
+        return tuple(
+            np.array(output, np.dtype(graph.tensors[index].dtype)).reshape(graph.tensors[index].shape)
+            for output, index in zip(outputs, graph.outputs, strict=True)
+        )
+
+    return checked
+
+
+def _refused(name: str, what: str, said: str) -> InputError:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    reason = f": {' / '.join(lines)[:200]}" if lines else ""
+    return InputError(f"{name} {what}{reason}", "check the model; export or quantise it again")
+
+
+def _open(name: str, load: Callable[[], Any]) -> Any:
+    """What `load` returns; its failure as an InputError with what the interpreter printed."""
+    said: list[str] = []
+    try:
+        with _quiet(said):
+            return load()
+    except Exception as error:
+        raise _refused(name, "does not take the model", f"{error}\n{''.join(said)}") from error
+
+
+def _module(name: str) -> Any:
+    """An imported module, or None where it is not installed or does not load on this machine."""
+    try:
+        with _quiet([]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module(name)
+    except (ImportError, OSError):
+        return None
+
+
+def _tflite_micro(graph: Graph) -> _Opened | None:
+    runtime = _module("tflite_micro.python.tflite_micro.runtime")
+    if runtime is None:
+        return None
+    name = f"tflite_micro {importlib.metadata.version('tflite_micro')}"
+    arena_bytes = _arena_bytes(graph)
+    if arena_bytes > _MAX_ARENA_BYTES:
+        raise _refused(name, "does not take the model", f"it needs an arena of {arena_bytes} bytes")
+    interpreter = _open(
+        name, lambda: runtime.Interpreter.from_bytes(graph.flatbuffer, arena_size=arena_bytes)
+    )
+
+    def run(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        for position, array in enumerate(inputs):
+            interpreter.set_input(array, position)
+        interpreter.invoke()
+        return tuple(interpreter.get_output(position) for position in range(len(graph.outputs)))
+
+    return name, run
+
+
+def _arena_bytes(graph: Graph) -> int:
+    """An arena that is ample for TensorFlow Lite Micro: all tensors side by side, and its bookkeeping."""
+    activations = sum(t.size_bytes + 64 for t in graph.tensors if t.data is None)
+    return 2 * activations + 2 * len(graph.flatbuffer) + 4096 * len(graph.nodes) + (1 << 20)
+
+
+def _litert(graph: Graph) -> _Opened | None:
+    module = _module("ai_edge_litert.interpreter")
+    if module is None:
+        return None
+    name = f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')} reference kernels"
+    return name, _lite(name, graph, module.Interpreter, module.OpResolverType.BUILTIN_REF)
+
+
+def _tensorflow(graph: Graph) -> _Opened | None:
+    tensorflow = _module("tensorflow")
+    if tensorflow is None:
+        return None
+    name = f"tensorflow {tensorflow.__version__} reference kernels"
+    lite = tensorflow.lite
+    return name, _lite(name, graph, lite.Interpreter, lite.experimental.OpResolverType.BUILTIN_REF)
+
+
+def _lite(name: str, graph: Graph, interpreter_class: Any, resolver: Any) -> _Run:
+    def load() -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            interpreter = interpreter_class(
+                model_content=graph.flatbuffer, experimental_op_resolver_type=resolver, num_threads=1
+            )
+        interpreter.allocate_tensors()
+        return interpreter
+
+    interpreter = _open(name, load)
+
+    def run(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        for index, array in zip(graph.inputs, inputs, strict=True):
+            interpreter.set_tensor(index, array)
+        interpreter.invoke()
+        return tuple(interpreter.get_tensor(index) for index in graph.outputs)
+
+    return run
+
+
+@contextlib.contextmanager
+def _quiet(said: list[str]) -> Iterator[None]:
+    """Keep what native code writes to file descriptor 2 out of the terminal; it is appended to `said`."""
+    sys.stderr.flush()
+    try:
+        terminal = os.dup(2)
+    except OSError:
+        yield
+        return
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            file.seek(0)
+            said.append(file.read(4096).decode("utf-8", "replace"))
