@@ -12,7 +12,7 @@ _MAX_TAPS = 2**23
 
 
 def lower(graph: Graph, node: Node, kernel: str) -> tuple[Step, ...]:
-    """One call of the kernel. Input and output have one scale (to 1e-6, as in the reference) and zero point."""
+    """One call of the kernel. Input and output share scale (to 1e-6, as in the reference) and zero point."""
     image = input_tensor(graph, node, 0)
     output = output_tensor(graph, node)
     require_int8(node, image)

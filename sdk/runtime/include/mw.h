@@ -18,9 +18,9 @@ enum mw_status {
 };
 
 // Constants of the model: weights, biases, parameters. They get a section of their own, so that their size can be read
-// from the linked image.
+// from the linked image. The alignment is that of the parameters, which hold pointers.
 #if defined(__GNUC__) && defined(__ELF__)
-#define MW_MODEL_CONST __attribute__((section("mw_model"), aligned(4)))
+#define MW_MODEL_CONST __attribute__((section("mw_model"), aligned(sizeof(void *))))
 #else
 #define MW_MODEL_CONST
 #endif

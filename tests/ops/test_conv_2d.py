@@ -1,0 +1,171 @@
+"""CONV_2D against TensorFlow Lite Micro, and what it refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from microwright import ops
+from microwright.errors import UnsupportedOp
+from microwright.graph import Graph
+from tests.support import layers
+from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
+
+
+def out_size(size: int, taps: int, stride: int, dilation: int, padding: str) -> int:
+    span = (taps - 1) * dilation + 1
+    return -(-size // stride) if padding == "SAME" else (size - span) // stride + 1
+
+
+def random_window(rng: Rng) -> tuple[dict[str, Any], tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """Options of a window, and its image, filter and output sizes."""
+    padding = pick(rng, ("SAME", "VALID"))
+    options: dict[str, Any] = {"padding": padding}
+    image, taps, out = [], [], []
+    for side in "hw":
+        size, filter_size = int(rng.integers(1, 13)), int(pick(rng, (1, 2, 3, 3, 4, 5)))
+        stride = int(pick(rng, (1, 1, 2, 3, 7)))
+        dilation = int(pick(rng, (1, 1, 1, 2, 3)))
+        if padding == "VALID":
+            size += (filter_size - 1) * dilation
+        options[f"stride_{side}"] = stride
+        options[f"dilation_{side}_factor"] = dilation
+        image.append(size)
+        taps.append(filter_size)
+        out.append(out_size(size, filter_size, stride, dilation, padding))
+    return options, (image[0], image[1]), (taps[0], taps[1]), (out[0], out[1])
+
+
+def add_conv(
+    made: Layers,
+    rng: Rng,
+    *,
+    in_ch: int | None = None,
+    out_ch: int | None = None,
+    groups: int = 1,
+    per_tensor: bool = False,
+) -> None:
+    options, image, taps, out = random_window(rng)
+    batches = int(pick(rng, (1, 1, 1, 2)))
+    in_ch = in_ch or int(pick(rng, (1, 2, 3, 5, 7, 16, 17)))
+    out_ch = out_ch or int(pick(rng, (1, 2, 3, 5, 8, 13)))
+    in_scale, in_zp = layers.scale(rng), layers.zero_point(rng)
+    values = layers.weights(rng, (out_ch, *taps, in_ch // groups))
+    scales = np.float32(10.0 ** rng.uniform(-3, -1, 1 if per_tensor else out_ch))
+    out_scale = layers.output_scale(rng, in_scale, float(scales[0]), values[0].size)
+    inputs = [
+        made.input((batches, *image, in_ch), scale=in_scale, zero_point=in_zp),
+        made.maker.const(values, scales=scales, axis=0),
+    ]
+    if rng.random() < 0.8:
+        inputs.append(
+            made.maker.const(
+                layers.bias(rng, values.reshape(out_ch, -1), in_zp), scales=scales * np.float32(in_scale)
+            )
+        )
+    activation = pick(rng, layers.ACTIVATIONS)
+    zero_point = layers.zero_point(rng)
+    y = made.output(
+        (batches, *out, out_ch),
+        scale=out_scale,
+        zero_point=zero_point,
+        name=f"conv {image}x{in_ch} {taps} {options} {groups=} {in_zp=} {zero_point=} {activation}",
+    )
+    made.maker.node("CONV_2D", inputs, [y], **options, fused_activation_function=activation)
+
+
+def add_grouped(made: Layers, rng: Rng) -> None:
+    groups = int(pick(rng, (2, 3, 4)))
+    add_conv(
+        made,
+        rng,
+        in_ch=groups * int(pick(rng, (1, 2, 5))),
+        out_ch=groups * int(pick(rng, (1, 3))),
+        groups=groups,
+    )
+
+
+def test_random_layers() -> None:
+    assert_random_layers_equal(add_conv, seed=1, count=15)
+
+
+def test_grouped() -> None:
+    assert_random_layers_equal(add_grouped, seed=2, count=10)
+
+
+def test_weights_quantised_per_tensor() -> None:
+    assert_random_layers_equal(lambda made, rng: add_conv(made, rng, per_tensor=True), seed=3, count=5)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(100, 115))
+def test_many_random_layers(seed: int) -> None:
+    assert_random_layers_equal(add_conv, seed=seed, count=25)
+    assert_random_layers_equal(add_grouped, seed=seed, count=10)
+
+
+def conv(
+    *,
+    out_shape: tuple[int, ...] = (1, 4, 4, 2),
+    weights_shape: tuple[int, ...] = (2, 3, 3, 3),
+    fill: int = 1,
+    bias: int = 0,
+    bias_count: int = 2,
+    out_scale: float = 1.0,
+    dtype: str = "int8",
+    constant: bool = True,
+    weights_zero_point: int = 0,
+    **options: Any,
+) -> Graph:
+    """A 3x3 convolution of a 4x4x3 image that the engine takes, but for what the caller changes."""
+    made = Layers()
+    x = made.input((1, 4, 4, 3), dtype, scale=1.0)
+    if constant:
+        values = np.full(weights_shape, fill, np.int8)
+        w = made.maker.const(values, scale=1.0, zero_point=weights_zero_point)
+    else:
+        w = made.input(weights_shape, scale=1.0)
+    b = made.maker.const(np.full(bias_count, bias, np.int32), scale=1.0)
+    y = made.output(out_shape, dtype, scale=out_scale, name="layer")
+    settings = {"padding": "SAME", "stride_h": 1, "stride_w": 1, **options}
+    made.maker.node("CONV_2D", [x, w, b], [y], **settings)
+    return made.graph()
+
+
+def test_macs_count_every_output_and_tap() -> None:
+    assert ops.macs(conv()) == 4 * 4 * 2 * 3 * 3 * 3
+
+
+def test_the_plain_layer_is_taken() -> None:
+    ops.check(conv())
+    ops.check(conv(bias=2**31 - 1 - 27 * 127))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dtype": "float32"}, "is float32, expected int8"),
+        ({"constant": False}, "weights are computed by the model"),
+        ({"bias_count": 3}, "3 biases, expected 2"),
+        ({"bias": 2**31 - 27 * 127}, "accumulator of output channel 0 can overflow"),
+        ({"bias": -(2**31) + 27 * 128 - 1}, "accumulator of output channel 0 can overflow"),
+        ({"out_scale": 1e-10}, "factor of 1e"),
+        ({"out_shape": (1, 4, 5, 2)}, "size 5 along w, expected 4"),
+        ({"out_shape": (1, 4, 4, 3)}, "3 channels, expected 1 and 2"),
+        ({"out_shape": (2, 4, 4, 2)}, "batch 2 and"),
+        ({"out_shape": (4, 4, 2)}, "expected [batch, height, width, channels]"),
+        ({"weights_shape": (2, 3, 3, 2)}, "do not divide into groups"),
+        ({"weights_zero_point": 3}, "have a zero point other than 0"),
+        ({"stride_h": 0}, "stride 0"),
+        ({"dilation_w_factor": -1}, "dilation -1"),
+        ({"dilation_w_factor": 2**30}, "too large"),
+        ({"fused_activation_function": "TANH"}, "fused activation TANH"),
+    ],
+)
+def test_what_cannot_be_exact_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnsupportedOp) as caught:
+        ops.check(conv(**changes))
+    assert message in caught.value.message
+    assert caught.value.message.startswith("node 0 CONV_2D 'layer': ")

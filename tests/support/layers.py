@@ -1,0 +1,107 @@
+"""Random layers for differential tests: many independent ones in a graph, so that one compile covers them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from microwright import graph
+from microwright.graph import Array, Graph
+from tests.support.native import assert_equal_to_reference
+from tests.support.tflite_maker import Maker
+
+Rng = np.random.Generator
+ACTIVATIONS = ("NONE", "NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+
+class Layers:
+    """A model of layers that do not depend on each other."""
+
+    def __init__(self) -> None:
+        self.maker = Maker()
+        self.inputs: list[int] = []
+        self.outputs: list[int] = []
+
+    def input(self, shape: Sequence[int], dtype: str = "int8", **quantization: Any) -> int:
+        """A graph input."""
+        self.inputs.append(self.maker.tensor(shape, dtype, **quantization))
+        return self.inputs[-1]
+
+    def output(self, shape: Sequence[int], dtype: str = "int8", **quantization: Any) -> int:
+        """A graph output."""
+        self.outputs.append(self.maker.tensor(shape, dtype, **quantization))
+        return self.outputs[-1]
+
+    def graph(self) -> Graph:
+        """The layers as a graph."""
+        return graph.read(self.maker.build(self.inputs, self.outputs), "layers")
+
+
+def assert_random_layers_equal(
+    add: Callable[[Layers, Rng], None], *, seed: int, count: int, samples: int = 2
+) -> None:
+    """`count` layers that `add` puts into a graph give the reference's bytes, on random and on extreme inputs."""
+    rng = np.random.default_rng(seed)
+    layers = Layers()
+    for _ in range(count):
+        add(layers, rng)
+    made = layers.graph()
+    shapes = [made.tensors[i].shape for i in made.inputs]
+    data: list[tuple[Array, ...]] = [
+        tuple(np.full(shape, value, np.int8) for shape in shapes) for value in (-128, 127)
+    ]
+    data += [tuple(rng.integers(-128, 128, shape, np.int8) for shape in shapes) for _ in range(samples)]
+    assert_equal_to_reference(made, data)
+
+
+def pick(rng: Rng, values: Sequence[Any]) -> Any:
+    """One of the values."""
+    return values[int(rng.integers(len(values)))]
+
+
+def zero_point(rng: Rng) -> int:
+    """A zero point of int8, the extremes as often as the rest."""
+    return int(pick(rng, (-128, 127, 0, -1, int(rng.integers(-128, 128)))))
+
+
+def scale(rng: Rng) -> float:
+    """A scale from 1e-4 to 10, exact in float32."""
+    return float(np.float32(10.0 ** rng.uniform(-4, 1)))
+
+
+def weights(rng: Rng, shape: Sequence[int]) -> npt.NDArray[np.int8]:
+    """Random weights; now and then all of them, or a channel's along the first axis, at an extreme."""
+    values = rng.integers(-128, 128, shape, np.int8)
+    match int(rng.integers(6)):
+        case 0:
+            values[...] = pick(rng, (-128, -127, 127, 0))
+        case 1:
+            values[0] = pick(rng, (-128, 127, 0))
+    return values
+
+
+def bias(rng: Rng, by_channel: npt.NDArray[np.int8], in_zp: int) -> npt.NDArray[np.int32]:
+    """Biases of weights [channel, taps]; now and then as far out as the accumulator can go without overflow."""
+    low, high = -128 - in_zp, 127 - in_zp
+    w = by_channel.astype(np.int64)
+    rise = (np.maximum(w, 0) * high + np.minimum(w, 0) * low).sum(axis=1)
+    fall = (np.maximum(w, 0) * low + np.minimum(w, 0) * high).sum(axis=1)
+    match int(rng.integers(6)):
+        case 0:
+            values = 2**31 - 1 - rise
+        case 1:
+            values = -(2**31) - fall
+        case _:
+            spread = 2000 * int(np.sqrt(by_channel.shape[1]))
+            values = rng.integers(-spread, spread + 1, by_channel.shape[0])
+    return np.asarray(values, np.int32)
+
+
+def output_scale(rng: Rng, in_scale: float, weights_scale: float, taps: int) -> float:
+    """A scale that mostly spreads the outputs over int8, and now and then is off by up to 2**36 either way."""
+    spread = 70.0 * 70.0 * np.sqrt(taps) / 50.0
+    off = 2.0 ** (rng.uniform(-18, 36) if rng.random() < 0.2 else rng.uniform(-2, 2))
+    return float(np.float32(in_scale * weights_scale * spread * off))
