@@ -6,24 +6,49 @@ from collections.abc import Mapping
 
 from microwright.graph import Graph, Node
 from microwright.ops import (
+    add,
     average_pool_2d,
+    concatenation,
     conv_2d,
     depthwise_conv_2d,
+    dequantize,
     fully_connected,
+    logistic,
     max_pool_2d,
     mean,
+    mul,
+    pad,
+    quantize,
+    relu,
+    relu6,
+    reshape,
+    softmax,
 )
 from microwright.ops.base import Constant, Op, Step, unsupported
 
 __all__ = ["OPS", "Constant", "Op", "Step", "check", "get", "macs"]
 
 OPS: Mapping[str, Op] = {
+    "ADD": add.OP,
     "AVERAGE_POOL_2D": average_pool_2d.OP,
+    "CONCATENATION": concatenation.OP,
     "CONV_2D": conv_2d.OP,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d.OP,
+    "DEQUANTIZE": dequantize.OP,
+    "EXPAND_DIMS": reshape.OP,
     "FULLY_CONNECTED": fully_connected.OP,
+    "LOGISTIC": logistic.OP,
     "MAX_POOL_2D": max_pool_2d.OP,
     "MEAN": mean.OP,
+    "MUL": mul.OP,
+    "PAD": pad.OP,
+    "PADV2": pad.OP,
+    "QUANTIZE": quantize.OP,
+    "RELU": relu.OP,
+    "RELU6": relu6.OP,
+    "RESHAPE": reshape.OP,
+    "SOFTMAX": softmax.OP,
+    "SQUEEZE": reshape.OP,
 }
 
 

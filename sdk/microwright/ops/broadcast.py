@@ -1,0 +1,74 @@
+"""Broadcasting of two operands: the loop nest of the binary kernels."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from microwright.graph import Graph, Node
+from microwright.ops.base import input_tensor, output_tensor, unsupported
+from microwright.ops.quantized import per_tensor, require_int8
+
+LOOPS = 4
+
+
+class Nest(NamedTuple):
+    """Extents of LOOPS nested loops, outermost first, and each operand's stride along them (0: broadcast)."""
+
+    extents: tuple[int, ...]
+    strides1: tuple[int, ...]
+    strides2: tuple[int, ...]
+
+
+def check(graph: Graph, node: Node) -> None:
+    """Two int8 operands, quantised per tensor, that broadcast to the output's shape. Raises UnsupportedOp."""
+    operands = (input_tensor(graph, node, 0), input_tensor(graph, node, 1), output_tensor(graph, node))
+    for tensor in operands:
+        require_int8(node, tensor)
+        per_tensor(node, tensor)
+    nest(graph, node)
+
+
+def nest(graph: Graph, node: Node) -> Nest:
+    """The loops over the output, neighbouring axes that are broadcast alike in one. Raises UnsupportedOp."""
+    a, b, y = (
+        input_tensor(graph, node, 0).shape,
+        input_tensor(graph, node, 1).shape,
+        output_tensor(graph, node).shape,
+    )
+    rank = max(len(a), len(b))
+    a_full, b_full = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
+    if y != tuple(q if p == 1 else p for p, q in zip(a_full, b_full, strict=True)) or any(
+        p != q and 1 not in (p, q) for p, q in zip(a_full, b_full, strict=True)
+    ):
+        raise unsupported(node, f"shapes {a} and {b} do not give the output's {y}", "export the model again")
+
+    # Innermost first: extent, and whether each operand moves along it.
+    loops: list[tuple[int, bool, bool]] = []
+    for p, q in zip(reversed(a_full), reversed(b_full), strict=True):
+        extent, moves = max(p, q), (p != 1, q != 1)
+        if extent == 1:
+            continue
+        if loops and loops[-1][1:] == moves:
+            loops[-1] = (loops[-1][0] * extent, *moves)
+        else:
+            loops.append((extent, *moves))
+    if len(loops) > LOOPS:
+        raise unsupported(
+            node,
+            f"shapes {a} and {b} alternate between broadcast and not more than {LOOPS} times",
+            "reshape the operands so that broadcast axes are next to each other",
+        )
+    loops += [(1, False, False)] * (LOOPS - len(loops))
+    strides1 = _strides([(extent, moves) for extent, moves, _ in loops])
+    strides2 = _strides([(extent, moves) for extent, _, moves in loops])
+    return Nest(tuple(extent for extent, _, _ in reversed(loops)), strides1, strides2)
+
+
+def _strides(loops: list[tuple[int, bool]]) -> tuple[int, ...]:
+    """Strides of one operand, outermost first, from (extent, moves) innermost first."""
+    strides: list[int] = []
+    elements = 1
+    for extent, moves in loops:
+        strides.append(elements if moves else 0)
+        elements *= extent if moves else 1
+    return tuple(reversed(strides))

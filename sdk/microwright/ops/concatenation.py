@@ -1,0 +1,77 @@
+"""CONCATENATION along any axis, of any type: one copy an input."""
+
+from __future__ import annotations
+
+import math
+
+from microwright.graph import ITEM_BYTES, Graph, Node
+from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
+
+
+def _axis(graph: Graph, node: Node) -> int:
+    rank = len(output_tensor(graph, node).shape)
+    axis = node.options.get("axis", 0)
+    if not isinstance(axis, int) or not -rank <= axis < rank:
+        raise unsupported(node, f"axis {axis} of {rank} dimensions", "export the model again")
+    return axis % rank
+
+
+def check(graph: Graph, node: Node) -> None:
+    """Shapes that fit together, one type, and for quantised tensors one scale and zero point."""
+    y = output_tensor(graph, node)
+    axis = _axis(graph, node)
+    inputs = [input_tensor(graph, node, position) for position in range(len(node.inputs))]
+    total = 0
+    for x in inputs:
+        expected = (*y.shape[:axis], x.shape[axis] if axis < len(x.shape) else 0, *y.shape[axis + 1 :])
+        if x.dtype != y.dtype or x.shape != expected:
+            raise unsupported(
+                node,
+                f"input {x.name[:80]!r} is {x.dtype} {x.shape}, which does not fit {y.dtype} {y.shape}",
+                "export the model again",
+            )
+        if y.dtype == "int8" and _quantization(graph, x.index) != _quantization(graph, y.index):
+            raise unsupported(
+                node,
+                f"input {x.name[:80]!r} has another scale or zero point than the output",
+                "quantise the model again: the converter makes them equal",
+            )
+        total += x.shape[axis]
+    if total != y.shape[axis]:
+        raise unsupported(
+            node,
+            f"inputs add up to {total} along axis {axis}, the output has {y.shape[axis]}",
+            "export the model again",
+        )
+    activation = node.options.get("fused_activation_function", "NONE")
+    if activation != "NONE":
+        raise unsupported(node, f"fused activation {activation}", "use a separate activation layer")
+
+
+def _quantization(graph: Graph, tensor: int) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    q = graph.tensors[tensor].quantization
+    return ((), ()) if q is None else (q.scales, q.zero_points)
+
+
+def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
+    """One strided copy an input."""
+    y = output_tensor(graph, node)
+    axis = _axis(graph, node)
+    rows = math.prod(y.shape[:axis])
+    column_bytes = math.prod(y.shape[axis + 1 :]) * ITEM_BYTES[y.dtype]
+    steps: list[Step] = []
+    offset_bytes = 0
+    for index in node.inputs:
+        row_bytes = graph.tensors[index].shape[axis] * column_bytes
+        fields = {
+            "rows": rows,
+            "row_bytes": row_bytes,
+            "out_row_bytes": y.shape[axis] * column_bytes,
+            "offset_bytes": offset_bytes,
+        }
+        steps.append(Step("concatenation", (index,), (y.index,), fields))
+        offset_bytes += row_bytes
+    return tuple(steps)
+
+
+OP = Op(check, lower)

@@ -1,0 +1,103 @@
+"""The fixed-point arithmetic of TensorFlow Lite's integer kernels on Python integers, for tables.
+
+A value in Qm.n is an int32 that stands for value / 2**n, with m + n = 31. Rounding is gemmlowp's throughout.
+"""
+
+from __future__ import annotations
+
+from microwright.ops.quantized import Multiplier
+
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
+# exp(-1/8) and 1/3 in Q0.31.
+_EXP_NEG_EIGHTH = 1895147668
+_THIRD = 715827883
+# exp(-2**k) in Q0.31 for k = -2, -1, ..., 4.
+_EXP_NEG_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+# 48/17 and -32/17 in Q2.29: the best linear estimate of 1/d for d in [1/2, 1].
+_ESTIMATE = 1515870810
+_ESTIMATE_SLOPE = -1010580540
+
+
+def doubling_high_mul(a: int, b: int) -> int:
+    """2 * a * b / 2**32, to nearest with ties away from zero as gemmlowp has it, saturated."""
+    if a == b == INT32_MIN:
+        return INT32_MAX
+    product = a * b
+    if product >= 0:
+        return (product + 2**30) >> 31
+    return -((-product + 2**30 - 1) >> 31)
+
+
+def rounding_divide_by_pot(x: int, exponent: int) -> int:
+    """x / 2**exponent, to nearest with ties away from zero."""
+    half = (1 << exponent) >> 1
+    return (x + half) >> exponent if x >= 0 else -((-x + half) >> exponent)
+
+
+def saturating_shift_left(x: int, bits: int) -> int:
+    """x * 2**bits, saturated from one step inside the range on."""
+    limit = 2 ** (31 - bits) - 1
+    if x > limit:
+        return INT32_MAX
+    if x < -limit:
+        return INT32_MIN
+    return x << bits
+
+
+def requantize(x: int, multiplier: Multiplier) -> int:
+    """x * mult * 2**(shift - 31). A left shift wraps, as in mw/requantize.h."""
+    left = max(multiplier.shift, 0)
+    right = max(-multiplier.shift, 0)
+    return rounding_divide_by_pot(doubling_high_mul(wrap(x << left), multiplier.mult), right)
+
+
+def wrap(x: int) -> int:
+    """The int32 that x is modulo 2**32."""
+    return (x + 2**31) % 2**32 - 2**31
+
+
+def exp_of_negative(x: int, integer_bits: int) -> int:
+    """exp(x) in Q0.31 for x <= 0 in Q(integer_bits).(31 - integer_bits), integer_bits at most 5.
+
+    x = f - q/4 with -1/4 <= f < 0 and q whole: a Taylor polynomial around -1/8 for f, one factor a bit of q.
+    """
+    if x == 0:
+        return INT32_MAX
+    quarter = 1 << (31 - integer_bits - 2)
+    fraction = (x & (quarter - 1)) - quarter
+    result = _exp_near_eighth(saturating_shift_left(fraction, integer_bits))
+    quarters = (fraction - x) // quarter
+    for bit, factor in enumerate(_EXP_NEG_POWERS):
+        if quarters >> bit & 1:
+            result = doubling_high_mul(result, factor)
+    return result
+
+
+def _exp_near_eighth(x: int) -> int:
+    """exp(x) in Q0.31 for -1/4 <= x < 0, to the fourth power of x + 1/8."""
+    d = x + (1 << 28)
+    d2 = doubling_high_mul(d, d)
+    d3 = doubling_high_mul(d2, d)
+    d4 = doubling_high_mul(d2, d2)
+    cubic = doubling_high_mul(rounding_divide_by_pot(d4, 2) + d3, _THIRD)
+    series = d + rounding_divide_by_pot(cubic + d2, 1)
+    return _EXP_NEG_EIGHTH + doubling_high_mul(_EXP_NEG_EIGHTH, series)
+
+
+def one_over_one_plus(x: int) -> int:
+    """1 / (1 + x) in Q0.31 for 0 <= x < 1 in Q0.31: three Newton-Raphson steps, as in softmax_s8.c."""
+    half_denominator = (x + 2**31) >> 1
+    y = _ESTIMATE + doubling_high_mul(half_denominator, _ESTIMATE_SLOPE)
+    for _ in range(3):
+        error = (1 << 29) - doubling_high_mul(half_denominator, y)
+        y += saturating_shift_left(doubling_high_mul(y, error), 2)
+    return saturating_shift_left(y, 1)
+
+
+def logistic(x: int, integer_bits: int) -> int:
+    """1 / (1 + exp(-x)) in Q0.31 for x in Q(integer_bits).(31 - integer_bits)."""
+    if x == 0:
+        return 1 << 30
+    positive = one_over_one_plus(exp_of_negative(-abs(x), integer_bits))
+    return positive if x > 0 else INT32_MAX - positive

@@ -1,0 +1,73 @@
+"""SOFTMAX over the last axis, int8. The output's scale is 1/256 and its zero point -128."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from microwright.graph import Graph, Node
+from microwright.ops import fixed_point, table
+from microwright.ops.base import Constant, Field, Op, Step, input_tensor, output_tensor, unsupported
+from microwright.ops.quantized import Multiplier, multiplier, per_tensor
+
+# The argument of exp is in Q5.26: what lies 31 or more below the maximum counts as 0.
+_INTEGER_BITS = 5
+# 4096 elements equal to the maximum would overflow the sum in Q12.19.
+_MAX_DEPTH = 4095
+
+
+def _beta(node: Node) -> float:
+    beta = node.options.get("beta", 1.0)
+    return float(beta) if isinstance(beta, (int, float)) else math.nan
+
+
+def _rescaling(graph: Graph, node: Node) -> Multiplier:
+    """From differences of the input's integers to Q5.26, capped where a difference of 1 is too much."""
+    scale, _ = per_tensor(node, input_tensor(graph, node, 0))
+    factor = _beta(node) * scale * 2.0 ** (31 - _INTEGER_BITS)
+    return multiplier(min(factor, 2.0**31 - 1.0))
+
+
+def check(graph: Graph, node: Node) -> None:
+    """int8 in and out, of one shape."""
+    x, y = table.check_unary(graph, node)
+    if x.shape != y.shape or not x.shape:
+        raise unsupported(node, f"input has shape {x.shape}, output {y.shape}", "export the model again")
+    if per_tensor(node, y) != (1 / 256, -128):
+        raise unsupported(
+            node, "the output's scale is not 1/256 with zero point -128", "quantise the model again"
+        )
+    if not 1 <= x.shape[-1] <= _MAX_DEPTH:
+        raise unsupported(
+            node, f"{x.shape[-1]} classes, the kernel takes 1 to {_MAX_DEPTH}", "use a smaller last axis"
+        )
+    scale, _ = per_tensor(node, x)
+    factor = _beta(node) * scale * 2.0 ** (31 - _INTEGER_BITS)
+    if not 1.0 < factor < math.inf:
+        raise unsupported(
+            node,
+            f"beta {_beta(node):.3g} times the input's scale {scale:.3g} is out of range",
+            "check the calibration data and the layer's beta",
+        )
+
+
+def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
+    """A kernel with a table of exp for every difference that counts."""
+    x, y = input_tensor(graph, node, 0), output_tensor(graph, node)
+    rescaling = _rescaling(graph, node)
+    radius = math.floor(31 * 2.0 ** (31 - _INTEGER_BITS) / 2.0**rescaling.shift)
+    exps = [
+        fixed_point.exp_of_negative(fixed_point.requantize(-below, rescaling), _INTEGER_BITS)
+        for below in range(min(radius, 255) + 1)
+    ]
+    fields: dict[str, Field] = {
+        "rows": x.elements // x.shape[-1],
+        "depth": x.shape[-1],
+        "entries": len(exps),
+        "exps": Constant(np.array(exps, dtype=np.int32)),
+    }
+    return (Step("softmax_s8", (x.index,), (y.index,), fields),)
+
+
+OP = Op(check, lower)

@@ -1,0 +1,20 @@
+// Padding with a constant, int8.
+// in    int8  [extents[0]][extents[1]][extents[2]][extents[3]]
+// out   int8  [before[0] + extents[0] + after[0]]..., `value` wherever there is no input
+// Axes without padding are merged into the one before them: rows of extents[3] bytes are copied whole.
+
+#ifndef MW_PAD_S8_H
+#define MW_PAD_S8_H
+
+#include <stdint.h>
+
+struct mw_pad_s8 {
+    int32_t extents[4];
+    int32_t before[4];
+    int32_t after[4];
+    int32_t value;
+};
+
+void mw_pad_s8(const struct mw_pad_s8 *layer, const int8_t *in, int8_t *out);
+
+#endif
