@@ -1,0 +1,98 @@
+"""The serial line as bytes: pyserial behind the three calls that the link needs."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from microwright.errors import DeviceError, DeviceTimeout, NoPort
+
+# A read gives up after this long and looks at its deadline. It is set once: changing the timeout of an open
+# port sends commands to the device server at the other end of rfc2217://.
+_POLL_S = 0.02
+_WRITE_TIMEOUT_S = 10.0
+
+
+class Port(Protocol):
+    """A byte stream to a device and back."""
+
+    def read(self, timeout_s: float) -> bytes:
+        """What has arrived; waits for the first byte, b"" where none comes in time. Raises DeviceError."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send all of it. Raises DeviceError."""
+        ...
+
+    def close(self) -> None:
+        """Give the port back; a second call does nothing."""
+        ...
+
+
+class SerialPort:
+    """A port that pyserial knows: a device's name (`/dev/ttyACM0`, `COM3`), `socket://`, `rfc2217://`."""
+
+    def __init__(self, url: str, baud: int) -> None:
+        import serial
+
+        self._url = url
+        self._errors = (serial.SerialException, OSError)
+        self._write_timeout = serial.SerialTimeoutException
+        try:
+            self._serial = serial.serial_for_url(
+                url, baudrate=baud, timeout=_POLL_S, write_timeout=_WRITE_TIMEOUT_S, exclusive=True
+            )
+        except (
+            *self._errors,
+            ValueError,
+            TypeError,
+            KeyError,
+        ) as error:  # the last three: a URL that is none
+            raise NoPort(
+                f"cannot open port {url}: {_one_line(error)}",
+                "check its name, that the board is plugged in and that no other program has the port open",
+            ) from None
+
+    def read(self, timeout_s: float) -> bytes:
+        """See Port."""
+        deadline = time.monotonic() + timeout_s
+        try:
+            while True:
+                data = bytes(self._serial.read(1))
+                if data:
+                    waiting = self._serial.in_waiting
+                    return data + bytes(self._serial.read(waiting)) if waiting else data
+                if time.monotonic() >= deadline:
+                    return b""
+        except self._errors as error:
+            raise self._lost(error) from None
+
+    def write(self, data: bytes) -> None:
+        """See Port."""
+        try:
+            self._serial.write(data)
+        except self._write_timeout:
+            raise DeviceTimeout(
+                f"port {self._url} took no data for {_WRITE_TIMEOUT_S:g} s",
+                "reset the device; check that its firmware runs and reads its serial port",
+            ) from None
+        except self._errors as error:
+            raise self._lost(error) from None
+
+    def close(self) -> None:
+        """See Port."""
+        # pyserial forgets to close a socket that the other end has closed already.
+        connection = getattr(self._serial, "_socket", None)
+        self._serial.close()
+        if connection is not None:
+            connection.close()
+
+    def _lost(self, error: Exception) -> DeviceError:
+        return DeviceError(
+            f"lost port {self._url}: {_one_line(error)}",
+            "check that the board is still plugged in, or the emulator still running",
+        )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,170 @@
+"""Asking a device: one request, one reply, repeated until it has come through intact."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt
+from microwright.link import records
+from microwright.link.port import Port, SerialPort
+from microwright.link.records import Record
+
+_log = logging.getLogger("microwright.link")
+
+# What a request may take, with all its repeats.
+TIMEOUT_S = 10.0
+
+# How long to wait before a request is repeated, on top of the time that its line needs; doubled each time.
+_FIRST_WAIT_S = 0.5
+# After damage the request is repeated a little later: what else is under way should not count as new damage.
+_QUIET_S = 0.02
+_MAX_DAMAGED = 16
+_MAX_LINE_BYTES = 65536
+
+
+def ignore(line: str) -> None:
+    """Log lines go nowhere."""
+
+
+class Refused(DeviceError):
+    """The device answered with an error; `code` is its name in `docs/protocol.md`."""
+
+    def __init__(self, verb: str, code: str, hint: str) -> None:
+        super().__init__(f"the device refuses {verb!r}: {code}", hint)
+        self.code = code
+
+
+class Link:
+    """A device at the other end of a serial line; a context manager.
+
+    `on_log` gets each line that is no record, without control characters. `open_port` and `clock` stand for
+    the serial port and the time. Raises NoPort where the port cannot be opened.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        baud: int,
+        on_log: Callable[[str], None] = ignore,
+        *,
+        open_port: Callable[[str, int], Port] = SerialPort,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url = url
+        self._baud = baud
+        self._on_log = on_log
+        self._clock = clock
+        self._received = bytearray()
+        # Not 1 each time: replies to an earlier session may still be under way.
+        self._seq = secrets.randbelow(records.MAX_SEQ) + 1
+        self._damaged_lines = 0
+        self._other_lines = 0
+        self._port = open_port(url, baud)
+
+    def __enter__(self) -> Link:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the port back; what has arrived of the log is passed on."""
+        for line in bytes(self._received).split(b"\n"):
+            if records.parse(line) is None and not records.looks_damaged(line):
+                self._pass_on(line)
+        self._received.clear()
+        self._port.close()
+
+    @property
+    def damaged_lines(self) -> int:
+        """Lines so far that were a record and arrived damaged, here or at the device."""
+        return self._damaged_lines
+
+    def request(self, verb: str, *, timeout_s: float = TIMEOUT_S, **args: int | str) -> Record:
+        """Ask, and return the device's `ok`. Repeats what is lost or damaged; the device does nothing twice.
+
+        Raises Refused when the device says `error`, DeviceTimeout when nothing comes within `timeout_s`,
+        LinkCorrupt when nothing comes through undamaged.
+        """
+        self._seq = self._seq % records.MAX_SEQ + 1
+        line = records.encode(self._seq, verb, args)
+        deadline = self._clock() + timeout_s
+        wait_s = _FIRST_WAIT_S + 2 * (len(line) + records.OVERHEAD_CHARS) * 10 / self._baud
+        damaged = sent = 0
+        while damaged < _MAX_DAMAGED and self._clock() < deadline:
+            before = self._damaged_lines
+            self._port.write(line)
+            sent += 1
+            reply = self._await(min(deadline, self._clock() + wait_s))
+            if reply is not None:
+                return self._checked(verb, reply)
+            if self._damaged_lines > before:
+                damaged += 1
+            else:
+                wait_s *= 2
+        if damaged:
+            raise LinkCorrupt(
+                f"the link to {self._url} damages data: {damaged} of {sent} tries of {verb!r} failed by it",
+                "check the cable, the board's baud rate and clock, and that nothing else writes to the port",
+            )
+        other = f"; {self._other_lines} lines of other text came" if self._other_lines else ""
+        raise DeviceTimeout(
+            f"no answer to {verb!r} from {self._url} at {self._baud} baud in {timeout_s:g} s and {sent} tries{other}",
+            "check that the project's firmware runs on the device, that this is its port, and the baud rate",
+        )
+
+    def _await(self, until: float) -> Record | None:
+        """The reply to the latest request, or None at `until`, or soon after something damaged arrived."""
+        while True:
+            while (line := self._next_line()) is not None:
+                record = records.parse(line)
+                if record is None:
+                    damaged = records.looks_damaged(line)
+                    text = b"" if damaged else line
+                else:
+                    damaged = record.seq == 0  # the device's word for a damaged request
+                    text = line[: line.rindex(b"@")]
+                self._pass_on(text)
+                if record is not None and record.seq == self._seq and record.verb in ("ok", "error"):
+                    return record
+                if damaged:
+                    self._damaged_lines += 1
+                    _log.debug("damaged: %r", line)
+                    until = min(until, self._clock() + _QUIET_S)
+            left_s = until - self._clock()
+            if left_s <= 0:
+                return None
+            self._received += self._port.read(left_s)
+
+    def _next_line(self) -> bytes | None:
+        """Takes the first line that has arrived whole, without its newline."""
+        end = self._received.find(b"\n")
+        if end < 0:
+            # Nothing that long is a record, and without its beginning the rest of it is none either.
+            end = _MAX_LINE_BYTES
+            if len(self._received) <= end:
+                return None
+        line = bytes(self._received[:end])
+        del self._received[: end + 1]
+        return line
+
+    def _pass_on(self, line: bytes) -> None:
+        text = "".join(
+            c if c.isprintable() else "\ufffd" for c in line.decode("utf-8", "replace").rstrip("\r")
+        )
+        if text:
+            self._other_lines += 1
+            self._on_log(text)
+
+    def _checked(self, verb: str, reply: Record) -> Record:
+        if reply.verb == "error":
+            raise Refused(
+                verb, reply.args.get("code", "unknown")[:40], "build and flash the project's firmware again"
+            )
+        return reply
