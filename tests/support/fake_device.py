@@ -1,4 +1,4 @@
-"""A device in Python that speaks docs/protocol.md, and serial lines to it that lose, change and delay bytes."""
+"""A device in Python that speaks docs/protocol.md, and serial lines that lose, change and delay bytes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def parse(line: bytes) -> tuple[int, str, dict[str, str]] | None:
 
 @dataclass
 class FakeDevice:
-    """Feed it bytes, get its bytes. `executed` has each run that it did; `says` overrides parts of its hello."""
+    """Feed it bytes, get its bytes. `executed` has each run that it did; `says` overrides its hello."""
 
     model: Model
     input_bytes: Sequence[int]
@@ -174,7 +174,7 @@ class Faults:
 
 
 class FakePort:
-    """A serial line to a device, with faults both ways and time of its own; `port.open` is a Link's `open_port`."""
+    """A serial line to a device, with faults both ways, in a clock's time; `open` is a Link's `open_port`."""
 
     def __init__(self, receive: Callable[[bytes], bytes], clock: Clock, faults: Faults | None = None) -> None:
         self._receive = receive

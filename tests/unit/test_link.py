@@ -127,12 +127,12 @@ def test_a_silent_device_is_a_timeout_that_says_what_was_tried() -> None:
         link.request("hello")
     assert 9.9 < clock.now_s < 10.2
     assert len(port.sent) == 5 and len(set(port.sent)) == 1, "repeats carry the same number"
-    assert "'hello' from fake at 115200 baud in 10 s and 5 tries" in caught.value.message
+    assert "no answer to 'hello' from fake at 115200 baud in 10 s and 5 tries" in caught.value.message
     assert "\n" not in caught.value.message + caught.value.hint
 
 
 def test_other_firmware_is_a_timeout_that_says_that_text_came() -> None:
-    link, port, _ = linked(lambda data: b"command not found\n")
+    link, _, _ = linked(lambda data: b"command not found\n")
     with pytest.raises(DeviceTimeout, match="5 lines of other text came"):
         link.request("hello")
 
@@ -183,7 +183,7 @@ def test_its_own_echo_is_no_reply() -> None:
 
 
 def test_a_line_that_damages_everything_is_an_error_of_the_link() -> None:
-    link, port, clock = linked(lambda data: b"@1 ok #00000000\n")
+    link, _, clock = linked(lambda data: b"@1 ok #00000000\n")
     with pytest.raises(LinkCorrupt, match="16 of 16 tries of 'hello'"):
         link.request("hello")
     assert clock.now_s < 2

@@ -113,9 +113,9 @@ class Link:
                 f"the link to {self._url} damages data: {damaged} of {sent} tries of {verb!r} failed by it",
                 "check the cable, the board's baud rate and clock, and that nothing else writes to the port",
             )
-        other = f"; {self._other_lines} lines of other text came" if self._other_lines else ""
+        what = f"no answer to {verb!r} from {self._url} at {self._baud} baud in {timeout_s:g} s and {sent} tries"
         raise DeviceTimeout(
-            f"no answer to {verb!r} from {self._url} at {self._baud} baud in {timeout_s:g} s and {sent} tries{other}",
+            what + (f"; {self._other_lines} lines of other text came" if self._other_lines else ""),
             "check that the project's firmware runs on the device, that this is its port, and the baud rate",
         )
 

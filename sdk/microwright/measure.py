@@ -1,0 +1,301 @@
+"""The dialogue with a device: send inputs, run, fetch outputs, times and memory use."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import statistics
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from microwright.build import Image
+from microwright.errors import DeviceError, InputError, LinkCorrupt, StaleFirmware
+from microwright.graph import Array, Tensor
+from microwright.link import TIMEOUT_S, Link, Record, Refused, ignore
+from microwright.progress import Progress, silent
+from microwright.runners import Emulation
+
+PROTOCOL = 1
+
+# The longest that an inference may take; slow boards need some seconds for the largest models that they hold.
+RUN_TIMEOUT_S = 120.0
+
+_SMALLEST_CHUNK_BYTES = 16
+_LARGEST_CHUNK_BYTES = 4096
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Times of inferences: what kind of number they are, their unit, one sample a run."""
+
+    kind: Literal["measured", "emulated"]
+    unit: Literal["us", "instructions"]
+    samples: tuple[int | float, ...]
+
+    @property
+    def runs(self) -> int:
+        """Number of samples."""
+        return len(self.samples)
+
+    @property
+    def min(self) -> int | float:
+        """The shortest."""
+        return min(self.samples)
+
+    @property
+    def median(self) -> int | float:
+        """The middle one, or the mean of the middle two."""
+        return statistics.median(self.samples)
+
+    @property
+    def p95(self) -> int | float:
+        """The shortest that at least 95 % of the samples do not exceed (nearest rank)."""
+        return sorted(self.samples)[-(-95 * self.runs // 100) - 1]
+
+    @property
+    def max(self) -> int | float:
+        """The longest."""
+        return max(self.samples)
+
+
+@dataclass(frozen=True)
+class LayerLatency:
+    """Time of one layer, in the unit of the measurement's latency."""
+
+    index: int
+    latency: int | float
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What a device did with the inputs.
+
+    `outputs` has one tuple a sample, one array a model output. `layers` come from a run that timed each layer
+    apart; empty when not asked for. `stack_bytes` is what an inference uses, `stack_peak_bytes` the most
+    that anything used since start; None where the device cannot tell. `hello` is what the device says about
+    itself.
+    """
+
+    outputs: tuple[tuple[Array, ...], ...]
+    latency: Latency
+    layers: tuple[LayerLatency, ...]
+    stack_bytes: int | None
+    stack_peak_bytes: int | None
+    hello: Mapping[str, str]
+
+
+def measure(
+    image: Image,
+    url: str,
+    inputs: Sequence[tuple[Array, ...]],
+    *,
+    emulation: Emulation | None = None,
+    warmup: int = 1,
+    layers: bool = True,
+    progress: Progress = silent,
+    on_log: Callable[[str], None] = ignore,
+) -> Measurement:
+    """Run the model on the device at `url` once for each sample, after `warmup` runs.
+
+    A sample is one array a model input, in the input's type. Times are microseconds of the device's timer, or
+    instructions where `emulation` tells how its timer counts them. Raises StaleFirmware when the device runs
+    other firmware than the image, InputError for arrays that do not fit the model, and the link's errors:
+    NoPort, DeviceTimeout, LinkCorrupt, DeviceError.
+    """
+    graph = image.project.graph
+    samples = [_bytes_of(sample, [graph.tensors[i] for i in graph.inputs]) for sample in inputs]
+    if not samples:
+        raise InputError("no inputs to measure with", "give at least one sample")
+    with Link(url, image.project.board.serial.baud, on_log) as link:
+        device = _Device(link, image)
+        for _ in range(warmup):
+            device.run(samples[0])
+        runs: list[_Run] = []
+        for sample in samples:
+            progress("measure", len(runs), len(samples))
+            runs.append(device.run(sample))
+        progress("measure", len(samples), len(samples))
+        layer_ticks = device.layer_ticks(samples[0]) if layers else ()
+        peak_bytes = _number(link.request("memory"), "stack_peak", 0, 2**32 - 1)
+
+    def time(ticks: int) -> int | float:
+        if emulation is None:
+            return round(ticks * 1e6 / device.timer_hz, 3)
+        return (2 * ticks * emulation.instructions_per_second + device.timer_hz) // (2 * device.timer_hz)
+
+    times = tuple(time(run.ticks) for run in runs)
+    return Measurement(
+        outputs=tuple(
+            tuple(_array(data, graph.tensors[i]) for data, i in zip(run.outputs, graph.outputs, strict=True))
+            for run in runs
+        ),
+        latency=Latency("measured", "us", times)
+        if emulation is None
+        else Latency("emulated", "instructions", times),
+        layers=tuple(LayerLatency(index, time(ticks)) for index, ticks in enumerate(layer_ticks)),
+        stack_bytes=max(run.stack_bytes for run in runs) or None,
+        stack_peak_bytes=peak_bytes or None,
+        hello=device.hello,
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    ticks: int
+    stack_bytes: int
+    outputs: tuple[bytes, ...]
+
+
+class _Device:
+    """A device that runs the image; every number that it says is checked before use."""
+
+    def __init__(self, link: Link, image: Image) -> None:
+        self._link = link
+        hello = link.request("hello")
+        self.hello = hello.args
+        if hello.args.get("proto") != str(PROTOCOL):
+            raise StaleFirmware(
+                f"the device speaks protocol {hello.args.get('proto', '?')[:20]}, expected {PROTOCOL}",
+                "generate, build and flash the project again",
+            )
+        build = hello.args.get("build", "")
+        if build != image.build_id:
+            raise StaleFirmware(
+                f"the device runs build {build[:12] or 'unknown'}, the image is build {image.build_id[:12]}",
+                "flash the image that was built last",
+            )
+        graph = image.project.graph
+        self._input_bytes = tuple(graph.tensors[i].size_bytes for i in graph.inputs)
+        self._output_bytes = tuple(graph.tensors[i].size_bytes for i in graph.outputs)
+        for key, sizes in (("inputs", self._input_bytes), ("outputs", self._output_bytes)):
+            wanted = ",".join(str(size) for size in sizes)
+            if hello.args.get(key) != wanted:
+                raise _nonsense(hello, key, f"{wanted} bytes")
+        self._layers = _number(hello, "layers", len(graph.nodes), len(graph.nodes))
+        self._chunk_bytes = _number(hello, "chunk", _SMALLEST_CHUNK_BYTES, _LARGEST_CHUNK_BYTES)
+        self.timer_hz = _number(hello, "timer_hz", 1, 10**10)
+
+    def run(self, sample: tuple[bytes, ...], *, layers: bool = False) -> _Run:
+        """One inference. Both sides check what the device holds; where it differs, all is sent again."""
+        for _ in range(_TRIES):
+            try:
+                return self._run_once(sample, layers)
+            except Refused as refused:
+                # It lost what was written, by a reset or by a request that came twice.
+                if refused.code not in ("order", "incomplete", "crc"):
+                    raise
+                problem = str(refused)
+            except _OutputDamaged:
+                problem = "outputs that differ from the device's checksum"
+        raise LinkCorrupt(
+            f"one inference failed {_TRIES} times in a row, at last with: {problem}",
+            "check the power supply and that nothing else writes to the port; watch the log for restarts",
+        )
+
+    def _run_once(self, sample: tuple[bytes, ...], layers: bool) -> _Run:
+        crc = 0
+        for index, data in enumerate(sample):
+            self._write(index, data)
+            crc = zlib.crc32(data, crc)
+        options = {"layers": 1} if layers else {}
+        reply = self._link.request("run", timeout_s=RUN_TIMEOUT_S, crc=f"{crc:08x}", **options)
+        outputs = tuple(self._read(index, size) for index, size in enumerate(self._output_bytes))
+        crc = 0
+        for data in outputs:
+            crc = zlib.crc32(data, crc)
+        if reply.args.get("crc") != f"{crc:08x}":
+            raise _OutputDamaged
+        return _Run(_number(reply, "ticks", 0, 2**63), _number(reply, "stack", 0, 2**32 - 1), outputs)
+
+    def layer_ticks(self, sample: tuple[bytes, ...]) -> tuple[int, ...]:
+        """Timer ticks of each layer in one inference."""
+        self.run(sample, layers=True)
+        return tuple(
+            _number(self._link.request("layer", index=index), "ticks", 0, 2**63)
+            for index in range(self._layers)
+        )
+
+    def _write(self, index: int, data: bytes) -> None:
+        offset = 0
+        while offset < len(data):
+            chunk = data[offset : offset + self._chunk_bytes]
+            text = base64.b64encode(chunk).decode("ascii")
+            if self._transfer("write", input=index, offset=offset, data=text) is not None:
+                offset += len(chunk)
+
+    def _read(self, index: int, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            count = min(self._chunk_bytes, size - len(data))
+            reply = self._transfer("read", output=index, offset=len(data), bytes=count)
+            if reply is not None:
+                data += _base64(reply, "data", count)
+        return data
+
+    def _transfer(self, verb: str, **args: int | str) -> Record | None:
+        """Ask once; None after making chunks smaller: a short line has a better chance on a bad link."""
+        try:
+            return self._link.request(verb, timeout_s=TIMEOUT_S, **args)
+        except LinkCorrupt:
+            if self._chunk_bytes <= _SMALLEST_CHUNK_BYTES:
+                raise
+            self._chunk_bytes = max(self._chunk_bytes // 2, _SMALLEST_CHUNK_BYTES)
+            return None
+
+
+class _OutputDamaged(Exception):
+    """The outputs are not those that the device computed its checksum of."""
+
+
+def _nonsense(record: Record, key: str, wanted: str) -> DeviceError:
+    said = record.args.get(key)
+    return DeviceError(
+        f"the device says {key}={said[:40]}, expected {wanted}"
+        if said is not None
+        else f"the device does not say {key}, expected {wanted}",
+        "build and flash the project's firmware again",
+    )
+
+
+def _number(record: Record, key: str, low: int, high: int) -> int:
+    text = record.args.get(key, "")
+    if not (0 < len(text) <= 20 and text.isascii() and text.isdigit() and low <= int(text) <= high):
+        raise _nonsense(record, key, str(low) if low == high else f"a number from {low} to {high}")
+    return int(text)
+
+
+def _base64(record: Record, key: str, size: int) -> bytes:
+    try:
+        data = base64.b64decode(record.args.get(key, ""), validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    if len(data) != size:
+        raise _nonsense(record, key, f"{size} bytes of base64")
+    return data
+
+
+def _bytes_of(sample: tuple[Array, ...], tensors: Sequence[Tensor]) -> tuple[bytes, ...]:
+    if len(sample) != len(tensors):
+        raise InputError(
+            f"a sample has {len(sample)} arrays, the model has {len(tensors)} inputs",
+            "give one array a model input",
+        )
+    for array, tensor in zip(sample, tensors, strict=True):
+        if array.dtype != tensor.dtype or array.size != tensor.elements:
+            expected = f"{tensor.dtype} {tensor.shape}"
+            raise InputError(
+                f"input {tensor.name[:80]!r}: got {array.dtype} {array.shape}, expected {expected}",
+                "convert the samples with microwright.data.to_input",
+            )
+    # The devices are little-endian.
+    return tuple(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in sample)
+
+
+def _array(data: bytes, tensor: Tensor) -> Array:
+    kind = np.dtype(tensor.dtype)
+    return np.frombuffer(data, kind.newbyteorder("<")).astype(kind).reshape(tensor.shape)
