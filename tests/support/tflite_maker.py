@@ -125,6 +125,8 @@ class Maker:
         self.nodes: list[MadeNode] = []
         self.version = 3
         self.subgraphs = 1
+        self.external_buffers = False
+        """Whether the constants lie behind the flatbuffer, as in files above 2 GB."""
 
     def tensor(
         self,
@@ -181,8 +183,23 @@ class Maker:
 
     def build(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         """The file."""
+        contents, places = self._contents()
+        # Where buffers outside begin is known once the rest is written, which does not depend on it.
+        flatbuffer = self._build(inputs, outputs, contents, places, outside_at=1 << 32)
+        if not self.external_buffers:
+            return flatbuffer
+        return self._build(inputs, outputs, contents, places, outside_at=len(flatbuffer)) + b"".join(contents)
+
+    def _build(
+        self,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        contents: Sequence[bytes],
+        places: Sequence[int],
+        outside_at: int,
+    ) -> bytes:
         b = flatbuffers.Builder(1024)
-        buffers, places = self._buffers(b)
+        buffers = self._buffers(b, contents, outside_at)
         opcodes, codes = self._opcodes(b)
         tensors = _offsets(b, [self._tensor(b, made, places[i]) for i, made in enumerate(self.tensors)])
         nodes = _offsets(b, [self._node(b, made, codes[i]) for i, made in enumerate(self.nodes)])
@@ -202,8 +219,8 @@ class Maker:
         b.Finish(tflite.ModelEnd(b), b"TFL3")
         return bytes(b.Output())
 
-    def _buffers(self, b: flatbuffers.Builder) -> tuple[int, list[int]]:
-        # Buffer 0 is empty by convention; activations refer to it.
+    def _contents(self) -> tuple[list[bytes], list[int]]:
+        """All buffers, and which one each tensor refers to; buffer 0 is empty by convention."""
         contents = [b""]
         places = []
         for made in self.tensors:
@@ -214,14 +231,21 @@ class Maker:
                 places.append(len(contents) - 1)
             else:
                 places.append(0)
+        return contents, places
+
+    def _buffers(self, b: flatbuffers.Builder, contents: Sequence[bytes], outside_at: int) -> int:
         offsets = []
         for data in contents:
-            values = _bytes(b, data) if data else None
+            inside = _bytes(b, data) if data and not self.external_buffers else None
             tflite.BufferStart(b)
-            if values is not None:
-                tflite.BufferAddData(b, values)
+            if inside is not None:
+                tflite.BufferAddData(b, inside)
+            elif data:
+                tflite.BufferAddOffset(b, outside_at)
+                tflite.BufferAddSize(b, len(data))
+                outside_at += len(data)
             offsets.append(tflite.BufferEnd(b))
-        return _offsets(b, offsets), places
+        return _offsets(b, offsets)
 
     def _opcodes(self, b: flatbuffers.Builder) -> tuple[int, list[int]]:
         unique: list[tuple[str | int, str | None]] = []
