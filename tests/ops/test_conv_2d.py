@@ -14,30 +14,6 @@ from tests.support import layers
 from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
 
 
-def out_size(size: int, taps: int, stride: int, dilation: int, padding: str) -> int:
-    span = (taps - 1) * dilation + 1
-    return -(-size // stride) if padding == "SAME" else (size - span) // stride + 1
-
-
-def random_window(rng: Rng) -> tuple[dict[str, Any], tuple[int, int], tuple[int, int], tuple[int, int]]:
-    """Options of a window, and its image, filter and output sizes."""
-    padding = pick(rng, ("SAME", "VALID"))
-    options: dict[str, Any] = {"padding": padding}
-    image, taps, out = [], [], []
-    for side in "hw":
-        size, filter_size = int(rng.integers(1, 13)), int(pick(rng, (1, 2, 3, 3, 4, 5)))
-        stride = int(pick(rng, (1, 1, 2, 3, 7)))
-        dilation = int(pick(rng, (1, 1, 1, 2, 3)))
-        if padding == "VALID":
-            size += (filter_size - 1) * dilation
-        options[f"stride_{side}"] = stride
-        options[f"dilation_{side}_factor"] = dilation
-        image.append(size)
-        taps.append(filter_size)
-        out.append(out_size(size, filter_size, stride, dilation, padding))
-    return options, (image[0], image[1]), (taps[0], taps[1]), (out[0], out[1])
-
-
 def add_conv(
     made: Layers,
     rng: Rng,
@@ -47,7 +23,7 @@ def add_conv(
     groups: int = 1,
     per_tensor: bool = False,
 ) -> None:
-    options, image, taps, out = random_window(rng)
+    options, image, taps, out = layers.window(rng)
     batches = int(pick(rng, (1, 1, 1, 2)))
     in_ch = in_ch or int(pick(rng, (1, 2, 3, 5, 7, 16, 17)))
     out_ch = out_ch or int(pick(rng, (1, 2, 3, 5, 8, 13)))

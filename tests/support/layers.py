@@ -1,4 +1,4 @@
-"""Random layers for differential tests: many independent ones in a graph, so that one compile covers them all."""
+"""Random layers for differential tests: many in a graph, so that one compile covers them all."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Layers:
 def assert_random_layers_equal(
     add: Callable[[Layers, Rng], None], *, seed: int, count: int, samples: int = 2
 ) -> None:
-    """`count` layers that `add` puts into a graph give the reference's bytes, on random and on extreme inputs."""
+    """`count` layers made by `add` give the reference's bytes, on random and on extreme inputs."""
     rng = np.random.default_rng(seed)
     layers = Layers()
     for _ in range(count):
@@ -84,7 +84,7 @@ def weights(rng: Rng, shape: Sequence[int]) -> npt.NDArray[np.int8]:
 
 
 def bias(rng: Rng, by_channel: npt.NDArray[np.int8], in_zp: int) -> npt.NDArray[np.int32]:
-    """Biases of weights [channel, taps]; now and then as far out as the accumulator can go without overflow."""
+    """Biases for weights [channel, taps]; now and then as large as the accumulator allows."""
     low, high = -128 - in_zp, 127 - in_zp
     w = by_channel.astype(np.int64)
     rise = (np.maximum(w, 0) * high + np.minimum(w, 0) * low).sum(axis=1)
@@ -101,7 +101,69 @@ def bias(rng: Rng, by_channel: npt.NDArray[np.int8], in_zp: int) -> npt.NDArray[
 
 
 def output_scale(rng: Rng, in_scale: float, weights_scale: float, taps: int) -> float:
-    """A scale that mostly spreads the outputs over int8, and now and then is off by up to 2**36 either way."""
+    """A scale that mostly spreads the outputs over int8, and now and then is off by up to 2**36."""
     spread = 70.0 * 70.0 * np.sqrt(taps) / 50.0
     off = 2.0 ** (rng.uniform(-18, 36) if rng.random() < 0.2 else rng.uniform(-2, 2))
     return float(np.float32(in_scale * weights_scale * spread * off))
+
+
+def out_size(size: int, taps: int, stride: int, dilation: int, padding: str) -> int:
+    """Outputs of a window along an axis."""
+    span = (taps - 1) * dilation + 1
+    return -(-size // stride) if padding == "SAME" else (size - span) // stride + 1
+
+
+def window(
+    rng: Rng, *, dilated: bool = True
+) -> tuple[dict[str, Any], tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """Options of a convolution's window, and its image, filter and output sizes (height, width)."""
+    padding = pick(rng, ("SAME", "VALID"))
+    options: dict[str, Any] = {"padding": padding}
+    image, taps, out = [], [], []
+    for side in "hw":
+        size, filter_size = int(rng.integers(1, 13)), int(pick(rng, (1, 2, 3, 3, 4, 5)))
+        stride = int(pick(rng, (1, 1, 2, 3, 7)))
+        dilation = int(pick(rng, (1, 1, 1, 2, 3))) if dilated else 1
+        if padding == "VALID":
+            size += (filter_size - 1) * dilation
+        options[f"stride_{side}"] = stride
+        if dilated:
+            options[f"dilation_{side}_factor"] = dilation
+        image.append(size)
+        taps.append(filter_size)
+        out.append(out_size(size, filter_size, stride, dilation, padding))
+    return options, (image[0], image[1]), (taps[0], taps[1]), (out[0], out[1])
+
+
+def add_pool(made: Layers, rng: Rng, op: str) -> None:
+    """A random pool."""
+    options, image, taps, out = window(rng, dilated=False)
+    batches, channels = int(pick(rng, (1, 1, 2))), int(pick(rng, (1, 2, 3, 7, 16, 17)))
+    quantization = {"scale": scale(rng), "zero_point": zero_point(rng)}
+    options |= {
+        "filter_height": taps[0],
+        "filter_width": taps[1],
+        "fused_activation_function": pick(rng, ACTIVATIONS),
+    }
+    x = made.input((batches, *image, channels), **quantization)
+    name = f"{op} {image}x{channels} {options} {quantization}"
+    y = made.output((batches, *out, channels), **quantization, name=name)
+    made.maker.node(op, [x], [y], **options)
+
+
+def pool(
+    op: str,
+    *,
+    dtype: str = "int8",
+    out_shape: tuple[int, ...] = (1, 2, 2, 3),
+    out_scale: float = 1.0,
+    out_zp: int = 0,
+    **options: Any,
+) -> Graph:
+    """A 2x2 pool of a 4x4x3 image that the engine takes, but for what the caller changes."""
+    made = Layers()
+    x = made.input((1, 4, 4, 3), dtype, scale=1.0)
+    y = made.output(out_shape, dtype, scale=out_scale, zero_point=out_zp)
+    settings = {"padding": "VALID", "stride_h": 2, "stride_w": 2, "filter_height": 2, "filter_width": 2}
+    made.maker.node(op, [x], [y], **{**settings, **options})
+    return made.graph()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from microwright.graph import Graph, Node, Tensor
 from microwright.ops import weighted
 from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
@@ -60,16 +58,15 @@ def _shape(node: Node, weights: Tensor) -> tuple[int, int]:
 def _factors(node: Node, tensors: weighted.Operands, out_len: int) -> list[float]:
     """Rescaling factors: one a channel, or one for weights quantised per tensor.
 
-    Per tensor, TensorFlow Lite multiplies the scales in float32 (GetQuantizedConvolutionMultipler), and
-    refuses a bias whose scale differs from the product by more than 0.02 of the output's.
+    The latter take a bias only where its scale is the product of the others, to 0.02 of the output's
+    (GetQuantizedConvolutionMultipler of TensorFlow Lite).
     """
     in_scale, _ = per_tensor(node, tensors.input)
     out_scale, _ = per_tensor(node, tensors.output)
     scales = per_channel(node, tensors.weights, out_len, axis=0)
     quantization = tensors.weights.quantization
-    if quantization is not None and len(quantization.scales) > 1:
-        return [in_scale * scale / out_scale for scale in scales]
-    if tensors.bias is not None:
+    per_channel_scales = quantization is not None and len(quantization.scales) > 1
+    if not per_channel_scales and tensors.bias is not None:
         bias_scale = tensors.bias.quantization.scales[0] if tensors.bias.quantization else 0.0
         if abs(in_scale * scales[0] - bias_scale) / out_scale > 0.02:
             raise unsupported(
@@ -78,8 +75,7 @@ def _factors(node: Node, tensors: weighted.Operands, out_len: int) -> list[float
                 f"{in_scale * scales[0]:g}",
                 "quantise the model again (microwright quantize)",
             )
-    with np.errstate(all="ignore"):
-        return [float(np.float32(in_scale) * np.float32(scales[0])) / out_scale]
+    return [in_scale * scale / out_scale for scale in (scales if per_channel_scales else scales[:1])]
 
 
 def check(graph: Graph, node: Node) -> None:
