@@ -58,7 +58,8 @@ def tf_keras() -> Any | None:
 class Quiet:
     """Context that keeps back what TensorFlow prints and warns, from Python and from C++.
 
-    It redirects the descriptors 1 and 2, so that other threads' output is kept back too. `text` is what was kept back, complete when the context ends; `show` lets output through until then.
+    It redirects the descriptors 1 and 2, so that other threads' output is kept back too. `text` is what was
+    kept back, complete when the context ends; `show` lets output through until then.
     """
 
     def __init__(self) -> None:

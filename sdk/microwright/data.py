@@ -52,7 +52,8 @@ def load(path: Path) -> Data:
     """Samples and labels of a `.npz` (x, or x0, x1, ... for several inputs; y optional) or a `.npy` (x only).
 
     Labels of shape (samples, 1) and one-hot labels become class indices. Raises InputError for anything
-    else: a file that cannot be read, other names, pickled objects, text, NaN, no samples, unequal numbers of samples.
+    else: a file that cannot be read, other names, pickled objects, text, NaN, no samples, unequal numbers of
+    samples.
     """
     arrays = _read(path)
     labels = arrays.pop("y", None)
@@ -84,11 +85,28 @@ def make(inputs: tuple[Array, ...], labels: Array | None = None, *, where: str =
     return Data(inputs, labels)
 
 
+def split(data: Data, fraction: float, *, seed: int = 0) -> tuple[Data, Data]:
+    """A random part of the samples, and the rest. Raises InputError where either would be empty."""
+    count = round(fraction * data.samples)
+    if not 0 < count < data.samples:
+        raise InputError(
+            f"{data.samples} samples cannot be split {fraction:g} to {1 - fraction:g}", "give more samples"
+        )
+    order = np.random.default_rng(seed).permutation(data.samples)
+    return take(data, order[:count]), take(data, order[count:])
+
+
+def take(data: Data, samples: Array) -> Data:
+    """The samples at these positions."""
+    labels = None if data.labels is None else data.labels[samples]
+    return Data(tuple(array[samples] for array in data.inputs), labels)
+
+
 def to_input(graph: Graph, position: int, samples: Array) -> Array:
     """Samples as the graph's input at `position` takes them: shape (samples, *tensor shape), its dtype.
 
     `samples` has the tensor's shape after the sample axis; a leading 1 (the batch) may be left out. An array
-    of the tensor's dtype passes as it is. Real (float) values are quantised as TensorFlow Lite's QUANTIZE does:
+    of the tensor's dtype passes as it is. Real (float) values are quantised as by TensorFlow Lite's QUANTIZE:
 
         q = clamp(round(x / scale) + zero_point), x / scale in float32, halves rounded away from zero
 

@@ -36,7 +36,8 @@ class Model:
     """A model as the user has it.
 
     `keras` is the Keras model (kind "keras") or the loaded SavedModel (kind "saved_model"); `flatbuffer` the
-    bytes of a `.tflite` (kind "tflite"). `sha256` is of the file, or of all files of a SavedModel with their names.
+    bytes of a `.tflite` (kind "tflite"). `sha256` is of the file, or of all files of a SavedModel with their
+    names.
     """
 
     path: Path
@@ -101,7 +102,7 @@ def save(keras_model: Any, path: Path) -> None:
 
 
 def input_shapes(model: Model) -> tuple[tuple[int, ...], ...]:
-    """Shape of one sample of each input. Raises InputError where an axis other than the batch is not fixed."""
+    """Shape of one sample of each input. Raises InputError where a size is not fixed."""
     if model.kind == "saved_model":
         shapes = [tuple(spec.shape) for _, spec in _signature(model)[1]]
     else:
@@ -117,7 +118,7 @@ def input_shapes(model: Model) -> tuple[tuple[int, ...], ...]:
 
 
 def function(model: Model) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """The float model in inference mode, a function from input tensors to output tensors; the inputs' dtypes."""
+    """The float model in inference mode, from input tensors to output tensors, and the inputs' dtypes."""
     if model.kind == "saved_model":
         signature, specs = _signature(model)
         names = [name for name, _ in specs]
