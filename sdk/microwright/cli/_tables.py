@@ -1,0 +1,145 @@
+"""What commands print: tables for a terminal, and the facts of a board for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.table import Table
+
+from microwright import ops
+from microwright.board import Board
+from microwright.comparison import Comparison
+from microwright.doctor import Finding
+from microwright.graph import Graph, Node, Tensor
+from microwright.load import Model
+from microwright.plan import Plan
+from microwright.report import short_name
+from microwright.verify import Agreement
+
+
+def _table(*columns: str) -> Table:
+    """A table whose columns that start with `>` hold numbers."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for column in columns:
+        number = column.startswith(">")
+        table.add_column(
+            column.lstrip(">"), justify="right" if number else "left", overflow="ellipsis", no_wrap=number
+        )
+    return table
+
+
+def layers(graph: Graph) -> Table:
+    """A graph's nodes: output shape, MACs, bytes of constants; their sums at the end."""
+    table = _table(">layer", ">MACs", ">weight bytes", "op", "output", "name")
+    for position, node in enumerate(graph.nodes):
+        constants = {i for i in node.inputs if i >= 0 and graph.tensors[i].data is not None}
+        table.add_row(
+            str(position),
+            _macs(graph, node),
+            f"{sum(graph.tensors[i].size_bytes for i in constants):,}",
+            node.op,
+            ", ".join(_type(graph.tensors[i]) for i in node.outputs),
+            short_name(node.name),
+        )
+    inputs = ", ".join(_type(graph.tensors[i]) for i in graph.inputs)
+    table.add_section()
+    table.add_row("", f"{ops.macs(graph):,}", f"{graph.weights_bytes:,}", "all", "", f"input {inputs}")
+    return table
+
+
+def _macs(graph: Graph, node: Node) -> str:
+    op = ops.OPS.get(node.op)
+    return "no kernel" if op is None else f"{op.macs(graph, node):,}"
+
+
+def _type(tensor: Tensor) -> str:
+    return f"{tensor.dtype} {'x'.join(str(size) for size in tensor.shape)}"
+
+
+def keras_layers(model: Model) -> Table:
+    """A Keras model's layers: class, output shape, parameters."""
+    table = _table("layer", "class", "output", ">parameters")
+    network = model.keras
+    for layer in getattr(network, "layers", ()):
+        output = getattr(layer, "output", None)
+        shape = "" if output is None else "x".join(str(size) for size in getattr(output, "shape", ())[1:])
+        table.add_row(layer.name[:40], type(layer).__name__, shape, f"{layer.count_params():,}")
+    if network is not None:
+        table.add_section()
+        table.add_row("", "", "", f"{network.count_params():,}")
+    return table
+
+
+def arena(planned: Plan) -> Table:
+    """The arena's buffers: where, how large, during which calls."""
+    table = _table(">offset", ">bytes", ">from call", ">to call", "what")
+    for buffer in planned.buffers:
+        first = "input" if buffer.first < 0 else str(buffer.first)
+        last = "output" if buffer.last >= len(planned.calls) else str(buffer.last)
+        table.add_row(f"{buffer.offset:,}", f"{buffer.size_bytes:,}", first, last, short_name(buffer.what))
+    table.add_section()
+    table.add_row("", f"{planned.arena_bytes:,}", "", "", "arena")
+    return table
+
+
+def agreement(result: Agreement) -> str:
+    """One line."""
+    verdict = f"{result.mismatched_bytes:,} bytes differ" if result.mismatched_bytes else "all equal"
+    return f"{result.compared_bytes:,} bytes of {result.inputs} inputs against {result.reference}: {verdict}"
+
+
+def comparison(result: Comparison) -> Table:
+    """How far two models agree."""
+    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
+    same = result.same_class / result.samples
+    table.add_row("same class", f"{same:.2%}", f"{result.same_class:,} of {result.samples:,} samples")
+    table.add_row("largest difference", f"{result.max_difference:.6g}", "of the first output, in real values")
+    table.add_row("mean difference", f"{result.mean_difference:.6g}", "")
+    if result.accuracy is not None and result.other_accuracy is not None:
+        table.add_row("accuracy", f"{result.accuracy:.2%}", f"the other model {result.other_accuracy:.2%}")
+    return table
+
+
+def boards(known: Sequence[Board]) -> Table:
+    """Boards: what they are and what runs them."""
+    table = _table("id", "name", "core", ">MHz", ">flash KiB", ">RAM KiB", "runners")
+    for board in known:
+        table.add_row(
+            board.id,
+            board.name,
+            board.cpu.core,
+            f"{board.cpu.clock_hz / 1e6:g}" if board.cpu.clock_hz else "",
+            f"{board.flash.bytes / 1024:,.0f}" if board.flash else "",
+            f"{board.ram.bytes / 1024:,.0f}" if board.ram else "",
+            ", ".join(board.runners),
+        )
+    return table
+
+
+def board_facts(board: Board) -> Mapping[str, object]:
+    """A board for JSON; None where a native board has no such limit."""
+    return {
+        "id": board.id,
+        "name": board.name,
+        "url": board.url,
+        "core": board.cpu.core,
+        "fpu": board.cpu.fpu,
+        "clock_hz": board.cpu.clock_hz or None,
+        "flash_bytes": board.flash.bytes if board.flash else None,
+        "ram_bytes": board.ram.bytes if board.ram else None,
+        "runners": list(board.runners),
+    }
+
+
+def findings(found: Sequence[Finding]) -> Table:
+    """What is installed, and for what is not, the command that installs it."""
+    table = _table("what", "version", "needed", "for, or how to install")
+    for finding in found:
+        table.add_row(
+            finding.name,
+            finding.version or "MISSING",
+            "yes" if finding.required else "for some",
+            finding.purpose if finding.found else f"{finding.problem}: {finding.install}",
+        )
+    return table

@@ -1,0 +1,29 @@
+"""microwright arrays"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from microwright.cli import _options
+
+
+@click.command("arrays")
+@click.argument("model", type=_options.PATH)
+@click.option("-o", "out", type=_options.PATH, required=True, metavar="DIR", help="Folder of the two files.")
+@click.option("--name", metavar="NAME", help="Name in the C identifiers. [default: the model's]")
+@_options.calibration
+def command(model: Path, out: Path, name: str | None, calibration: Path | None) -> None:
+    """Write a model as C arrays for TensorFlow Lite Micro.
+
+    Makes model_data.h and model_data.cc from a .tflite, or from a Keras file with --calibration.
+    """
+    from microwright import _output, pipeline
+    from microwright.emit import arrays
+
+    with _options.progress() as progress:
+        graph = pipeline.load_graph(model, calibration, progress=progress)
+    for path, text in arrays.emit(graph, name).items():
+        _output.write(out / path, text.encode())
+        click.echo(out / path)

@@ -1,0 +1,64 @@
+"""microwright deploy"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from microwright.cli import _options
+
+
+@click.command("deploy")
+@click.argument("model", type=_options.PATH)
+@_options.board
+@click.option(
+    "-o", "out", type=_options.PATH, metavar="DIR", help="Folder of the project. [default: MODEL-BOARD]"
+)
+@_options.inputs
+@_options.engine
+@_options.calibration
+@_options.runner
+@click.option("--json", "json_path", type=_options.PATH, metavar="FILE", help="Write the report here, too.")
+@click.option("--force", is_flag=True, help="Drop edits of the project's generated files.")
+def command(
+    model: Path,
+    board_id: str,
+    out: Path | None,
+    data: Path | None,
+    random_inputs: int,
+    engine: str,
+    calibration: Path | None,
+    runner: str | None,
+    json_path: Path | None,
+    force: bool,
+) -> None:
+    """The whole job: from a model file to a measurement.
+
+    MODEL is a .tflite, or a Keras file (.keras, .h5, SavedModel folder) with --calibration. Generates a
+    firmware project for the board, builds it, starts it, runs the inputs, compares the outputs with the
+    reference interpreter, and writes report.json into the project.
+    """
+    from microwright import pipeline, report
+
+    directory = out or pipeline.project_directory(model, board_id)
+    with _options.progress() as progress:
+        result = pipeline.deploy(
+            model,
+            board_id,
+            out=directory,
+            data=data,
+            engine=engine,
+            random_inputs=random_inputs,
+            json_path=json_path,
+            calibration=calibration,
+            runner=runner,
+            force=force,
+            progress=progress,
+            on_log=_options.device_log,
+        )
+    report.render(result, _options.console())
+    click.echo(f"project  {directory}")
+    click.echo(f"ELF      {directory / 'build' / 'firmware.elf'}")
+    click.echo(f"report   {json_path or directory / pipeline.REPORT}")
+    report.require_agreement(result.agreement, result.board)

@@ -1,0 +1,43 @@
+"""microwright inspect"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from microwright.cli import _options
+
+
+@click.command("inspect")
+@click.argument("model", type=_options.PATH)
+@click.option(
+    "--board", "board_id", metavar="ID", help="Show the arena's plan, and whether it fits this board."
+)
+@_options.calibration
+def command(model: Path, board_id: str | None, calibration: Path | None) -> None:
+    """Show the layers of a model: shapes, MACs, weights.
+
+    MODEL is a .tflite, or a Keras file; with --calibration, a Keras model is quantised first and shown as it
+    will run.
+    """
+    from microwright import board as boards
+    from microwright import load, passes, pipeline, project
+    from microwright.cli import _tables
+    from microwright.plan import plan
+
+    console = _options.console()
+    board = None if board_id is None else boards.load(board_id)
+    if calibration is None and board is None:
+        loaded = load.load(model)
+        if loaded.kind == "keras":
+            console.print(_tables.keras_layers(loaded))
+            return
+    with _options.progress() as progress:
+        graph = pipeline.load_graph(model, calibration, progress=progress)
+    console.print(_tables.layers(graph))
+    if board is not None:
+        planned = plan(passes.run(graph))
+        console.print(_tables.arena(planned))
+        project.check_fits(planned, board)
+        click.echo(f"The arena and the weights fit {board.id}.")

@@ -1,0 +1,52 @@
+"""microwright measure"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from microwright.cli import _options
+
+
+@click.command("measure")
+@click.argument("project", type=_options.PATH)
+@click.option("--port", metavar="URL", help="A device that runs already: a port, or a URL of pyserial.")
+@_options.runner
+@_options.inputs
+@click.option("--json", "json_path", type=_options.PATH, metavar="FILE", help="Write the report here.")
+@click.option("--no-layers", is_flag=True, help="Do not time the layers apart.")
+def command(
+    project: Path,
+    port: str | None,
+    runner: str | None,
+    data: Path | None,
+    random_inputs: int,
+    json_path: Path | None,
+    no_layers: bool,
+) -> None:
+    """Measure a built project on its board.
+
+    Starts the firmware, or takes the device at --port; runs the inputs, compares the outputs with the
+    reference interpreter, and reports latency and memory.
+    """
+    from microwright import build as builds
+    from microwright import pipeline, report
+    from microwright import project as projects
+
+    image = builds.open_image(projects.open_project(project))
+    samples = pipeline.take_samples(image.project.graph, data, random_inputs)
+    with _options.progress() as progress:
+        result = pipeline.evaluate(
+            image,
+            samples,
+            url=port,
+            runner=runner,
+            layers=not no_layers,
+            progress=progress,
+            on_log=_options.device_log,
+        )
+    if json_path is not None:
+        report.write(result, json_path)
+    report.render(result, _options.console())
+    report.require_agreement(result.agreement, result.board)

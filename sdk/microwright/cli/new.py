@@ -1,0 +1,36 @@
+"""microwright new"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from microwright.cli import _options
+
+
+@click.command("new")
+@click.argument("model", type=_options.PATH)
+@_options.board
+@click.option(
+    "-o", "out", type=_options.PATH, metavar="DIR", help="Folder of the project. [default: MODEL-BOARD]"
+)
+@_options.engine
+@_options.calibration
+@click.option("--force", is_flag=True, help="Drop edits of the project's generated files.")
+def command(
+    model: Path, board_id: str, out: Path | None, engine: str, calibration: Path | None, force: bool
+) -> None:
+    """Generate the firmware project of a model for a board.
+
+    The project builds with `microwright build`, or with plain CMake where Microwright is not installed.
+    """
+    from microwright import board as boards
+    from microwright import pipeline, project
+
+    board = boards.load(board_id)
+    with _options.progress() as progress:
+        graph = pipeline.load_graph(model, calibration, progress=progress)
+    directory = out or pipeline.project_directory(model, board_id)
+    made = project.create(directory, graph, board, engine=engine, force=force)
+    click.echo(f"{directory}: {len(made.files)} files, arena {made.arena_bytes:,} bytes")

@@ -1,0 +1,89 @@
+"""microwright prune"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from microwright.cli import _options
+
+
+@click.command("prune")
+@click.argument("model", type=_options.PATH)
+@click.option(
+    "-o", "out", type=_options.PATH, required=True, metavar="FILE", help="The pruned model, a .keras."
+)
+@click.option(
+    "--sparsity",
+    type=click.FloatRange(0, 1, max_open=True),
+    required=True,
+    metavar="S",
+    help="Fraction of the channels to remove, e.g. 0.5.",
+)
+@click.option(
+    "--importance",
+    type=click.Choice(["l1", "l2", "gamma"]),
+    default="l2",
+    show_default=True,
+    help="What a channel's rank is made of: the norm of its filter, or its batch normalisation's gamma.",
+)
+@click.option(
+    "--granularity",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Keep multiples of N channels.",
+)
+@click.option("--data", type=_options.PATH, metavar="FILE", help="Samples x and labels y to fine-tune with.")
+@click.option(
+    "--epochs", type=click.IntRange(1), default=10, show_default=True, help="Epochs of fine-tuning."
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=1e-3,
+    show_default=True,
+    help="Learning rate of fine-tuning.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of fine-tuning.")
+def command(
+    model: Path,
+    out: Path,
+    sparsity: float,
+    importance: str,
+    granularity: int,
+    data: Path | None,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+) -> None:
+    """Remove channels from a Keras model; the layers become smaller.
+
+    With --data, the pruned model is trained further, which restores most of the accuracy.
+    """
+    from microwright import data as datas
+    from microwright import load
+    from microwright.compress import fine_tune, prune_channels
+    from microwright.errors import InputError
+
+    samples = None if data is None else datas.load(data)
+    loaded = load.load(model)
+    if loaded.kind != "keras" or loaded.keras is None:
+        raise InputError(f"{model} is no Keras model", "prune takes a .keras or .h5 file")
+    with _options.progress() as progress:
+        pruned = prune_channels(
+            loaded.keras,
+            sparsity=sparsity,
+            importance=importance,  # type: ignore[arg-type]  # one of the choices
+            granularity=granularity,
+            progress=progress,
+        )
+        if samples is not None:
+            pruned = fine_tune(
+                pruned, samples, epochs=epochs, learning_rate=learning_rate, seed=seed, progress=progress
+            )
+    load.save(pruned, out)
+    before, after = loaded.keras.count_params(), pruned.count_params()
+    click.echo(f"{out}: {after:,} parameters, {before:,} before")

@@ -1,0 +1,127 @@
+"""Two models on the same samples: how far they say the same. A float model and its int8 form, for example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from microwright import graph as graphs
+from microwright import load, samples, verify
+from microwright.data import Data
+from microwright.errors import InputError, ToolMissing
+from microwright.graph import Array, Graph, Tensor
+from microwright.load import Model
+from microwright.progress import Progress, silent
+
+_Reals = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far two models agree on `samples` samples, in real values of their first output.
+
+    `same_class` counts the samples that both put into the same class. The accuracies are 0 to 1, None
+    without labels.
+    """
+
+    samples: int
+    same_class: int
+    max_difference: float
+    mean_difference: float
+    accuracy: float | None
+    other_accuracy: float | None
+
+
+def compare(
+    model: Model, other: Model, data: Data | None, random_inputs: int = 20, *, progress: Progress = silent
+) -> Comparison:
+    """Run both models on the data's real values, or on random inputs of the one that is a `.tflite`.
+
+    A `.tflite` runs on the reference interpreter, a Keras model on TensorFlow. Raises InputError where the
+    data or the outputs do not fit, ToolMissing where what runs a model is not installed.
+    """
+    data = data if data is not None else _random_data(model, other, random_inputs)
+    one, two = (_reals(each, data, progress) for each in (model, other))
+    if one.shape != two.shape:
+        raise InputError(
+            f"{model.path} has {one.shape[1]} outputs, {other.path} has {two.shape[1]}",
+            "compare models of the same task",
+        )
+    difference = np.abs(one.astype(np.float64) - two)
+    classes, other_classes = _classes(one), _classes(two)
+    labels = data.labels if data.labels is not None and data.labels.dtype.kind == "i" else None
+    return Comparison(
+        samples=data.samples,
+        same_class=int(np.count_nonzero(classes == other_classes)),
+        max_difference=float(difference.max()),
+        mean_difference=float(difference.mean()),
+        accuracy=None if labels is None else float(np.mean(classes == labels)),
+        other_accuracy=None if labels is None else float(np.mean(other_classes == labels)),
+    )
+
+
+def require_reference(graph: Graph) -> verify.Reference:
+    """The reference interpreter with a graph. Raises ToolMissing where none is installed."""
+    judge = verify.reference(graph)
+    if judge is None:
+        raise ToolMissing(
+            "no reference interpreter is installed: neither tflite_micro nor ai-edge-litert",
+            "pip install 'microwright[verify]', or 'microwright[litert]' where tflite_micro has no wheel",
+        )
+    return judge
+
+
+def run_reference(
+    judge: verify.Reference, inputs: Sequence[tuple[Array, ...]], progress: Progress = silent
+) -> list[tuple[Array, ...]]:
+    """Outputs of the reference interpreter, one tuple a sample. Raises InputError where it fails."""
+    outputs: list[tuple[Array, ...]] = []
+    for sample in inputs:
+        progress("run the reference", len(outputs), len(inputs))
+        outputs.append(judge.run(sample))
+    progress("run the reference", len(inputs), len(inputs))
+    return outputs
+
+
+def _random_data(model: Model, other: Model, count: int) -> Data:
+    for each in (model, other):
+        if each.flatbuffer is not None:
+            graph = graphs.read(each.flatbuffer, each.name)
+            drawn = samples.random(graph, count).inputs
+            tensors = [graph.tensors[index] for index in graph.inputs]
+            arrays = [np.stack([sample[i] for sample in drawn]) for i in range(len(tensors))]
+            reals = tuple(_real(array, tensor) for array, tensor in zip(arrays, tensors, strict=True))
+            return Data(
+                tuple(r[:, 0] if t.shape[:1] == (1,) else r for r, t in zip(reals, tensors, strict=True)),
+                None,
+            )
+    raise InputError("two Keras models have no range to draw random inputs from", "give samples with --data")
+
+
+def _reals(model: Model, data: Data, progress: Progress) -> _Reals:
+    """First output for each sample, (samples, elements), as real values."""
+    if model.flatbuffer is None:
+        return np.asarray(load.predict(model, data)[0], np.float32).reshape(data.samples, -1)
+    graph = graphs.read(model.flatbuffer, model.name)
+    inputs = samples.of_data(graph, Data(data.inputs, None)).inputs
+    outputs = run_reference(require_reference(graph), inputs, progress)
+    first = np.stack([sample[0].reshape(-1) for sample in outputs])
+    return _real(first, graph.tensors[graph.outputs[0]])
+
+
+def _real(values: Array, tensor: Tensor) -> _Reals:
+    if values.dtype.kind == "f" or tensor.quantization is None:
+        return values.astype(np.float32)
+    quantization = tensor.quantization
+    centred = values.astype(np.float32) - np.float32(quantization.zero_points[0])
+    reals: _Reals = centred * np.float32(quantization.scales[0])
+    return reals
+
+
+def _classes(outputs: _Reals) -> npt.NDArray[np.int64]:
+    single = outputs.shape[1] == 1
+    classes = outputs[:, 0] >= 0.5 if single else outputs.argmax(axis=1)
+    return np.asarray(classes, np.int64)

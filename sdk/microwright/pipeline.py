@@ -1,0 +1,151 @@
+"""The stages chained: a model file to a measured firmware."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from microwright import board as boards
+from microwright import build as builds
+from microwright import comparison, load, project, report, runners, samples, verify
+from microwright import data as datas
+from microwright.build import Image
+from microwright.errors import InputError
+from microwright.graph import Graph
+from microwright.graph import read as read_graph
+from microwright.link import ignore
+from microwright.measure import measure
+from microwright.progress import Progress, silent
+from microwright.report import Report
+from microwright.samples import Samples
+from microwright.verify import Agreement
+
+REPORT = "report.json"
+
+
+def deploy(
+    model_path: str | Path,
+    board_id: str,
+    *,
+    out: str | Path | None = None,
+    data: str | Path | None = None,
+    engine: str = "aot",
+    random_inputs: int = 20,
+    json_path: str | Path | None = None,
+    calibration: str | Path | None = None,
+    runner: str | None = None,
+    force: bool = False,
+    progress: Progress = silent,
+    on_log: Callable[[str], None] = ignore,
+) -> Report:
+    """From a model file to a measurement on a board.
+
+    Quantises a Keras model with the samples of `calibration`, generates the firmware project in `out`
+    (default: `project_directory`), builds it, starts it, runs the samples of `data` or random ones, and
+    compares what the device gives with the reference interpreter. Writes the report to `report.json` in the
+    project, and to `json_path`.
+
+    Outputs that differ are the report's news, not an exception: see `report.require_agreement`. Raises any
+    other MicrowrightError.
+    """
+    graph = load_graph(model_path, calibration, progress=progress)
+    board = boards.load(board_id)
+    wanted = take_samples(graph, data, random_inputs)
+    directory = Path(out) if out is not None else project_directory(model_path, board_id)
+    made = project.create(directory, graph, board, engine=engine, force=force)
+    image = builds.build(made, progress)
+    result = evaluate(image, wanted, runner=runner, progress=progress, on_log=on_log)
+    report.write(result, made.directory / REPORT)
+    if json_path is not None:
+        report.write(result, Path(json_path))
+    return result
+
+
+def load_graph(
+    model_path: str | Path, calibration: str | Path | None = None, *, progress: Progress = silent
+) -> Graph:
+    """Graph of a `.tflite`, or of a Keras model quantised with the samples of `calibration`.
+
+    TensorFlow is imported for a Keras model only. Raises InputError, UnsupportedOp, ToolMissing.
+    """
+    model = load.load(Path(model_path))
+    if model.flatbuffer is not None:
+        return read_graph(model.flatbuffer, model.name)
+    if calibration is None:
+        raise InputError(
+            f"{model_path} has to be quantised, which takes samples of its input",
+            "add --calibration samples.npz, or give an int8 .tflite",
+        )
+    from microwright.quantize import quantize
+
+    return quantize(model, datas.load(Path(calibration)), progress=progress)
+
+
+def project_directory(model_path: str | Path, board_id: str) -> Path:
+    """Where a project goes by default: `MODEL-BOARD` in the working directory."""
+    name = f"{Path(model_path).stem}-{Path(board_id).stem}"
+    return Path(re.sub(r"[^\w.-]+", "-", name).lstrip(".-") or "project")
+
+
+def take_samples(graph: Graph, data: str | Path | None, random_inputs: int) -> Samples:
+    """The samples of a file, or `random_inputs` random ones, the same each time. Raises InputError."""
+    if data is None:
+        return samples.random(graph, random_inputs)
+    return samples.of_data(graph, datas.load(Path(data)))
+
+
+def evaluate(
+    image: Image,
+    wanted: Samples,
+    *,
+    url: str | None = None,
+    runner: str | None = None,
+    layers: bool = True,
+    progress: Progress = silent,
+    on_log: Callable[[str], None] = ignore,
+) -> Report:
+    """Run samples on a device with the image and on the reference interpreter, and compare.
+
+    The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends.
+    """
+    graph = image.project.graph
+    judge = verify.reference(graph)
+    expected = None if judge is None else comparison.run_reference(judge, wanted.inputs, progress)
+    # A device at a URL may be an emulator that somebody else started: its board says so.
+    emulation = runners.get(image.project.board, runner).emulation
+    with contextlib.nullcontext() if url is not None else runners.start(image, runner=runner) as device:
+        measured = measure(
+            image,
+            device.url if device is not None else str(url),
+            wanted.inputs,
+            emulation=emulation,
+            layers=layers,
+            progress=progress,
+            on_log=on_log,
+        )
+    agreement = None
+    if judge is not None and expected is not None:
+        agreement = verify.agreement(judge.name, expected, measured.outputs)
+    accuracy = None
+    if wanted.labels is not None:
+        accuracy = verify.accuracy(measured.outputs, wanted.labels, graph.tensors[graph.outputs[0]])
+    return report.make(image, measured, agreement, accuracy)
+
+
+def check_engine(
+    graph: Graph, wanted: Samples, *, engine: str = "aot", progress: Progress = silent
+) -> Agreement:
+    """Compile a graph for this computer and compare its outputs with the reference interpreter's.
+
+    Raises ToolMissing where a compiler or every reference interpreter is missing.
+    """
+    comparison.require_reference(graph)
+    with tempfile.TemporaryDirectory(prefix="microwright-") as folder:
+        made = project.create(Path(folder, "project"), graph, boards.load("host"), engine=engine)
+        image = builds.build(made, progress)
+        agreement = evaluate(image, wanted, layers=False, progress=progress).agreement
+    assert agreement is not None  # there is a reference
+    return agreement

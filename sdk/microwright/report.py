@@ -1,0 +1,248 @@
+"""The result of a measurement: as JSON for other tools (schema 1), as tables for a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from microwright import __version__, _output, ops
+from microwright.build import Image
+from microwright.errors import MismatchError
+from microwright.measure import Latency, Measurement
+from microwright.verify import Agreement
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The model that was measured: the hash of its `.tflite`, the multiply-accumulates of one inference, and
+    the bytes of the constants that its operators read.
+    """
+
+    name: str
+    sha256: str
+    macs: int
+    weights_bytes: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the firmware takes. None is not known: the limits of a native board, the stack where a device
+    cannot tell.
+
+    `stack_bytes` is what an inference uses. `ram_total_bytes` is the arena, the other variables and the
+    deepest stack since start. `code_bytes` is all in flash that is neither weights nor other constants of
+    the model.
+    """
+
+    arena_bytes: int
+    stack_bytes: int | None
+    static_ram_bytes: int
+    ram_total_bytes: int | None
+    ram_limit_bytes: int | None
+    code_bytes: int
+    weights_bytes: int
+    flash_total_bytes: int
+    flash_limit_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A node of the model, and the time that it took in the unit of the report's latency."""
+
+    index: int
+    op: str
+    name: str
+    macs: int
+    latency: int | float
+
+
+@dataclass(frozen=True)
+class Report:
+    """One measurement. `agreement` is None where no reference interpreter is installed, `accuracy` (0 to 1)
+    where no labels were given.
+    """
+
+    model: ModelFacts
+    board: str
+    engine: str
+    microwright_version: str
+    toolchain: str
+    latency: Latency
+    memory: Memory
+    layers: tuple[Layer, ...]
+    agreement: Agreement | None
+    accuracy: float | None
+
+
+def make(
+    image: Image, measurement: Measurement, agreement: Agreement | None, accuracy: float | None
+) -> Report:
+    """Report of a measurement with an image."""
+    project = image.project
+    graph, board = project.graph, project.board
+    peak = measurement.stack_peak_bytes
+    return Report(
+        model=ModelFacts(graph.name, graph.sha256, ops.macs(graph), graph.weights_bytes),
+        board=board.id,
+        engine=project.engine,
+        microwright_version=__version__,
+        toolchain=image.toolchain,
+        latency=measurement.latency,
+        memory=Memory(
+            arena_bytes=project.arena_bytes,
+            stack_bytes=measurement.stack_bytes,
+            static_ram_bytes=image.static_ram_bytes,
+            ram_total_bytes=None if peak is None else project.arena_bytes + image.static_ram_bytes + peak,
+            ram_limit_bytes=board.ram.bytes if board.ram else None,
+            code_bytes=image.code_bytes,
+            weights_bytes=image.weights_bytes,
+            flash_total_bytes=image.flash_total_bytes,
+            flash_limit_bytes=board.flash.bytes if board.flash else None,
+        ),
+        layers=tuple(
+            Layer(
+                timed.index,
+                graph.nodes[timed.index].op,
+                graph.nodes[timed.index].name,
+                ops.get(graph.nodes[timed.index]).macs(graph, graph.nodes[timed.index]),
+                timed.latency,
+            )
+            for timed in measurement.layers
+        ),
+        agreement=agreement,
+        accuracy=accuracy,
+    )
+
+
+def to_json(report: Report) -> Mapping[str, object]:
+    """The report under schema 1. Keys may be added to a schema, never removed or given another meaning."""
+    latency = report.latency
+    content: dict[str, object] = {
+        "schema": SCHEMA,
+        "model": asdict(report.model),
+        "board": report.board,
+        "engine": report.engine,
+        "microwright_version": report.microwright_version,
+        "toolchain": report.toolchain,
+        "latency": {
+            "kind": latency.kind,
+            "unit": latency.unit,
+            "runs": latency.runs,
+            "min": latency.min,
+            "median": latency.median,
+            "p95": latency.p95,
+            "max": latency.max,
+        },
+        "memory": asdict(report.memory),
+        "layers": [asdict(layer) for layer in report.layers],
+        "agreement": None if report.agreement is None else asdict(report.agreement),
+    }
+    if report.accuracy is not None:
+        content["accuracy"] = report.accuracy
+    return content
+
+
+def write(report: Report, path: Path) -> None:
+    """Write the report as JSON, whole or not at all. Raises OutputError."""
+    text = json.dumps(to_json(report), indent=2, allow_nan=False)
+    _output.write(path, text.encode() + b"\n")
+
+
+def require_agreement(agreement: Agreement | None, where: str) -> None:
+    """Raise MismatchError where outputs, computed by what `where` names, differ from the reference's."""
+    if agreement is not None and agreement.mismatched_bytes:
+        raise MismatchError(
+            f"{agreement.mismatched_bytes} of {agreement.compared_bytes} output bytes of {where} differ from "
+            f"{agreement.reference}, by up to {agreement.max_difference}",
+            "this is a bug of Microwright or of the compiler; please report it with the model",
+        )
+
+
+def render(report: Report, console: Console) -> None:
+    """Print the report as tables."""
+    from rich import box
+    from rich.table import Table
+
+    model, latency, memory = report.model, report.latency, report.memory
+    console.print(f"{model.name} on {report.board}, engine {report.engine}, {report.toolchain}")
+    table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column()
+    table.add_row(f"latency, {latency.kind}", f"{_number(latency.median)} {latency.unit}", _spread(latency))
+    ram, flash = memory.ram_total_bytes, memory.flash_total_bytes
+    table.add_row("RAM", _bytes(ram), _share(ram, memory.ram_limit_bytes))
+    table.add_row("  arena", _bytes(memory.arena_bytes), "tensors and scratch of the model")
+    table.add_row("  stack", _bytes(memory.stack_bytes), "of an inference")
+    table.add_row("  static", _bytes(memory.static_ram_bytes), "variables without the arena")
+    table.add_row("flash", _bytes(flash), _share(flash, memory.flash_limit_bytes))
+    table.add_row("  code", _bytes(memory.code_bytes), "and all else that is not the model")
+    table.add_row("  weights", _bytes(memory.weights_bytes), "and other constants of the model")
+    table.add_row("agreement", *_agreement(report.agreement))
+    if report.accuracy is not None:
+        table.add_row("accuracy", f"{report.accuracy:.2%}", "on the device")
+    console.print(table)
+    if report.layers:
+        console.print(_layers(report))
+
+
+def _layers(report: Report) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for title in ("layer", "MACs", report.latency.unit, "share"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("op", no_wrap=True)
+    table.add_column("name", overflow="ellipsis", no_wrap=True)
+    total = sum(layer.latency for layer in report.layers)
+    for layer in report.layers:
+        share = f"{layer.latency / total:.1%}" if total else ""
+        numbers = (str(layer.index), f"{layer.macs:,}", _number(layer.latency), share)
+        table.add_row(*numbers, layer.op, short_name(layer.name))
+    return table
+
+
+def short_name(name: str) -> str:
+    """What a table shows of a node's name: the first of those that the converter joined by semicolons."""
+    return name.partition(";")[0][:60]
+
+
+def _agreement(agreement: Agreement | None) -> tuple[str, str]:
+    if agreement is None:
+        return "not checked", "no reference interpreter is installed: pip install 'microwright[verify]'"
+    verdict = f"{agreement.mismatched_bytes:,} bytes differ" if agreement.mismatched_bytes else "exact"
+    detail = f"{agreement.compared_bytes:,} bytes of {agreement.inputs} inputs, against {agreement.reference}"
+    if agreement.mismatched_bytes:
+        detail += f", by up to {agreement.max_difference}"
+    return verdict, detail
+
+
+def _spread(latency: Latency) -> str:
+    if latency.runs == 1:
+        return "one run"
+    low, p95, high = _number(latency.min), _number(latency.p95), _number(latency.max)
+    return f"median of {latency.runs} runs; min {low}, p95 {p95}, max {high}"
+
+
+def _number(value: int | float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}".removesuffix(".0")
+
+
+def _bytes(count: int | None) -> str:
+    return "unknown" if count is None else f"{count:,} bytes"
+
+
+def _share(used: int | None, limit: int | None) -> str:
+    if used is None or limit is None:
+        return ""
+    return f"{used / limit:.1%} of {limit:,}"
