@@ -21,6 +21,8 @@ void uart_init(uint32_t clock_hz)
     CTRL = 0;
     BAUDDIV = divider < BAUDDIV_MIN ? BAUDDIV_MIN : divider;
     CTRL = CTRL_TX_RX_ENABLE;
+    // Drops what was received before. QEMU also needs it to look for what the host sent before the UART was enabled.
+    (void)DATA;
 }
 
 void mw_port_putc(uint8_t byte)

@@ -63,7 +63,7 @@ static void open_terminal(void)
 
 void mw_port_init(void)
 {
-    port_stack_base = (uint8_t *)((uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)15);
+    port_stack_base = __builtin_dwarf_cfa();
     mw_port_stack_paint();
     parent = getppid();
     open_terminal();
