@@ -16,7 +16,7 @@ def check(graph: Graph, node: Node) -> None:
     if per_tensor(node, x) != per_tensor(node, y):
         raise unsupported(
             node,
-            "input and output have different scales or zero points",
+            "input and output have different scales or zero points, which TensorFlow Lite Micro ignores",
             "fuse the ReLU6 into the layer before it, or use ReLU",
         )
     scale, _ = per_tensor(node, x)

@@ -9,7 +9,7 @@ import numpy as np
 from microwright.graph import Graph, Node
 from microwright.ops import fixed_point, table
 from microwright.ops.base import Constant, Field, Op, Step, input_tensor, output_tensor, unsupported
-from microwright.ops.quantized import Multiplier, multiplier, per_tensor
+from microwright.ops.quantized import multiplier, per_tensor
 
 # The argument of exp is in Q5.26: what lies 31 or more below the maximum counts as 0.
 _INTEGER_BITS = 5
@@ -22,11 +22,10 @@ def _beta(node: Node) -> float:
     return float(beta) if isinstance(beta, (int, float)) else math.nan
 
 
-def _rescaling(graph: Graph, node: Node) -> Multiplier:
-    """From differences of the input's integers to Q5.26, capped where a difference of 1 is too much."""
+def _factor(graph: Graph, node: Node) -> float:
+    """From differences of the input's integers to the argument of exp in Q5.26."""
     scale, _ = per_tensor(node, input_tensor(graph, node, 0))
-    factor = _beta(node) * scale * 2.0 ** (31 - _INTEGER_BITS)
-    return multiplier(min(factor, 2.0**31 - 1.0))
+    return _beta(node) * scale * 2.0 ** (31 - _INTEGER_BITS)
 
 
 def check(graph: Graph, node: Node) -> None:
@@ -43,8 +42,7 @@ def check(graph: Graph, node: Node) -> None:
             node, f"{x.shape[-1]} classes, the kernel takes 1 to {_MAX_DEPTH}", "use a smaller last axis"
         )
     scale, _ = per_tensor(node, x)
-    factor = _beta(node) * scale * 2.0 ** (31 - _INTEGER_BITS)
-    if not 1.0 < factor < math.inf:
+    if not _factor(graph, node) > 1.0:
         raise unsupported(
             node,
             f"beta {_beta(node):.3g} times the input's scale {scale:.3g} is out of range",
@@ -55,7 +53,8 @@ def check(graph: Graph, node: Node) -> None:
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     """A kernel with a table of exp for every difference that counts."""
     x, y = input_tensor(graph, node, 0), output_tensor(graph, node)
-    rescaling = _rescaling(graph, node)
+    # Capped where a difference of 1 is already too much.
+    rescaling = multiplier(min(_factor(graph, node), 2.0**31 - 1.0))
     radius = math.floor(31 * 2.0 ** (31 - _INTEGER_BITS) / 2.0**rescaling.shift)
     exps = [
         fixed_point.exp_of_negative(fixed_point.requantize(-below, rescaling), _INTEGER_BITS)

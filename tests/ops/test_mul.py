@@ -1,0 +1,74 @@
+"""MUL against TensorFlow Lite Micro, and what it refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from microwright import ops
+from microwright.errors import UnsupportedOp
+from microwright.graph import Graph
+from tests.support import layers
+from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
+from tests.support.operands import broadcast_shapes
+
+
+def add_mul(made: Layers, rng: Rng) -> None:
+    a, b, shape = broadcast_shapes(rng)
+    scale1, scale2 = layers.scale(rng), layers.scale(rng)
+    out_scale = layers.output_scale(rng, scale1, scale2, 1)
+    zero_points = [layers.zero_point(rng) for _ in range(3)]
+    activation = pick(rng, layers.ACTIVATIONS) if out_scale > 1e-6 else "NONE"
+    x1 = made.input(a, scale=scale1, zero_point=zero_points[0])
+    if rng.random() < 0.3:
+        x2 = made.maker.const(rng.integers(-128, 128, b, np.int8), scale=scale2, zero_point=zero_points[1])
+    else:
+        x2 = made.input(b, scale=scale2, zero_point=zero_points[1])
+    operands = [x1, x2] if rng.random() < 0.5 else [x2, x1]
+    name = f"mul {a} {b} scales {scale1:g} {scale2:g} {out_scale:g} {zero_points} {activation}"
+    y = made.output(shape, scale=out_scale, zero_point=zero_points[2], name=name)
+    made.maker.node("MUL", operands, [y], fused_activation_function=activation)
+
+
+def test_random_layers() -> None:
+    assert_random_layers_equal(add_mul, seed=21, count=25)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(2100, 2110))
+def test_many_random_layers(seed: int) -> None:
+    assert_random_layers_equal(add_mul, seed=seed, count=60)
+
+
+def mul(
+    a: tuple[int, ...] = (1, 4),
+    b: tuple[int, ...] = (1, 4),
+    y: tuple[int, ...] = (1, 4),
+    *,
+    dtype: str = "int8",
+    out_scale: float | None = 1.0,
+    **options: Any,
+) -> Graph:
+    made = Layers()
+    inputs = [made.input(shape, dtype, scale=1.0) for shape in (a, b)]
+    made.maker.node("MUL", inputs, [made.output(y, dtype, scale=out_scale, name="layer")], **options)
+    return made.graph()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dtype": "float32"}, "is float32, expected int8"),
+        ({"out_scale": None}, "not quantised per tensor"),
+        ({"out_scale": 1e-10}, "factor of 1e+10"),
+        ({"b": (1, 3)}, "do not give the output's (1, 4)"),
+        ({"fused_activation_function": "TANH"}, "fused activation TANH"),
+    ],
+)
+def test_what_cannot_be_exact_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnsupportedOp) as caught:
+        ops.check(mul(**changes))
+    assert message in caught.value.message
+    assert caught.value.message.startswith("node 0 MUL 'layer': ")

@@ -1,0 +1,101 @@
+"""SOFTMAX against TensorFlow Lite Micro, and what it refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from microwright import ops
+from microwright.errors import UnsupportedOp
+from microwright.graph import Graph
+from tests.support import layers
+from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
+from tests.support.native import assert_equal_to_reference, native
+
+
+def add_softmax(made: Layers, rng: Rng) -> None:
+    # The reference stops the process where the sum of exponentials reaches 512.
+    depth = int(pick(rng, (1, 2, 3, 10, 12, 17, 100, 511)))
+    leading = tuple(int(size) for size in rng.integers(1, 4, int(rng.integers(4))))
+    beta = float(np.float32(pick(rng, (1.0, 1.0, 0.1, 3.7))))
+    scale = float(np.float32(10.0 ** rng.uniform(-6.5, 4)))
+    x = made.input((*leading, depth), scale=scale, zero_point=layers.zero_point(rng))
+    y = made.output(
+        (*leading, depth),
+        scale=1 / 256,
+        zero_point=-128,
+        name=f"softmax {leading} {depth} {scale=:g} {beta=:g}",
+    )
+    made.maker.node("SOFTMAX", [x], [y], beta=beta)
+
+
+def test_random_layers() -> None:
+    assert_random_layers_equal(add_softmax, seed=61, count=25)
+
+
+def test_every_difference_at_many_scales() -> None:
+    made = Layers()
+    values = np.arange(-128, 128, dtype=np.int8)
+    for scale in np.geomspace(2e-8, 4, 30):
+        x = made.input((256, 2), scale=float(np.float32(scale)), zero_point=3)
+        y = made.output((256, 2), scale=1 / 256, zero_point=-128, name=f"{scale=:g}")
+        made.maker.node("SOFTMAX", [x], [y], beta=1.0)
+    pairs = np.stack([np.full(256, 127, np.int8), values], axis=1)
+    assert_equal_to_reference(made.graph(), [(pairs,) * 30, (pairs[:, ::-1].copy(),) * 30])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(6100, 6110))
+def test_many_random_layers(seed: int) -> None:
+    assert_random_layers_equal(add_softmax, seed=seed, count=60, samples=4)
+
+
+def softmax(
+    shape: tuple[int, ...] = (1, 10),
+    out: tuple[int, ...] | None = None,
+    *,
+    dtype: str = "int8",
+    scale: float = 0.1,
+    out_scale: float = 1 / 256,
+    out_zero_point: int = -128,
+    beta: float = 1.0,
+) -> Graph:
+    made = Layers()
+    x = made.input(shape, dtype, scale=scale)
+    y = made.output(out or shape, dtype, scale=out_scale, zero_point=out_zero_point, name="layer")
+    made.maker.node("SOFTMAX", [x], [y], beta=beta)
+    return made.graph()
+
+
+@pytest.mark.parametrize("depth", [512, 2000, 4095])
+def test_more_classes_than_the_reference_takes(depth: int) -> None:
+    (even,) = native(softmax((1, depth)))([np.full((1, depth), 9, np.int8)])
+    assert (even == -128).all()
+    one_hot = np.full((1, depth), -128, np.int8)
+    one_hot[0, 7] = 127
+    (peak,) = native(softmax((1, depth)))([one_hot])
+    assert peak[0, 7] == 127
+    assert (np.delete(peak[0], 7) == -128).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dtype": "float32"}, "is float32"),
+        ({"out_scale": 1 / 128}, "output's scale is not 1/256 with zero point -128"),
+        ({"out_zero_point": 0}, "output's scale is not 1/256 with zero point -128"),
+        ({"out": (10, 1)}, "input has shape (1, 10), output (10, 1)"),
+        ({"shape": ()}, "input has shape ()"),
+        ({"shape": (1, 4096)}, "4096 classes, the kernel takes 1 to 4095"),
+        ({"scale": 1e-9}, "beta 1 times the input's scale 1e-09 is out of range"),
+        ({"beta": -1.0}, "beta -1 times"),
+        ({"beta": 0.0}, "beta 0 times"),
+    ],
+)
+def test_what_cannot_be_exact_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnsupportedOp) as caught:
+        ops.check(softmax(**changes))
+    assert message in caught.value.message
+    assert caught.value.message.startswith("node 0 SOFTMAX 'layer': ")
