@@ -29,7 +29,7 @@ def add_conv(
     out_ch = out_ch or int(pick(rng, (1, 2, 3, 5, 8, 13)))
     in_scale, in_zp = layers.scale(rng), layers.zero_point(rng)
     values = layers.weights(rng, (out_ch, *taps, in_ch // groups))
-    scales = np.float32(10.0 ** rng.uniform(-3, -1, 1 if per_tensor else out_ch))
+    scales = layers.weights_scales(rng, 1 if per_tensor else out_ch)
     out_scale = layers.output_scale(rng, in_scale, float(scales[0]), values[0].size)
     inputs = [
         made.input((batches, *image, in_ch), scale=in_scale, zero_point=in_zp),
@@ -117,6 +117,7 @@ def test_macs_count_every_output_and_tap() -> None:
 def test_the_plain_layer_is_taken() -> None:
     ops.check(conv())
     ops.check(conv(bias=2**31 - 1 - 27 * 127))
+    ops.check(conv(fill=-1, bias=-(2**31) + 27 * 127))
 
 
 @pytest.mark.parametrize(
@@ -127,6 +128,8 @@ def test_the_plain_layer_is_taken() -> None:
         ({"bias_count": 3}, "3 biases, expected 2"),
         ({"bias": 2**31 - 27 * 127}, "accumulator of output channel 0 can overflow"),
         ({"bias": -(2**31) + 27 * 128 - 1}, "accumulator of output channel 0 can overflow"),
+        ({"fill": -1, "bias": 2**31 - 27 * 128}, "accumulator of output channel 0 can overflow"),
+        ({"fill": -1, "bias": -(2**31) + 27 * 127 - 1}, "accumulator of output channel 0 can overflow"),
         ({"out_scale": 1e-10}, "factor of 1e"),
         ({"out_shape": (1, 4, 5, 2)}, "size 5 along w, expected 4"),
         ({"out_shape": (1, 4, 4, 3)}, "3 channels, expected 1 and 2"),

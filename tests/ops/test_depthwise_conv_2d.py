@@ -23,7 +23,7 @@ def add_depthwise(made: Layers, rng: Rng) -> None:
     in_scale, in_zp = layers.scale(rng), layers.zero_point(rng)
     by_channel = layers.weights(rng, (out_ch, *taps))
     per_tensor = rng.random() < 0.2
-    scales = np.float32(10.0 ** rng.uniform(-3, -1, 1 if per_tensor else out_ch))
+    scales = layers.weights_scales(rng, 1 if per_tensor else out_ch)
     inputs = [
         made.input((batches, *image, in_ch), scale=in_scale, zero_point=in_zp),
         made.maker.const(np.moveaxis(by_channel, 0, -1)[np.newaxis], scales=scales, axis=3),

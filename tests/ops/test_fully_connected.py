@@ -19,7 +19,7 @@ def add_fully_connected(made: Layers, rng: Rng) -> None:
     out_len = int(pick(rng, (1, 2, 3, 5, 8, 13)))
     in_scale, in_zp = layers.scale(rng), layers.zero_point(rng)
     values = layers.weights(rng, (out_len, in_len))
-    scales = np.float32(10.0 ** rng.uniform(-3, -1, pick(rng, (1, out_len))))
+    scales = layers.weights_scales(rng, pick(rng, (1, out_len)))
     leading, keep = pick(
         rng,
         (
@@ -78,6 +78,24 @@ def test_multipliers_are_exact_to_the_last_bit() -> None:
         made.maker.node("FULLY_CONNECTED", [x, w, b], [y])
 
     assert_random_layers_equal(add, seed=5, count=200, samples=20)
+
+
+def test_factors_of_every_magnitude() -> None:
+    """From those that flush to 0 to those whose left shift wraps; accumulators up to the ends of 32 bits."""
+
+    def add(made: Layers, rng: Rng) -> None:
+        for exponent in range(-28, 36):
+            for sign in (1, -1):
+                x = made.input((1, 1), scale=1.0)
+                w = made.maker.const(np.full((1, 1), sign * 127, np.int8), scale=1.0)
+                large = sign * (2**31 - 1 - 127 * 128)
+                bias = int(pick(rng, (large, large, large // 2, sign * 1000)))
+                b = made.maker.const(np.array([bias], np.int32), scale=1.0)
+                out_scale = 2.0 ** (exponent + pick(rng, (0.0, rng.uniform(0, 1))))
+                y = made.output((1, 1), scale=out_scale, zero_point=layers.zero_point(rng))
+                made.maker.node("FULLY_CONNECTED", [x, w, b], [y])
+
+    assert_random_layers_equal(add, seed=6, count=3, samples=10)
 
 
 def fully_connected(

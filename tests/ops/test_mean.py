@@ -14,7 +14,13 @@ from tests.support import layers
 from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
 
 
-def add_mean(made: Layers, rng: Rng, shape: tuple[int, ...] | None = None, axes: Any = None) -> None:
+def add_mean(
+    made: Layers,
+    rng: Rng,
+    shape: tuple[int, ...] | None = None,
+    axes: Any = None,
+    off: float | None = None,
+) -> None:
     if shape is None:
         rank = int(pick(rng, (1, 2, 3, 4, 4, 4, 5)))
         shape = tuple(int(pick(rng, (1, 2, 3, 4, 5, 7))) for _ in range(rank))
@@ -25,8 +31,9 @@ def add_mean(made: Layers, rng: Rng, shape: tuple[int, ...] | None = None, axes:
     keep_dims = rng.random() < 0.5
     kept = [1 if a in reduced else n for a, n in enumerate(shape) if keep_dims or a not in reduced]
     in_scale, in_zp, out_zp = layers.scale(rng), layers.zero_point(rng), layers.zero_point(rng)
-    # Ratios up to 2**20 either way, now and then.
-    off = 2.0 ** (rng.uniform(-20, 33) if rng.random() < 0.2 else rng.uniform(-3, 3))
+    if off is None:
+        # Ratios far from 1 now and then, and powers of two, which give exact ties to round.
+        off = 2.0 ** pick(rng, (0, 1, -1, rng.uniform(-20, 33), rng.uniform(-3, 3), rng.uniform(-3, 3)))
     x = made.input(shape, scale=in_scale, zero_point=in_zp)
     a = made.maker.const(np.array(axes, np.int32))
     y = made.output(
@@ -56,6 +63,14 @@ def test_axes_that_alternate_and_repeat() -> None:
         add_mean(made, rng, (2, 1, 3, 1, 2, 3, 2), [0, 4, 6, 1])
 
     assert_random_layers_equal(add, seed=3, count=2)
+
+
+def test_factors_of_every_magnitude() -> None:
+    def add(made: Layers, rng: Rng) -> None:
+        for exponent in range(-24, 34):
+            add_mean(made, rng, (3, 17), [1], 2.0 ** (exponent + rng.uniform(0, 1)))
+
+    assert_random_layers_equal(add, seed=4, count=1)
 
 
 @pytest.mark.thorough

@@ -83,6 +83,12 @@ def weights(rng: Rng, shape: Sequence[int]) -> npt.NDArray[np.int8]:
     return values
 
 
+def weights_scales(rng: Rng, count: int) -> npt.NDArray[np.float32]:
+    """Scales of weights; now and then powers of two, which give exact ties to round."""
+    exponents = rng.uniform(-9, -3, count)
+    return np.float32(2.0 ** (np.round(exponents) if rng.random() < 0.3 else exponents))
+
+
 def bias(rng: Rng, by_channel: npt.NDArray[np.int8], in_zp: int) -> npt.NDArray[np.int32]:
     """Biases for weights [channel, taps]; now and then as large as the accumulator allows."""
     low, high = -128 - in_zp, 127 - in_zp
@@ -102,9 +108,13 @@ def bias(rng: Rng, by_channel: npt.NDArray[np.int8], in_zp: int) -> npt.NDArray[
 
 def output_scale(rng: Rng, in_scale: float, weights_scale: float, taps: int) -> float:
     """A scale that mostly spreads the outputs over int8, and now and then is off by up to 2**36."""
-    spread = 70.0 * 70.0 * np.sqrt(taps) / 50.0
-    off = 2.0 ** (rng.uniform(-18, 36) if rng.random() < 0.2 else rng.uniform(-2, 2))
-    return float(np.float32(in_scale * weights_scale * spread * off))
+    exponent = np.log2(70.0 * 70.0 * np.sqrt(taps) / 50.0)
+    exponent += rng.uniform(-18, 36) if rng.random() < 0.2 else rng.uniform(-2, 2)
+    # A scale of the weights that is a power of two gives ties only if the output's is one times the input's.
+    mantissa, _ = np.frexp(weights_scale)
+    return float(
+        np.float32(in_scale * weights_scale * 2.0 ** (np.round(exponent) if mantissa == 0.5 else exponent))
+    )
 
 
 def out_size(size: int, taps: int, stride: int, dilation: int, padding: str) -> int:
@@ -123,7 +133,7 @@ def window(
     for side in "hw":
         size, filter_size = int(rng.integers(1, 13)), int(pick(rng, (1, 2, 3, 3, 4, 5)))
         stride = int(pick(rng, (1, 1, 2, 3, 7)))
-        dilation = int(pick(rng, (1, 1, 1, 2, 3))) if dilated else 1
+        dilation = int(pick(rng, (1, 1, 1, 2, 3, 20))) if dilated else 1
         if padding == "VALID":
             size += (filter_size - 1) * dilation
         options[f"stride_{side}"] = stride
