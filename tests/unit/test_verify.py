@@ -1,0 +1,237 @@
+"""References, agreement and accuracy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from microwright import verify
+from microwright.errors import InputError, MismatchError, UnsupportedOp
+from microwright.graph import Array, Graph, Quantization, Tensor, read
+from microwright.verify import Agreement
+from tests.support.tflite_maker import Maker
+
+
+def _sum_of_four() -> Graph:
+    """y = clamp(round(1 * (a + b + c + d)) + 3), int8, all scales 1."""
+    m = Maker()
+    x = m.tensor((1, 4), scale=1.0, name="x")
+    w = m.const(np.ones((1, 4), np.int8), scale=1.0)
+    b = m.const(np.zeros(1, np.int32), scale=1.0)
+    y = m.tensor((1, 1), scale=1.0, zero_point=3)
+    m.node("FULLY_CONNECTED", [x, w, b], [y])
+    return read(m.build([x], [y]), "sum")
+
+
+def _row(*values: int) -> tuple[Array, ...]:
+    return (np.array([values], np.int8),)
+
+
+def _interpreter(package: str, module: str) -> Callable[[pytest.MonkeyPatch], str]:
+    """Make the reference that comes from a package the only one; gives its version."""
+
+    def only(patch: pytest.MonkeyPatch) -> str:
+        pytest.importorskip(module, reason=f"{package} has no wheel for this platform")
+        for other in ("tflite_micro.python.tflite_micro.runtime", "ai_edge_litert.interpreter", "tensorflow"):
+            if other != module:
+                patch.setitem(sys.modules, other, None)
+        return importlib.metadata.version(package)
+
+    return only
+
+
+_INTERPRETERS = {
+    "tflite_micro {}": _interpreter("tflite_micro", "tflite_micro.python.tflite_micro.runtime"),
+    "ai-edge-litert {} reference kernels": _interpreter("ai-edge-litert", "ai_edge_litert.interpreter"),
+}
+
+
+@pytest.fixture(params=_INTERPRETERS)
+def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of the only reference there is."""
+    return str(request.param).format(_INTERPRETERS[request.param](monkeypatch))
+
+
+def test_a_reference_computes_the_model(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    reference = verify.reference(_sum_of_four())
+    assert reference is not None
+    assert reference.name == name
+    for sample, expected in ((_row(1, 2, 3, 4), 13), (_row(-1, -2, 0, 0), 0), (_row(100, 100, 0, 0), 127)):
+        (output,) = reference.run(sample)
+        assert output.dtype == np.int8
+        assert output.tolist() == [[expected]]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_earlier_output_is_not_overwritten(name: str) -> None:
+    reference = verify.reference(_sum_of_four())
+    assert reference is not None
+    first = reference.run(_row(1, 0, 0, 0))
+    reference.run(_row(50, 0, 0, 0))
+    assert first[0].tolist() == [[4]]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        ((), "0 arrays were given, the model has 1 inputs"),
+        ((np.zeros((1, 5), np.int8),), r"input 0 is int8 \[1, 5\], expected int8 \[1, 4\]"),
+        ((np.zeros((1, 4), np.float32),), r"input 0 is float32 \[1, 4\], expected int8"),
+    ],
+)
+def test_wrong_inputs_are_named(name: str, inputs: tuple[Array, ...], says: str) -> None:
+    reference = verify.reference(_sum_of_four())
+    assert reference is not None
+    with pytest.raises(InputError, match=says):
+        reference.run(inputs)
+
+
+def test_what_the_engine_does_not_take_reaches_no_interpreter() -> None:
+    m = Maker()
+    x, y = m.tensor((1, 4), scale=1.0), m.tensor((1, 4), scale=1.0, name="mish")
+    m.node("GELU", [x], [y])
+    with pytest.raises(UnsupportedOp, match="node 0 GELU 'mish'"):
+        verify.reference(read(m.build([x], [y]), "gelu"))
+
+
+def test_an_interpreter_that_refuses_is_one_line(
+    name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    m = Maker()
+    x, y = m.tensor((1, 4), scale=1.0), m.tensor((1, 4), scale=1.0)
+    m.node("SVDF", [x], [y])
+    monkeypatch.setattr(verify.ops, "check", lambda graph: None)
+    with pytest.raises(InputError, match=r"does not take the model: .+") as caught:
+        verify.reference(read(m.build([x], [y]), "svdf"))
+    assert caught.value.message.startswith(name)
+    assert "\n" not in caught.value.message
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_interpreter_is_no_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("tflite_micro.python.tflite_micro.runtime", "ai_edge_litert.interpreter", "tensorflow"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert verify.reference(_sum_of_four()) is None
+
+
+def test_an_arena_beyond_the_host_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    _INTERPRETERS["tflite_micro {}"](monkeypatch)
+    m = Maker()
+    x, y = m.tensor((1, 2**30), scale=1.0), m.tensor((1, 2**30), scale=1.0)
+    m.node("RELU", [x], [y])
+    monkeypatch.setattr(verify.ops, "check", lambda graph: None)
+    with pytest.raises(InputError, match="needs an arena of"):
+        verify.reference(read(m.build([x], [y]), "large"))
+
+
+@pytest.mark.parametrize("model", ["kws", "vww", "ic", "ad"])
+def test_the_reference_models_run(shared_models: Path, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    _INTERPRETERS["tflite_micro {}"](monkeypatch)
+    graph = read((shared_models / f"{model}.tflite").read_bytes(), model)
+    reference = verify.reference(graph)
+    assert reference is not None
+    rng = np.random.default_rng(0)
+    shape = graph.tensors[graph.inputs[0]].shape
+    sample = (rng.integers(-128, 128, shape, np.int8),)
+    first, second = reference.run(sample), reference.run(sample)
+    assert verify.agreement(reference.name, [first], [second]).mismatched_bytes == 0
+    assert first[0].shape == graph.tensors[graph.outputs[0]].shape
+    assert len(np.unique(first[0])) > 1
+
+
+def test_agreement_counts_bytes_and_the_largest_difference() -> None:
+    expected = [
+        (np.array([0, 127, -128], np.int8), np.array([1], np.int32)),
+        (np.zeros(3, np.int8), np.array([0], np.int32)),
+    ]
+    actual = [
+        (np.array([0, -128, -128], np.int8), np.array([1], np.int32)),
+        (np.zeros(3, np.int8), np.array([258], np.int32)),
+    ]
+    assert verify.agreement("theirs", expected, expected) == Agreement("theirs", 2, 14, 0, 0)
+    assert verify.agreement("theirs", expected, actual) == Agreement("theirs", 2, 14, 3, 258)
+
+
+@given(st.floats(width=32, allow_nan=False), st.integers(1, 9))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_floats_differ_by_the_floats_between_them(start: float, steps: int) -> None:
+    a = np.array([start], np.float32)
+    b = a
+    for _ in range(steps):
+        b = np.nextafter(b, np.float32(-np.inf))
+    # Minus infinity has no float below it; the two zeros are one number.
+    distance = verify.agreement("r", [(a,)], [(b,)]).max_difference
+    assert distance == steps or (np.isinf(b[0]) and distance <= steps)
+
+
+def test_nothing_compared_agrees() -> None:
+    assert verify.agreement("r", [], []) == Agreement("r", 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("actual", "says"),
+    [
+        ([], "0 samples were computed, theirs has 1"),
+        ([()], "sample 0 has 0 outputs, theirs has 1"),
+        ([(np.zeros((4,), np.int8),)], r"output 0 is int8 \[4\], theirs has int8 \[1, 4\]"),
+        ([(np.zeros((1, 4), np.uint8),)], "output 0 is uint8"),
+    ],
+)
+def test_what_cannot_be_compared_is_a_mismatch(actual: list[tuple[Array, ...]], says: str) -> None:
+    with pytest.raises(MismatchError, match=says):
+        verify.agreement("theirs", [(np.zeros((1, 4), np.int8),)], actual)
+
+
+_OUTPUTS = [_row(-128, 5, 0), _row(9, 5, 0), _row(3, 3, 0), _row(0, 1, 2)]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([1, 0, 1, 2]),
+        np.array([1, 0, 1, 2], np.uint8),
+        np.array([[1.0], [0.0], [1.0], [2.0]], np.float32),
+        np.eye(3, dtype=np.float32)[[1, 0, 1, 2]],
+    ],
+    ids=["integers", "bytes", "column of floats", "one-hot"],
+)
+def test_accuracy_takes_the_first_largest_output(labels: Array) -> None:
+    assert verify.accuracy(_OUTPUTS, labels) == 0.75
+
+
+def test_accuracy_of_one_output_splits_at_one_half() -> None:
+    tensor = Tensor(0, "p", "int8", (1, 1), Quantization((1 / 256,), (-128,)), None)
+    outputs = [_row(-128), _row(-1), _row(0), _row(127)]
+    assert verify.accuracy(outputs, np.array([0, 0, 1, 1]), tensor) == 1.0
+    floats = [(np.array([[p]], np.float32),) for p in (0.0, 0.49, 0.5, 1.0)]
+    assert verify.accuracy(floats, np.array([0, 0, 1, 1])) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (np.array([1, 0, 1]), "3 labels for 4 samples"),
+        (np.array([1, 0, 1, 3]), "labels are 0 to 3, the model's classes 0 to 2"),
+        (np.array([1, 0, 1, -1]), "labels are -1 to 1"),
+        (np.array([0.5, 0, 1, 2]), "no class indices"),
+        (np.array([np.nan, 0, 1, 2]), "no class indices"),
+        (np.array(["a", "b", "c", "d"]), "no class indices"),
+        (np.zeros((4, 2, 2)), "no class indices"),
+        (np.array(1), "no class indices"),
+    ],
+)
+def test_labels_that_are_none_are_refused(labels: Array, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        verify.accuracy(_OUTPUTS, labels)
+
+
+def test_accuracy_of_nothing_is_refused() -> None:
+    with pytest.raises(InputError, match="no samples"):
+        verify.accuracy([], np.zeros(0, np.int64))
