@@ -32,7 +32,8 @@ class Step:
     `kernel` is the stem of `sdk/runtime/src/KERNEL.c` and of `include/mw/KERNEL.h`. `inputs` and `outputs`
     are tensor indices, passed in this order. `fields` are the members of the parameter struct in its order:
     numbers, small arrays (tuple), pointers to constants (Constant, or None for NULL). `scratch_bytes` None:
-    the kernel has no scratch parameter; a number: it has one, of so many bytes, 16-byte aligned (NULL where 0).
+    the kernel has no scratch parameter; a number: it has one, of so many bytes, 16-byte aligned (NULL
+    where 0).
     """
 
     kernel: str
