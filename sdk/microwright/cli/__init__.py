@@ -67,10 +67,10 @@ def root(debug: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0, or the exit code of the error (see `microwright.errors`)."""
-    sys.exit(run(arguments))
+    sys.exit(execute(arguments))
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def execute(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code; errors are two lines on stderr, `error:` and `hint:`."""
     try:
         code = root.main(arguments, prog_name="microwright", standalone_mode=False)

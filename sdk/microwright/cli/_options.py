@@ -22,7 +22,6 @@ _PIPE_COLUMNS = 200
 
 # What exists and is readable is judged by the stage that reads it, with one error for all callers.
 PATH = click.Path(path_type=Path)
-ENGINES = click.Choice(["aot"])
 
 
 def board(function: _F) -> _F:
@@ -49,7 +48,7 @@ def calibration(function: _F) -> _F:
 def engine(function: _F) -> _F:
     """--engine NAME."""
     return click.option(
-        "--engine", type=ENGINES, default="aot", show_default=True, help="aot: compiled ahead of time to C."
+        "--engine", default="aot", show_default=True, metavar="NAME", help="aot: compiled ahead of time to C."
     )(function)
 
 

@@ -1,0 +1,573 @@
+"""The command line: what it prints, its exit codes, what it leaves behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+from rich.console import Console
+
+from microwright import cli, errors, graph, verify
+from microwright.cli import _progress
+from microwright.graph import Array, Graph
+from tests.support.small_model import CLASSES, INPUT_SHAPE, small_model
+
+_SDK = Path(cli.__file__).resolve().parents[2]
+_MAIN = "from microwright.cli import main; main()"
+
+
+@pytest.fixture(autouse=True)
+def _log_level() -> Iterator[None]:
+    logger = logging.getLogger("microwright")
+    level = logger.level
+    yield
+    logger.setLevel(level)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "small.tflite"
+    path.write_bytes(small_model())
+    return path
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(1)
+    path = tmp_path / "data.npz"
+    np.savez(
+        path,
+        x=rng.normal(size=(7, *INPUT_SHAPE[1:])).astype(np.float32),
+        y=rng.integers(0, CLASSES, 7),
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project on the host that was deployed from the small model."""
+    folder = tmp_path_factory.mktemp("deployed")
+    model = folder / "small.tflite"
+    model.write_bytes(small_model())
+    assert cli.execute(["deploy", str(model), "--board", "host", "-o", str(folder / "project")]) == 0
+    return folder / "project"
+
+
+def _python(*arguments: str, code: str = _MAIN, **options: Any) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(_SDK)}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=120,
+        **options,
+    )
+
+
+def _assert_error(printed: str, *parts: str) -> None:
+    lines = printed.splitlines()
+    assert len(lines) == 2, printed
+    assert lines[0].startswith("error: ")
+    assert lines[1].startswith("hint: ")
+    for part in parts:
+        assert part in lines[0]
+
+
+def test_help_is_fast_and_imports_no_stage() -> None:
+    shortest_s = 9.0
+    for _ in range(6):
+        begin = time.monotonic()
+        done = _python("--help")
+        shortest_s = min(shortest_s, time.monotonic() - begin)
+        assert done.returncode == 0
+    assert "deploy" in done.stdout
+    assert shortest_s < 0.3
+    loaded = _python(
+        "--help",
+        code="import sys; from microwright.cli import execute\n"
+        "execute(); print(*sys.modules, file=sys.stderr)",
+    ).stderr.split()
+    assert "click" in loaded
+    assert not {"numpy", "rich", "jinja2", "serial", "elftools", "tflite", "tensorflow"} & set(loaded)
+
+
+def test_every_command_file_is_listed_and_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    files = {path.stem for path in Path(cli.__file__).parent.glob("*.py") if not path.stem.startswith("_")}
+    assert files == set(cli.COMMANDS)
+    for name in cli.COMMANDS:
+        assert cli.execute([name, "--help"]) == 0
+        assert f"microwright {name}" in capsys.readouterr().out
+
+
+def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["--version"]) == 0
+    assert "0.1.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["explode"], ["deploy"], ["deploy", "model.tflite"], ["boards", "--colour"], ["--wrong"]],
+)
+def test_a_wrong_command_line_is_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(arguments) == 2
+    captured = capsys.readouterr()
+    _assert_error(captured.err)
+    assert "--help" in captured.err
+    assert captured.out == ""
+
+
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute([]) in (0, 2)
+    captured = capsys.readouterr()
+    assert "Usage:" in captured.out + captured.err
+    assert "deploy" in captured.out + captured.err
+
+
+def test_a_model_that_is_not_there_is_exit_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "project"
+    assert cli.execute(["deploy", str(tmp_path / "none.tflite"), "--board", "host", "-o", str(out)]) == 3
+    _assert_error(capsys.readouterr().err, "none.tflite")
+    assert not out.exists()
+
+
+def test_a_truncated_model_is_exit_3_and_leaves_nothing(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.write_bytes(model.read_bytes()[:600])
+    out = tmp_path / "project"
+    assert cli.execute(["new", str(model), "--board", "host", "-o", str(out)]) == 3
+    _assert_error(capsys.readouterr().err)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.tflite"]
+
+
+def test_an_unknown_board_is_exit_6_with_a_suggestion(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.execute(["new", str(model), "--board", "mps2-an368"]) == 6
+    _assert_error(capsys.readouterr().err, "mps2-an368", "mps2-an386")
+
+
+def test_a_folder_that_holds_something_else_is_exit_7_and_stays(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "thesis.txt").write_text("important")
+    assert cli.execute(["deploy", str(model), "--board", "host", "-o", str(out)]) == 7
+    _assert_error(capsys.readouterr().err, "mine", "thesis.txt")
+    assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+def test_data_of_the_wrong_shape_is_exit_3_before_anything_is_written(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "data.npz", x=np.zeros((5, 9, 9, 3), np.float32))
+    out = tmp_path / "project"
+    arguments = ["deploy", str(model), "--board", "host", "--data", str(tmp_path / "data.npz")]
+    assert cli.execute([*arguments, "-o", str(out)]) == 3
+    _assert_error(capsys.readouterr().err, "9x9x3", "8x8x3")
+    assert not out.exists()
+
+
+def test_a_class_that_the_model_does_not_have_is_exit_3(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "data.npz", x=np.zeros((2, 8, 8, 3), np.float32), y=np.array([0, 4]))
+    out = tmp_path / "project"
+    arguments = ["deploy", str(model), "--board", "host", "--data", str(tmp_path / "data.npz")]
+    assert cli.execute([*arguments, "-o", str(out)]) == 3
+    _assert_error(capsys.readouterr().err, "class 4", "0 to 3")
+    assert not out.exists()
+
+
+def test_an_unknown_engine_is_exit_3(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["new", str(model), "--board", "host", "--engine", "magic", "-o", str(tmp_path / "p")]
+    assert cli.execute(arguments) == 3
+    _assert_error(capsys.readouterr().err, "magic")
+
+
+def test_a_project_that_is_not_built_is_exit_3(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.execute(["new", str(model), "--board", "host", "-o", str(tmp_path / "p")]) == 0
+    capsys.readouterr()
+    assert cli.execute(["measure", str(tmp_path / "p")]) == 3
+    captured = capsys.readouterr()
+    _assert_error(captured.err, "not built")
+    assert "microwright build" in captured.err
+
+
+def test_an_unexpected_exception_is_a_bug_of_ours(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(flatbuffer: bytes, name: str) -> Graph:
+        raise RuntimeError("nobody expects this\nor this")
+
+    monkeypatch.setattr("microwright.pipeline.read_graph", broken)
+    assert cli.execute(["inspect", str(model)]) == 1
+    captured = capsys.readouterr()
+    _assert_error(captured.err, "internal error", "RuntimeError", "nobody expects this or this")
+    assert "--debug" in captured.err
+    assert cli.execute(["--debug", "inspect", str(model)]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_debug_shows_the_traceback_of_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["--debug", "inspect", str(tmp_path / "none.tflite")]) == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_control_c_is_exit_130(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(flatbuffer: bytes, name: str) -> Graph:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("microwright.pipeline.read_graph", interrupted)
+    assert cli.execute(["inspect", str(model)]) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_news() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _MAIN, "boards"],
+            env={**os.environ, "PYTHONPATH": str(_SDK)},
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        os.close(write)
+    assert done.stderr == ""
+
+
+def test_text_from_files_cannot_command_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def hostile(flatbuffer: bytes, name: str) -> Graph:
+        raise errors.InputError("node '\x1b[2J\nerror: fake'", "a\rb")
+
+    monkeypatch.setattr("microwright.pipeline.read_graph", hostile)
+    assert cli.execute(["inspect", str(model)]) == 3
+    printed = capsys.readouterr().err
+    _assert_error(printed, "\\x1b[2J error: fake")
+    assert "\x1b" not in printed
+    assert "\r" not in printed
+
+
+def test_every_error_class_has_an_exit_code_of_its_own_or_its_parents() -> None:
+    codes = {
+        errors.InputError: 3,
+        errors.UnsupportedOp: 4,
+        errors.TooLarge: 5,
+        errors.BoardError: 6,
+        errors.OutputError: 7,
+        errors.MismatchError: 8,
+        errors.ToolMissing: 9,
+        errors.ToolFailed: 10,
+        errors.DeviceError: 11,
+        errors.NoPort: 11,
+    }
+    assert {kind: kind.exit_code for kind in codes} == codes
+
+
+def test_deploy_writes_the_report_and_shows_it(
+    model: Path, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, report = tmp_path / "project", tmp_path / "new" / "report.json"
+    arguments = ["deploy", str(model), "--board", "host", "-o", str(out), "--json", str(report)]
+    assert cli.execute([*arguments, "--data", str(labelled)]) == 0
+    printed = capsys.readouterr().out
+    assert "exact" in printed
+    assert "measured" in printed
+    assert str(out / "build" / "firmware.elf") in printed
+    content = json.loads(report.read_text())
+    assert json.loads((out / "report.json").read_text()) == content
+    assert content["schema"] == 1
+    assert content["board"] == "host"
+    assert content["engine"] == "aot"
+    assert content["model"]["name"] == "small"
+    assert content["model"]["macs"] == 8 * 8 * 6 * 27 + 4 * 24
+    assert content["latency"]["kind"] == "measured"
+    assert content["latency"]["unit"] == "us"
+    assert content["latency"]["runs"] == 7
+    assert content["agreement"]["inputs"] == 7
+    assert content["agreement"]["compared_bytes"] == 7 * CLASSES
+    assert content["agreement"]["mismatched_bytes"] == 0
+    assert 0 <= content["accuracy"] <= 1
+    assert [layer["op"] for layer in content["layers"]] == [
+        "CONV_2D",
+        "AVERAGE_POOL_2D",
+        "FULLY_CONNECTED",
+        "SOFTMAX",
+    ]
+    assert content["memory"]["flash_total_bytes"] == (
+        content["memory"]["code_bytes"] + content["memory"]["weights_bytes"]
+    )
+
+
+def test_outputs_that_differ_are_exit_8_after_the_report(
+    deployed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = verify.reference
+
+    def shifted(model: Graph) -> verify.Reference | None:
+        judge = real(model)
+        assert judge is not None
+
+        def run(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+            return tuple(np.asarray(output ^ np.int8(1)) for output in judge.run(inputs))
+
+        return verify.Reference("a wrong reference", run)
+
+    monkeypatch.setattr(verify, "reference", shifted)
+    report = tmp_path / "report.json"
+    assert cli.execute(["measure", str(deployed), "--random-inputs", "3", "--json", str(report)]) == 8
+    captured = capsys.readouterr()
+    assert "a wrong reference" in captured.out
+    assert "error: 12 of 12 output bytes of host differ from a wrong reference, by up to 1" in captured.err
+    assert json.loads(report.read_text())["agreement"]["mismatched_bytes"] == 12
+
+
+def test_from_a_tflite_on_nothing_imports_tensorflow(model: Path, tmp_path: Path) -> None:
+    blocker = """
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tensorflow", "keras", "tf_keras"):
+            raise AssertionError(name + " was imported")
+sys.meta_path.insert(0, Blocker())
+"""
+    done = _python(
+        *("deploy", str(model), "--board", "host", "-o", str(tmp_path / "p")), code=blocker + _MAIN
+    )
+    assert done.returncode == 0, done.stderr
+    assert "exact" in done.stdout
+
+
+def test_where_no_reference_is_installed_the_report_says_so(
+    deployed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verify, "reference", lambda model: None)
+    report = tmp_path / "report.json"
+    assert cli.execute(["measure", str(deployed), "--random-inputs", "1", "--json", str(report)]) == 0
+    assert "not checked" in capsys.readouterr().out
+    assert json.loads(report.read_text())["agreement"] is None
+
+
+def test_new_then_build_then_run_then_measure(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "project"
+    assert cli.execute(["new", str(model), "--board", "host", "-o", str(out)]) == 0
+    assert cli.execute(["build", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "firmware.elf" in printed
+    assert "flash" in printed
+    assert cli.execute(["run", str(out), "--once"]) == 0
+    captured = capsys.readouterr()
+    assert "serial line /dev/" in captured.out
+    assert "board host" in captured.out
+    assert cli.execute(["measure", str(out), "--random-inputs", "2", "--no-layers"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 runs" in printed
+    assert "CONV_2D" not in printed
+
+
+def test_the_default_folder_is_named_after_model_and_board(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.execute(["new", str(model), "--board", "mps2-an386"]) == 0
+    assert (tmp_path / "small-mps2-an386" / "microwright.json").is_file()
+
+
+def test_inspect_shows_layers_and_the_arena(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["inspect", str(model), "--board", "mps2-an386"]) == 0
+    printed = capsys.readouterr().out
+    assert "10,368" in printed  # MACs of the convolution
+    assert "int8 1x8x8x6" in printed
+    assert "input int8 1x8x8x3" in printed
+    assert "fit mps2-an386" in printed
+
+
+def test_inspect_shows_a_model_that_the_engine_cannot_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.support.tflite_maker import Maker
+
+    m = Maker()
+    x, y = (m.tensor((1, 4), "int8", scale=0.1) for _ in range(2))
+    m.node("TANH", [x], [y])
+    path = tmp_path / "tanh.tflite"
+    path.write_bytes(m.build(inputs=[x], outputs=[y]))
+    assert cli.execute(["inspect", str(path)]) == 0
+    assert "no kernel" in capsys.readouterr().out
+    assert cli.execute(["inspect", str(path), "--board", "host"]) == 4
+    _assert_error(capsys.readouterr().err.strip(), "TANH")
+
+
+def test_verify_checks_the_engine_on_this_computer(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["verify", str(model), "--random-inputs", "5"]) == 0
+    printed = capsys.readouterr().out
+    assert f"{5 * CLASSES} bytes of 5 inputs" in printed
+    assert "all equal" in printed
+
+
+def test_verify_compares_two_models(
+    model: Path, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.execute(["verify", str(model), str(model), "--data", str(labelled)]) == 0
+    printed = capsys.readouterr().out
+    assert "100.00%" in printed
+    assert "7 of 7 samples" in printed
+    assert "accuracy" in printed
+    assert cli.execute(["verify", str(model), str(model), "--random-inputs", "3"]) == 0
+    assert "3 of 3 samples" in capsys.readouterr().out
+
+
+def test_arrays_writes_both_files(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["arrays", str(model), "-o", str(tmp_path / "a" / "b"), "--name", "my net"]) == 0
+    assert "g_my_net_model_data" in (tmp_path / "a" / "b" / "model_data.h").read_text()
+    assert (tmp_path / "a" / "b" / "model_data.cc").is_file()
+
+
+def test_quantize_refuses_a_tflite(
+    model: Path, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["quantize", str(model), "--calibration", str(labelled), "-o", str(tmp_path / "o.tflite")]
+    assert cli.execute(arguments) == 3
+    _assert_error(capsys.readouterr().err, "already")
+    assert not (tmp_path / "o.tflite").exists()
+
+
+def test_boards_lists_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["boards"]) == 0
+    printed = capsys.readouterr().out
+    assert cli.execute(["boards", "--json"]) == 0
+    listed = {board["id"]: board for board in json.loads(capsys.readouterr().out)}
+    assert set(listed) >= {"host", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"}
+    assert all(board_id in printed for board_id in listed)
+    assert listed["mps2-an386"]["flash_bytes"] == 4 << 20
+    assert listed["host"]["ram_bytes"] is None
+
+
+def test_doctor_is_content_with_this_computer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["doctor"]) == 0
+    assert "qemu-system-arm" in capsys.readouterr().out
+
+
+def test_doctor_names_what_is_missing_and_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert cli.execute(["doctor", "--json"]) == 9
+    captured = capsys.readouterr()
+    findings = {finding["name"]: finding for finding in json.loads(captured.out)["findings"]}
+    assert not findings["qemu-system-arm"]["found"]
+    assert findings["qemu-system-arm"]["install"] == "sudo apt-get install qemu-system-arm"
+    assert findings["numpy"]["found"]
+    _assert_error(captured.err, "arm-none-eabi-gcc", "newlib", "cmake", "ninja", "qemu-system-arm")
+    assert "sudo apt-get install cmake" in captured.err
+
+
+def test_a_tool_that_does_not_run_is_not_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "cmake"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert cli.execute(["doctor", "--json"]) == 9
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    cmake = next(finding for finding in findings if finding["name"] == "cmake")
+    assert cmake["version"] is None
+    assert "does not run" in cmake["problem"]
+
+
+def _bars(*, terminal: bool) -> tuple[_progress.Bars, io.StringIO]:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=terminal, width=80, markup=False)
+    return _progress.Bars(console=console), written
+
+
+def test_a_short_stage_shows_no_progress() -> None:
+    for terminal in (True, False):
+        bars, written = _bars(terminal=terminal)
+        with bars:
+            for done in range(4):
+                bars("short", done, 3)
+        assert written.getvalue() == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_stage_shows_progress_even_while_it_blocks(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_progress, "SHOW_AFTER_S", 0.05)
+    bars, written = _bars(terminal=terminal)
+    with bars:
+        bars("long [red]stage", 0, 1)
+        deadline = time.monotonic() + 5
+        while "long" not in written.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        bars("long [red]stage", 1, 1)
+    assert "long [red]stage" in written.getvalue()
+    if not terminal:
+        assert written.getvalue() == "long [red]stage ...\n"
+
+
+def test_an_error_in_a_stage_ends_its_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_progress, "SHOW_AFTER_S", 0.05)
+    bars, written = _bars(terminal=False)
+    with pytest.raises(KeyboardInterrupt), bars:
+        bars("stage", 0, 9)
+        raise KeyboardInterrupt
+    time.sleep(0.15)
+    assert written.getvalue() == ""
+
+
+def test_the_public_names_are_lazy_and_whole() -> None:
+    import microwright
+
+    assert sorted(microwright.__all__) == sorted([*microwright._HOME, "__version__"])
+    for name in microwright.__all__:
+        assert getattr(microwright, name) is not None
+    assert microwright.read_graph is graph.read
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = microwright.nonsense
+    package = Path(microwright.__file__).parent
+    modules = {path.stem for path in package.iterdir()}
+    assert not modules & set(microwright.__all__)
+    light = _python(code="import microwright, sys; print('numpy' in sys.modules, 'click' in sys.modules)")
+    assert light.stdout.split() == ["False", "False"]
+
+
+def test_commands_import_only_click_at_module_level() -> None:
+    assert isinstance(cli.root, click.Group)
+    done = _python(
+        code="import sys; from microwright import cli; import click\n"
+        "[cli.root.get_command(click.Context(cli.root), name) for name in cli.COMMANDS]\n"
+        "print(*sorted(m for m in sys.modules if m.startswith('microwright')))"
+    )
+    loaded = set(done.stdout.split())
+    allowed = {"microwright", "microwright.errors", "microwright.cli", "microwright.cli._options"}
+    assert loaded == allowed | {f"microwright.cli.{name}" for name in cli.COMMANDS}
