@@ -10,6 +10,7 @@ import pytest
 from microwright import ops
 from microwright.errors import UnsupportedOp
 from microwright.graph import Graph
+from microwright.ops.quantized import multiplier
 from tests.support import layers
 from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
 
@@ -63,7 +64,26 @@ def test_many_random_layers(seed: int) -> None:
 
 
 def test_multipliers_are_exact_to_the_last_bit() -> None:
-    """Layers whose outputs tell factors that are rounded to float32 on the way from those that are not."""
+    """Accumulators just at and just below a rounding threshold, where one in 2**31 decides."""
+
+    def add(made: Layers, rng: Rng) -> None:
+        out_scale = float(np.float32(2.0**31 / 100 * rng.uniform(1, 4)))
+        factor = multiplier(1.0 / out_scale)
+        # The smallest accumulator that rounds to `result`.
+        result = int(rng.integers(15, 24))
+        scaled = 2 * result - 1 << -factor.shift - 1
+        threshold = -(-((scaled << 31) - (1 << 30)) // factor.mult)
+        for bias in (threshold, threshold - 1):
+            x = made.input((1, 1), scale=1.0)
+            w = made.maker.const(np.zeros((1, 1), np.int8), scale=1.0)
+            b = made.maker.const(np.array([bias], np.int32), scale=1.0)
+            y = made.output((1, 1), scale=out_scale, name=f"{bias} / {out_scale}, {result}")
+            made.maker.node("FULLY_CONNECTED", [x, w, b], [y])
+
+    assert_random_layers_equal(add, seed=7, count=60)
+
+
+def test_the_scales_are_multiplied_in_double_precision() -> None:
 
     def add(made: Layers, rng: Rng) -> None:
         x = made.input((1, 1), scale=layers.scale(rng))
@@ -92,7 +112,7 @@ def test_factors_of_every_magnitude() -> None:
                 bias = int(pick(rng, (large, large, large // 2, sign * 1000)))
                 b = made.maker.const(np.array([bias], np.int32), scale=1.0)
                 out_scale = 2.0 ** (exponent + pick(rng, (0.0, rng.uniform(0, 1))))
-                y = made.output((1, 1), scale=out_scale, zero_point=layers.zero_point(rng))
+                y = made.output((1, 1), scale=out_scale, zero_point=pick(rng, (0, 0, layers.zero_point(rng))))
                 made.maker.node("FULLY_CONNECTED", [x, w, b], [y])
 
     assert_random_layers_equal(add, seed=6, count=3, samples=10)
