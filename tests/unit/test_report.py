@@ -1,0 +1,175 @@
+"""The report: schema 1 as other tools read it, and what a terminal shows."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from microwright import report
+from microwright.errors import MismatchError, OutputError
+from microwright.measure import Latency
+from microwright.report import Layer, Memory, ModelFacts, Report
+from microwright.verify import Agreement
+
+_REPORT = Report(
+    model=ModelFacts("net", "ab" * 32, 1234567, 4321),
+    board="mps2-an386",
+    engine="aot",
+    microwright_version="0.1.0",
+    toolchain="GCC 12.2.1 20221205",
+    latency=Latency("emulated", "instructions", (300, 100, 200, 400)),
+    memory=Memory(
+        arena_bytes=16000,
+        stack_bytes=188,
+        static_ram_bytes=752,
+        ram_total_bytes=17044,
+        ram_limit_bytes=65536,
+        code_bytes=9000,
+        weights_bytes=21000,
+        flash_total_bytes=30000,
+        flash_limit_bytes=60000,
+    ),
+    layers=(
+        Layer(0, "CONV_2D", "a/very/long;name;that;was;joined", 1200000, 75),
+        Layer(1, "SOFTMAX", "[bold]b", 0, 25),
+    ),
+    agreement=Agreement("tflite_micro 1", 4, 40, 0, 0),
+    accuracy=0.975,
+)
+
+
+def _shown(shown: Report) -> str:
+    written = io.StringIO()
+    report.render(shown, Console(file=written, width=160, markup=False))
+    return written.getvalue()
+
+
+def test_the_json_is_schema_1() -> None:
+    assert report.to_json(_REPORT) == {
+        "schema": 1,
+        "model": {"name": "net", "sha256": "ab" * 32, "macs": 1234567, "weights_bytes": 4321},
+        "board": "mps2-an386",
+        "engine": "aot",
+        "microwright_version": "0.1.0",
+        "toolchain": "GCC 12.2.1 20221205",
+        "latency": {
+            "kind": "emulated",
+            "unit": "instructions",
+            "runs": 4,
+            "min": 100,
+            "median": 250.0,
+            "p95": 400,
+            "max": 400,
+        },
+        "memory": {
+            "arena_bytes": 16000,
+            "stack_bytes": 188,
+            "static_ram_bytes": 752,
+            "ram_total_bytes": 17044,
+            "ram_limit_bytes": 65536,
+            "code_bytes": 9000,
+            "weights_bytes": 21000,
+            "flash_total_bytes": 30000,
+            "flash_limit_bytes": 60000,
+        },
+        "layers": [
+            {
+                "index": 0,
+                "op": "CONV_2D",
+                "name": "a/very/long;name;that;was;joined",
+                "macs": 1200000,
+                "latency": 75,
+            },
+            {"index": 1, "op": "SOFTMAX", "name": "[bold]b", "macs": 0, "latency": 25},
+        ],
+        "agreement": {
+            "reference": "tflite_micro 1",
+            "inputs": 4,
+            "compared_bytes": 40,
+            "mismatched_bytes": 0,
+            "max_difference": 0,
+        },
+        "accuracy": 0.975,
+    }
+
+
+def test_what_was_not_given_or_not_checked_is_not_claimed() -> None:
+    content = report.to_json(replace(_REPORT, accuracy=None, agreement=None))
+    assert "accuracy" not in content
+    assert content["agreement"] is None
+
+
+def test_the_file_is_the_json_and_replaces_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "report.json"
+    report.write(_REPORT, path)
+    report.write(replace(_REPORT, board="host"), path)
+    assert json.loads(path.read_text())["board"] == "host"
+    assert [entry.name for entry in path.parent.iterdir()] == ["report.json"]
+    mask = os.umask(0)
+    os.umask(mask)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="is a folder"):
+        report.write(_REPORT, tmp_path)
+    blocked = tmp_path / "file"
+    blocked.write_text("old")
+    with pytest.raises(OutputError, match="cannot be written"):
+        report.write(_REPORT, blocked / "report.json")
+    assert blocked.read_text() == "old"
+    broken = replace(_REPORT, accuracy=float("nan"))
+    with pytest.raises(ValueError, match="JSON"):
+        report.write(broken, blocked)
+    assert blocked.read_text() == "old"
+
+
+def test_the_terminal_shows_the_numbers_with_kind_and_unit() -> None:
+    shown = _shown(_REPORT)
+    for part in (
+        "net on mps2-an386, engine aot, GCC 12.2.1",
+        "latency, emulated",
+        "250 instructions",
+        "median of 4 runs; min 100, p95 400, max 400",
+        "17,044 bytes",
+        "26.0% of 65,536",
+        "50.0% of 60,000",
+        "exact",
+        "40 bytes of 4 inputs, against tflite_micro 1",
+        "97.50%",
+        "1,200,000",
+        "75.0%",
+        "[bold]b",
+    ):
+        assert part in shown
+    assert "that;was;joined" not in shown
+
+
+def test_the_terminal_says_what_is_not_known() -> None:
+    memory = replace(
+        _REPORT.memory, stack_bytes=None, ram_total_bytes=None, ram_limit_bytes=None, flash_limit_bytes=None
+    )
+    latency = Latency("measured", "us", (1234.5,))
+    shown = _shown(replace(_REPORT, memory=memory, latency=latency, layers=(), agreement=None, accuracy=None))
+    assert "unknown" in shown
+    assert "not checked" in shown
+    assert "1,234.5 us" in shown
+    assert "one run" in shown
+    assert "%" not in shown
+
+
+def test_a_disagreement_is_shown_and_raised() -> None:
+    wrong = Agreement("tflite_micro 1", 4, 40, 3, 17)
+    assert "3 bytes differ" in _shown(replace(_REPORT, agreement=wrong))
+    with pytest.raises(
+        MismatchError, match="3 of 40 output bytes of host differ from tflite_micro 1, by up to 17"
+    ):
+        report.require_agreement(wrong, "host")
+    report.require_agreement(_REPORT.agreement, "host")
+    report.require_agreement(None, "host")
