@@ -14,7 +14,7 @@ from microwright.errors import InputError
 from microwright.graph import Array, Graph, Quantization
 
 # Data for a microcontroller is small; more than this is a mistake or a decompression bomb.
-MAX_BYTES = 4 << 30
+MAX_BYTES = 2 << 30
 
 _SAVE = "save it with numpy.savez(path, x=samples, y=labels)"
 # What numpy.load and the zip reader raise for files that are damaged or made to hurt.

@@ -1,0 +1,140 @@
+"""int8 quantisation: repeatable, close to the float model, and refused with a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from microwright import _tensorflow, data, graph, load, quantize
+from microwright.errors import InputError
+
+keras = _tensorflow.keras()
+L = keras.layers
+
+
+@pytest.fixture(scope="module")
+def network() -> load.Model:
+    keras.utils.set_random_seed(2)
+    x = entry = keras.Input((8, 8, 2))
+    x = L.ReLU()(L.BatchNormalization()(L.Conv2D(6, 3)(x)))
+    x = L.Dense(4, activation="softmax")(L.Flatten()(x))
+    return load.from_keras(keras.Model(entry, x), "net")
+
+
+@pytest.fixture(scope="module")
+def samples() -> data.Data:
+    return data.make((np.random.default_rng(0).normal(size=(50, 8, 8, 2)).astype(np.float32),))
+
+
+def run(made: graph.Graph, x: Any) -> Any:
+    """Real outputs of the int8 model, by TensorFlow's own interpreter."""
+    tf = _tensorflow.tensorflow()
+    with _tensorflow.Quiet():
+        interpreter = tf.lite.Interpreter(model_content=made.flatbuffer)
+        interpreter.allocate_tensors()
+    entry, out = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    scale, zero_point = out["quantization"]
+    rows = []
+    for sample in data.to_input(made, 0, x):
+        interpreter.set_tensor(entry["index"], sample)
+        interpreter.invoke()
+        rows.append((interpreter.get_tensor(out["index"])[0].astype(np.float32) - zero_point) * scale)
+    return np.array(rows)
+
+
+def test_int8_is_close_to_float(network: load.Model, samples: data.Data) -> None:
+    made = quantize.quantize(network, samples)
+    assert [made.tensors[i].dtype for i in (*made.inputs, *made.outputs)] == ["int8", "int8"]
+    assert made.tensors[made.inputs[0]].shape == (1, 8, 8, 2)
+    assert made.name == "net"
+    assert [node.op for node in made.nodes] == ["CONV_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"]
+    expected = load.predict(network, samples)[0]
+    assert np.abs(run(made, samples.inputs[0]) - expected).max() < 0.05
+
+
+def test_the_same_bytes_twice(network: load.Model, samples: data.Data) -> None:
+    first, second = (quantize.quantize(network, samples).flatbuffer for _ in range(2))
+    assert first == second
+
+
+def test_the_file_and_the_model_in_memory_give_the_same(
+    tmp_path: Path, network: load.Model, samples: data.Data
+) -> None:
+    load.save(network.keras, tmp_path / "net.keras")
+    loaded = load.load(tmp_path / "net.keras")
+    assert quantize.quantize(loaded, samples).flatbuffer == quantize.quantize(network, samples).flatbuffer
+
+
+def test_a_saved_model_folder(tmp_path: Path, network: load.Model, samples: data.Data) -> None:
+    assert network.keras is not None
+    network.keras.export(tmp_path / "net", verbose=False)
+    made = quantize.quantize(load.load(tmp_path / "net"), samples)
+    assert [node.op for node in made.nodes] == ["CONV_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"]
+    assert np.abs(run(made, samples.inputs[0]) - load.predict(network, samples)[0]).max() < 0.05
+
+
+def test_several_inputs_keep_their_order() -> None:
+    keras.utils.set_random_seed(0)
+    a, b = keras.Input((3,), name="z"), keras.Input((5,), name="a")
+    net = keras.Model([a, b], L.Dense(2)(L.Concatenate()([a, b])))
+    rng = np.random.default_rng(0)
+    both = data.make((rng.normal(size=(20, 3)), rng.normal(size=(20, 5))))
+    made = quantize.quantize(load.from_keras(net, "net"), both)
+    assert [made.tensors[i].shape for i in made.inputs] == [(1, 3), (1, 5)]
+
+
+def test_nothing_is_printed(
+    network: load.Model, samples: data.Data, capfd: pytest.CaptureFixture[str]
+) -> None:
+    seen = []
+    quantize.quantize(network, samples, progress=lambda *step: (seen.append(step), print(step[0]))[0])
+    said = capfd.readouterr()
+    assert seen[-1] == ("quantise", 50, 50)
+    # What the caller prints while it is told of the progress gets through, and nothing else.
+    assert said.out.split() == ["quantise"] * 51
+    assert said.err == ""
+
+
+@pytest.mark.parametrize(
+    ("x", "says"),
+    [
+        (np.ones((9, 8, 8, 2)), "9 calibration samples, at least 10 are needed"),
+        (np.ones((20, 8, 8, 2)), "all calibration samples of input 0 are equal"),
+        (np.ones((20, 8, 8, 1)), "expected samples of shape 8x8x2, got 8x8x1"),
+        (np.arange(2560.0).reshape(20, 8, 8, 2) * 1e37, "not finite in float32"),
+    ],
+)
+def test_data_that_cannot_calibrate(network: load.Model, x: Any, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        quantize.quantize(network, data.make((x,)))
+
+
+def test_a_layer_without_int8_is_refused_with_the_converters_reason() -> None:
+    x = entry = keras.Input((8,))
+    net = keras.Model(entry, keras.ops.erf(L.Dense(4)(x)))
+    samples = data.make((np.random.default_rng(0).normal(size=(20, 8)),))
+    with pytest.raises(InputError) as error:
+        quantize.quantize(load.from_keras(net, "net"), samples)
+    assert "converter failed" in error.value.message
+    assert "rf" in error.value.message
+    assert "\n" not in error.value.message
+
+
+def test_a_tflite_file_is_no_keras_model(tmp_path: Path) -> None:
+    (tmp_path / "net.tflite").write_bytes(b"\x1c\0\0\0TFL3")
+    model = load.load(tmp_path / "net.tflite")
+    with pytest.raises(InputError, match="a Keras model is needed"):
+        quantize.quantize(model, data.make((np.ones((20, 2)),)))
+
+
+def test_reference_models(shared_models: Path) -> None:
+    """Keras 2 models of the field: every operator has a kernel."""
+    from microwright import ops
+
+    for name in ("ad", "ic", "vww"):
+        model = load.load(shared_models / f"{name}.h5")
+        x = np.random.default_rng(0).uniform(size=(10, *load.input_shapes(model)[0]))
+        ops.check(quantize.quantize(model, data.make((x,))))
