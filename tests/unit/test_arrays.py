@@ -21,8 +21,8 @@ _PRINT = """
 #include "model_data.h"
 int main(void)
 {
-    fwrite(SYMBOL, 1, SYMBOL_size, stdout);
-    return (uintptr_t)SYMBOL % 16 != 0;
+    fwrite(g_small_model_data, 1, g_small_model_data_size, stdout);
+    return (uintptr_t)g_small_model_data % 16 != 0;
 }
 """
 _HOSTILE = (
@@ -44,15 +44,14 @@ def model() -> Graph:
     return graph.read(small_model(), "small")
 
 
-def _compile_and_run(folder: Path, name: str, *command: str) -> bytes:
-    symbol = f"g_{arrays.identifier(name)}_model_data"
+def _compile_and_run(folder: Path, *command: str) -> bytes:
     suffix = "cc" if command[0] == "g++" else "c"
     main = folder / f"main.{suffix}"
-    main.write_text(_PRINT.replace("SYMBOL", symbol))
+    main.write_text(_PRINT)
     # A C compiler judges by the suffix.
     source = (folder / "model_data.cc").rename(folder / f"model_data.{suffix}")
     binary = folder / "print"
-    subprocess.run([*command, *_STRICT, "-o", binary, source, main], check=True, timeout=60)
+    subprocess.run([*command, *_STRICT, "-o", binary, source, main], check=True, timeout=300)
     return subprocess.run([binary], check=True, capture_output=True, timeout=60).stdout
 
 
@@ -60,15 +59,18 @@ def _compile_and_run(folder: Path, name: str, *command: str) -> bytes:
 def test_the_array_holds_the_model_aligned(model: Graph, tmp_path: Path, command: tuple[str, ...]) -> None:
     for path, text in arrays.emit(model).items():
         (tmp_path / path).write_text(text)
-    assert _compile_and_run(tmp_path, "small", *command) == model.flatbuffer
+    assert _compile_and_run(tmp_path, *command) == model.flatbuffer
 
 
-@pytest.mark.parametrize("name", _HOSTILE)
-def test_any_name_gives_c_that_compiles(model: Graph, tmp_path: Path, name: str) -> None:
-    named = replace(model, name=name)
-    for path, text in arrays.emit(named).items():
-        (tmp_path / path).write_text(text)
-    assert _compile_and_run(tmp_path, name, "g++", "-std=c++11") == model.flatbuffer
+def test_any_name_gives_c_that_compiles(model: Graph, tmp_path: Path) -> None:
+    sources = []
+    for number, name in enumerate(_HOSTILE):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for path, text in arrays.emit(replace(model, name=name)).items():
+            (folder / path).write_text(text)
+        sources.append(folder / "model_data.cc")
+    subprocess.run(["g++", "-std=c++11", *_STRICT, "-fsyntax-only", *sources], check=True, timeout=300)
 
 
 def test_identifiers_are_ascii_and_never_reserved() -> None:
