@@ -92,6 +92,8 @@ def conv(
     out_scale: float = 1.0,
     dtype: str = "int8",
     constant: bool = True,
+    operands: int = 3,
+    more_outputs: int = 0,
     weights_zero_point: int = 0,
     **options: Any,
 ) -> Graph:
@@ -106,7 +108,8 @@ def conv(
     b = made.maker.const(np.full(bias_count, bias, np.int32), scale=1.0)
     y = made.output(out_shape, dtype, scale=out_scale, name="layer")
     settings = {"padding": "SAME", "stride_h": 1, "stride_w": 1, **options}
-    made.maker.node("CONV_2D", [x, w, b], [y], **settings)
+    others = [made.output((1,), scale=1.0) for _ in range(more_outputs)]
+    made.maker.node("CONV_2D", [x, w, b][:operands], [y, *others], **settings)
     return made.graph()
 
 
@@ -117,6 +120,7 @@ def test_macs_count_every_output_and_tap() -> None:
 def test_the_plain_layer_is_taken() -> None:
     ops.check(conv())
     ops.check(conv(bias=2**31 - 1 - 27 * 127))
+    ops.check(conv(operands=2))
     ops.check(conv(fill=-1, bias=-(2**31) + 27 * 127))
 
 
@@ -124,6 +128,8 @@ def test_the_plain_layer_is_taken() -> None:
     ("changes", "message"),
     [
         ({"dtype": "float32"}, "is float32, expected int8"),
+        ({"operands": 1}, "input 1 is missing"),
+        ({"more_outputs": 1}, "it has 2 outputs, expected 1"),
         ({"constant": False}, "weights are computed by the model"),
         ({"bias_count": 3}, "3 biases, expected 2"),
         ({"bias": 2**31 - 27 * 127}, "accumulator of output channel 0 can overflow"),

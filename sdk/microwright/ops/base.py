@@ -88,8 +88,8 @@ def optional_input(graph: Graph, node: Node, position: int) -> Tensor | None:
     return graph.tensors[node.inputs[position]]
 
 
-def output_tensor(graph: Graph, node: Node, position: int = 0) -> Tensor:
-    """The tensor at an output position."""
-    if position >= len(node.outputs):
-        raise unsupported(node, f"output {position} is missing", "export the model again")
-    return graph.tensors[node.outputs[position]]
+def output_tensor(graph: Graph, node: Node) -> Tensor:
+    """The node's output. Raises UnsupportedOp unless it has exactly one."""
+    if len(node.outputs) != 1:
+        raise unsupported(node, f"it has {len(node.outputs)} outputs, expected 1", "export the model again")
+    return graph.tensors[node.outputs[0]]
