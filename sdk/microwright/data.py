@@ -145,7 +145,9 @@ def _quantize(real: Array, quantization: Quantization, dtype: np.dtype[np.generi
         raise InputError(
             "samples hold values that are not finite", "remove NaN and infinity from the samples"
         )
-    scaled = (real.astype(np.float32) / np.float32(quantization.scales[0])).astype(np.float64)
+    # What overflows float32 becomes infinite and is clamped.
+    with np.errstate(over="ignore"):
+        scaled = (real.astype(np.float32) / np.float32(quantization.scales[0])).astype(np.float64)
     # In float64 the 0.5 is added exactly, so that 0.49999997 stays below one half.
     rounded = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled) + quantization.zero_points[0]
     limits = np.iinfo(dtype.name)
@@ -207,7 +209,7 @@ def _labels(where: str, labels: Array) -> Array:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim == 2 and ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all():
-        return np.argmax(labels, axis=1).astype(np.int64)
+        return np.asarray(labels.argmax(axis=1), np.int64)
     whole = labels.dtype.kind != "f" or bool((labels == np.floor(labels)).all())
     if labels.ndim == 1 and whole:
         if labels.min() < 0 or labels.max() > np.iinfo(np.int32).max:

@@ -154,7 +154,15 @@ def inputs_of(model: Model, data: Data) -> tuple[Array, ...]:
                 f"give an array of shape {_shape(('samples', *shape))}",
             )
     dtypes = [np.dtype(getattr(dtype, "as_numpy_dtype", dtype)) for dtype in function(model)[1]]
-    return tuple(array.astype(dtype) for array, dtype in zip(data.inputs, dtypes, strict=True))
+    with np.errstate(over="ignore"):
+        inputs = tuple(array.astype(dtype) for array, dtype in zip(data.inputs, dtypes, strict=True))
+    for position, array in enumerate(inputs):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(
+                f"{model.name}: input {position}: the samples have values too large for {array.dtype}",
+                "scale the samples as they were scaled for training",
+            )
+    return inputs
 
 
 def predict(model: Model, data: Data) -> tuple[Array, ...]:

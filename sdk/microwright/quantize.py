@@ -93,11 +93,6 @@ def _check(model: Model, inputs: tuple[Array, ...]) -> None:
                 f"{model.name}: {len(array)} calibration samples, at least {MIN_SAMPLES} are needed",
                 "give some hundred samples that look like what the device will see",
             )
-        if not np.isfinite(array).all():
-            raise InputError(
-                f"{model.name}: calibration data of input {position} is not finite in float32",
-                "remove NaN, infinity and values beyond 3e38",
-            )
         if (array == array[0]).all():
             raise InputError(
                 f"{model.name}: all calibration samples of input {position} are equal, so they set no range",

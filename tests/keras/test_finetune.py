@@ -74,12 +74,12 @@ def test_the_best_epoch_is_kept() -> None:
     samples = blobs()
     assert samples.labels is not None
     wrong = data.make(samples.inputs, (samples.labels + 1) % 3)
-    long = fine_tune(classifier(), samples, validation=wrong, epochs=10, learning_rate=0.05)
+    long = fine_tune(classifier(), samples, validation=wrong, epochs=8, learning_rate=0.005)
     kept = accuracy(long, samples)
     last = accuracy(
-        fine_tune(classifier(), samples, validation_split=0, epochs=10, learning_rate=0.05), samples
+        fine_tune(classifier(), samples, validation_split=0, epochs=8, learning_rate=0.005), samples
     )
-    assert kept < last - 0.01
+    assert kept < last - 0.05
 
 
 def test_progress_counts_epochs() -> None:

@@ -163,7 +163,7 @@ def graph(
 
 
 def test_floats_are_quantised_like_tflite() -> None:
-    x = np.array([[0.25, -0.25, 0.74, -0.76], [63.0, -70.0, 1e30, -1e30]])
+    x = np.array([[0.25, -0.25, 0.74, -0.76], [63.0, -70.0, 1e300, -1e30]])
     assert data.to_input(graph(), 0, x).tolist() == [[[4, 2, 4, 1]], [[127, -128, 127, -128]]]
 
 

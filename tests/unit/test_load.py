@@ -87,5 +87,5 @@ def test_keras_files_need_tensorflow_and_say_so(tmp_path: Path, no_tensorflow: N
 
 
 def test_models_are_saved_as_keras_only(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="saved as .keras"):
+    with pytest.raises(Exception, match=r"saved as \.keras"):
         load.save(None, tmp_path / "net.h5")
