@@ -197,7 +197,7 @@ def _board(table: _Table, board_id: str, text: str) -> Board:
     if native:
         for key in ("memory", "uart"):
             if key in table.values:
-                raise table.error(key, "a native board has none", f"remove [{key}]")
+                raise table.error(key, "is given, but a native board has none", f"remove [{key}]")
     return Board(
         id=board_id,
         name=table.line("name"),
@@ -222,7 +222,7 @@ def _cpu(table: _Table) -> Cpu:
     fpus = CORES[core]
     fpu = table.choice("fpu", tuple(f for f in fpus if f is not None)) if "fpu" in table.values else None
     if fpu not in fpus:
-        raise table.error("fpu", f"{core} needs it", "choose one of: " + ", ".join(f for f in fpus if f))
+        raise table.error("fpu", f"is missing: {core} needs it", "choose one of: " + ", ".join(f for f in fpus if f))
     return Cpu(core, fpu, 0 if core == "native" else table.integer("clock_hz", 1, 10**10))
 
 

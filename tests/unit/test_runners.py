@@ -1,0 +1,163 @@
+"""Runners: command lines, and programs that start, fail to, or hang, played by small scripts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from microwright import board, runners
+from microwright.board import Board
+from microwright.build import Image
+from microwright.errors import BoardError, DeviceError, ToolFailed, ToolMissing
+from microwright.project import Project
+from microwright.runners import RUNNERS, Runner
+
+FOLDER = Path(runners.__file__).parent
+
+
+def image(for_board: Board) -> Image:
+    made = Project(Path("/project"), for_board, "aot", "m", "0" * 64, 16, {})
+    return Image(made, Path("/project/build/firmware.elf"), "00", {}, 0, 0, 0, 0, "GCC")
+
+
+def script(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+    return path
+
+
+def ended(pid_file: Path) -> bool:
+    return not Path("/proc", pid_file.read_text().strip()).exists()
+
+
+@pytest.fixture
+def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Image:
+    """An image whose runner is the script `device` in the test's folder."""
+    program = str(tmp_path / "device")
+    runner = Runner("played", lambda elf, made_for: [program], re.compile(r"line: (\S+)\n"), lambda m: m[1])
+    monkeypatch.setattr(runners, "RUNNERS", {"played": runner})
+    return image(replace(board.load("host"), runners={"played": {}}))
+
+
+def test_each_file_is_in_the_registry() -> None:
+    files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "base"}
+    assert files == set(RUNNERS)
+    assert all(runner.name == name for name, runner in RUNNERS.items())
+
+
+def test_each_board_has_a_runner_that_exists() -> None:
+    for board_id in board.all_ids():
+        made = board.load(board_id)
+        assert runners.get(made).argv(Path("firmware.elf"), made)
+
+
+def test_the_command_line_of_qemu() -> None:
+    argv = RUNNERS["qemu"].argv(Path("/x/firmware.elf"), board.load("mps2-an386"))
+    assert " ".join(argv) == (
+        "qemu-system-arm -M mps2-an386 -kernel /x/firmware.elf -display none -monitor none -nodefaults "
+        "-icount shift=0 -serial tcp:127.0.0.1:0,server=on,wait=on,nodelay=on"
+    )
+
+
+def test_qemu_counts_instructions_and_the_host_tells_time() -> None:
+    emulation = RUNNERS["qemu"].emulation
+    assert emulation is not None
+    assert emulation.instructions_per_second == 1_000_000_000
+    assert RUNNERS["qemu"].emulates
+    assert not RUNNERS["host"].emulates
+
+
+def test_where_qemu_listens_is_read_from_what_it_prints() -> None:
+    said = (
+        "qemu-system-arm: -serial tcp:127.0.0.1:0,server=on,wait=on,nodelay=on: "
+        "info: QEMU waiting for connection on: disconnected:tcp:127.0.0.1:45877,server=on\n"
+    )
+    match = RUNNERS["qemu"].ready.search(said)
+    assert match is not None
+    assert RUNNERS["qemu"].url(match) == "socket://127.0.0.1:45877"
+    assert RUNNERS["qemu"].ready.search(said[:-20]) is None
+
+
+@pytest.mark.parametrize("machine", [None, 5, "", "a,kernel=/etc/passwd", "-help", "a b"])
+def test_a_machine_that_is_no_name_is_refused(machine: str | int | None) -> None:
+    settings = {} if machine is None else {"machine": machine}
+    made = replace(board.load("mps2-an386"), runners={"qemu": settings})
+    with pytest.raises(BoardError, match=r"runners\.qemu\.machine"):
+        RUNNERS["qemu"].argv(Path("firmware.elf"), made)
+
+
+def test_an_unknown_runner_is_named() -> None:
+    with pytest.raises(BoardError, match=r"board mps2-an386 has no runner 'qemuu'; did you mean 'qemu'\?"):
+        runners.get(board.load("mps2-an386"), "qemuu")
+    with pytest.raises(BoardError, match="board host has no runner 'qemu'"):
+        runners.get(board.load("host"), "qemu")
+
+
+def test_a_device_runs_until_it_is_closed(play: Image, tmp_path: Path) -> None:
+    script(
+        tmp_path / "device",
+        f"echo $$ > {tmp_path}/pid",
+        "echo hello",
+        "echo line: /dev/null",
+        "exec sleep 60",
+    )
+    with runners.start(play) as device:
+        assert device.url == "/dev/null"
+        assert device.emulation is None
+        assert device.log() == "hello\nline: /dev/null\n"
+        assert device.running()
+    assert not device.running()
+    assert ended(tmp_path / "pid")
+
+
+def test_a_device_is_ended_when_the_work_with_it_fails(play: Image, tmp_path: Path) -> None:
+    script(tmp_path / "device", f"echo $$ > {tmp_path}/pid", "echo line: x", "exec sleep 60")
+    with pytest.raises(KeyboardInterrupt), runners.start(play):
+        raise KeyboardInterrupt
+    assert ended(tmp_path / "pid")
+
+
+def test_a_device_that_will_not_end_is_killed(play: Image, tmp_path: Path) -> None:
+    script(
+        tmp_path / "device",
+        "trap '' TERM",
+        f"echo $$ > {tmp_path}/pid",
+        "echo line: x",
+        "while true; do sleep 0.2; done",
+    )
+    with runners.start(play):
+        pass
+    assert ended(tmp_path / "pid")
+
+
+def test_a_program_that_ends_at_once_says_why(play: Image, tmp_path: Path) -> None:
+    script(tmp_path / "device", "echo unsupported machine type >&2", "exit 3")
+    with pytest.raises(DeviceError, match="played ended at once with exit code 3: unsupported machine type"):
+        runners.start(play)
+
+
+def test_a_program_that_opens_no_line_is_ended(
+    play: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "_START_TIMEOUT_S", 0.3)
+    script(tmp_path / "device", f"echo $$ > {tmp_path}/pid", "echo starting", "exec sleep 60")
+    with pytest.raises(DeviceError, match=r"played opened no serial line within 0\.3 s: starting"):
+        runners.start(play)
+    assert ended(tmp_path / "pid")
+
+
+def test_a_program_that_is_no_program(play: Image, tmp_path: Path) -> None:
+    (tmp_path / "device").write_bytes(b"\0\1\2")
+    (tmp_path / "device").chmod(0o755)
+    with pytest.raises(ToolFailed, match="did not start"):
+        runners.start(play)
+
+
+def test_a_missing_emulator_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissing, match="qemu-system-arm is not installed") as error:
+        runners.start(image(board.load("mps2-an386")))
+    assert error.value.hint == "sudo apt-get install qemu-system-arm"
