@@ -147,6 +147,7 @@ def test_the_plain_layer_is_taken() -> None:
         ({"dilation_w_factor": -1}, "dilation -1"),
         ({"dilation_w_factor": 2**30}, "too large"),
         ({"fused_activation_function": "TANH"}, "fused activation TANH"),
+        ({"fused_activation_function": "RELU6", "out_scale": 2e-9}, "too small for the fused activation"),
     ],
 )
 def test_what_cannot_be_exact_is_refused(changes: dict[str, Any], message: str) -> None:
