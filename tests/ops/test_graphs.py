@@ -68,7 +68,8 @@ class RandomGraph:
     def new(self, shape: Sequence[int], scale: float, zero_point: int | None = None) -> Value:
         """A tensor that a node is about to write."""
         chosen = layers.zero_point(self.rng) if zero_point is None else zero_point
-        scale = float(np.float32(scale))
+        # Products of products would leave the range that operators take.
+        scale = float(np.float32(min(max(scale, 1e-4), 1e3)))
         value = Value(self.maker.tensor(shape, scale=scale, zero_point=chosen), tuple(shape), scale, chosen)
         self.values.append(value)
         return value
@@ -160,9 +161,8 @@ def mean(g: RandomGraph, x: Value) -> None:
 
 def binary(g: RandomGraph, x: Value) -> None:
     op = pick(g.rng, ("ADD", "ADD", "MUL"))
-    partners = [
-        v for v in g.values if v.shape == x.shape or v.shape in ((1, 1, 1, x.shape[-1]), x.shape[-1:])
-    ]
+    a_value_a_channel = (1,) * (len(x.shape) - 1) + x.shape[-1:]
+    partners = [v for v in g.values if v.shape in (x.shape, a_value_a_channel)]
     other: Value | int
     if g.rng.random() < 0.2:
         scale = g.about(x.scale)
