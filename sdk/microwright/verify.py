@@ -193,7 +193,7 @@ def _checked(graph: Graph, name: str, run: _Run) -> _Run:
         except Exception as error:
             raise _refused(name, "failed on an inference", str(error)) from error
         return tuple(
-            np.array(output, np.dtype(graph.tensors[index].dtype)).reshape(graph.tensors[index].shape)
+            np.asarray(output, np.dtype(graph.tensors[index].dtype)).reshape(graph.tensors[index].shape)
             for output, index in zip(outputs, graph.outputs, strict=True)
         )
 

@@ -40,6 +40,7 @@ _FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
 @settings(max_examples=300, deadline=None, derandomize=True)
 @example(_HOSTILE[0])
 @example(_HOSTILE[3])
+@example("x" * 200)
 def test_a_comment_cannot_be_left(text: str) -> None:
     comment = c.comment(text)
     assert re.fullmatch(r"[A-Za-z0-9_/.:;+ -]*", comment)
@@ -49,6 +50,7 @@ def test_a_comment_cannot_be_left(text: str) -> None:
 @given(st.text())
 @settings(max_examples=300, deadline=None, derandomize=True)
 @example(_HOSTILE[5])
+@example("x" * 200)
 def test_a_string_cannot_be_left(text: str) -> None:
     literal = c.string(text)
     assert literal[0] == literal[-1] == '"'
