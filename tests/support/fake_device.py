@@ -50,7 +50,7 @@ class FakeDevice:
     def reset(self) -> None:
         """Start again, as after a power failure."""
         self._inputs = [b"" for _ in self.input_bytes]
-        self._outputs = [b"" for _ in self.output_bytes]
+        self._outputs = [bytes(size) for size in self.output_bytes]
         self._last = 0
         self._last_run: tuple[int, bytes] = (0, b"")
         self._timed = False

@@ -113,9 +113,10 @@ class Link:
                 f"the link to {self._url} damages data: {damaged} of {sent} tries of {verb!r} failed by it",
                 "check the cable, the board's baud rate and clock, and that nothing else writes to the port",
             )
-        what = f"no answer to {verb!r} from {self._url} at {self._baud} baud in {timeout_s:g} s and {sent} tries"
+        where = f"{self._url} at {self._baud} baud"
         raise DeviceTimeout(
-            what + (f"; {self._other_lines} lines of other text came" if self._other_lines else ""),
+            f"no answer to {verb!r} from {where} in {timeout_s:g} s and {sent} tries"
+            + (f"; {self._other_lines} lines of other text came" if self._other_lines else ""),
             "check that the project's firmware runs on the device, that this is its port, and the baud rate",
         )
 

@@ -1,0 +1,468 @@
+"""The firmware's application in C, on this machine under ASan and UBSan: over pipes and over a socket."""
+
+from __future__ import annotations
+
+import base64
+import random
+import socket
+import subprocess
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from microwright import _paths
+from microwright.link import Link, Refused
+from tests.support.fake_device import parse, record
+from tests.support.native import FLAGS
+
+CHUNK = 32
+INPUTS = (5, 40)
+OUTPUTS = (6, 100)
+
+# A model whose inputs and outputs share their place. Output 0 has the inputs' sum and the number of runs, output
+# 1 repeats input 1.
+MODEL_H = """\
+#ifndef MW_MODEL_H
+#define MW_MODEL_H
+#include "mw.h"
+#define MW_ENGINE "aot"
+#define MW_MODEL_NAME "a model"
+#define MW_MODEL_SHA256 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define MW_ARENA_BYTES 106u
+#define MW_ARENA_ALIGN 16
+#ifndef MW_LAYERS
+#define MW_LAYERS 2
+#endif
+#define MW_INPUTS 2
+#define MW_OUTPUTS 2
+enum mw_status mw_model_init(void *arena);
+void *mw_model_input(void *arena, int index);
+const void *mw_model_output(const void *arena, int index);
+size_t mw_model_input_bytes(int index);
+size_t mw_model_output_bytes(int index);
+enum mw_status mw_model_invoke(void *arena);
+enum mw_status mw_model_layer(void *arena, int layer);
+#endif
+"""
+
+MODEL_C = """\
+#include "mw_model.h"
+#include <string.h>
+extern uint64_t work;
+static uint8_t runs;
+enum mw_status mw_model_init(void *arena) { (void)arena; return MW_OK; }
+void *mw_model_input(void *arena, int index) { return (uint8_t *)arena + (index == 0 ? 0 : 5); }
+const void *mw_model_output(const void *arena, int index)
+{
+    return (const uint8_t *)arena + (index == 0 ? 0 : 6);
+}
+size_t mw_model_input_bytes(int index) { return index == 0 ? 5 : 40; }
+size_t mw_model_output_bytes(int index) { return index == 0 ? 6 : 100; }
+enum mw_status mw_model_layer(void *arena, int layer)
+{
+    uint8_t *const a = arena;
+    work += layer == 0 ? 123u : 18446744073709551000u;
+    if (layer != 0) {
+        return MW_OK;
+    }
+    uint8_t in[45];
+    memcpy(in, a, 45);
+    uint8_t sum = 0;
+    for (int i = 0; i < 45; ++i) {
+        sum = (uint8_t)(sum + in[i]);
+    }
+    memset(a, 0, 106);
+    a[0] = sum;
+    a[1] = ++runs;
+    for (int i = 0; i < 100; ++i) {
+        a[6 + i] = in[5 + i % 40];
+    }
+    return in[0] == 255 ? MW_ERROR_ARENA : MW_OK;
+}
+enum mw_status mw_model_invoke(void *arena)
+{
+    const enum mw_status status = mw_model_layer(arena, 0);
+    work += 1000;
+    return status;
+}
+"""
+
+# The timer counts what the model says, and 7 for itself.
+PORT_C = """\
+#include "mw_port.h"
+#include <unistd.h>
+uint64_t work;
+static uint8_t in[65536], out[65536];
+static long in_count, in_at, out_count;
+static void flush(void)
+{
+    for (long at = 0; at < out_count;) {
+        const long done = write(1, out + at, (size_t)(out_count - at));
+        if (done <= 0) {
+            _exit(3);
+        }
+        at += done;
+    }
+    out_count = 0;
+}
+void mw_port_init(void) {}
+void mw_port_putc(uint8_t byte)
+{
+    if (out_count == (long)sizeof out) {
+        flush();
+    }
+    out[out_count++] = byte;
+}
+int mw_port_getc(void)
+{
+    if (in_at == in_count) {
+        flush();
+        in_at = 0;
+        in_count = read(0, in, sizeof in);
+        if (in_count <= 0) {
+            return -1;
+        }
+    }
+    return in[in_at++];
+}
+void mw_port_timer_start(void) { work = 7; }
+uint64_t mw_port_timer_ticks(void) { return work; }
+uint32_t mw_port_timer_hz(void) { return 4294967295u; }
+uint32_t mw_port_cpu_hz(void) { return 0; }
+void mw_port_stack_paint(void) {}
+uint32_t mw_port_stack_used_bytes(void) { return 1234; }
+uint32_t mw_port_stack_peak_bytes(void) { return 5678; }
+const uint8_t *mw_port_build_id(uint32_t *length)
+{
+    static const uint8_t id[] = {0x00, 0x9f, 0xff};
+    *length = sizeof id;
+    return id;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("firmware")
+    (folder / "mw_model.h").write_text(MODEL_H)
+    (folder / "mw_model.c").write_text(MODEL_C)
+    (folder / "port.c").write_text(PORT_C)
+    (folder / "mw_board.h").write_text('#define MW_BOARD_ID "stub"\n')
+    return folder
+
+
+def compile_firmware(folder: Path, name: str, *defines: str) -> Path:
+    common = _paths.firmware_templates() / "_common"
+    sources = [
+        common / "app" / "main.c",
+        common / "app" / "mw_link.c",
+        folder / "mw_model.c",
+        folder / "port.c",
+    ]
+    includes = [folder, common / "app", common / "port", _paths.runtime() / "include"]
+    flags = ["-D_POSIX_C_SOURCE=200809L", *defines, *(f"-I{path}" for path in includes)]
+    subprocess.run(["gcc", *FLAGS, *flags, *map(str, sources), "-o", folder / name], check=True)
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def firmware(folder: Path) -> Path:
+    return compile_firmware(folder, "firmware", f"-DMW_LINK_CHUNK={CHUNK}")
+
+
+def talk(firmware: Path, sent: bytes) -> list[bytes]:
+    """The lines that the firmware answers; the sanitizers have nothing to say."""
+    done = subprocess.run([firmware], input=sent, capture_output=True, timeout=120)
+    assert done.returncode == 0 and done.stderr == b"", done.stderr.decode()
+    banner, *lines, rest = done.stdout.split(b"\n")
+    assert banner == b"microwright: a model on stub" and rest == b""
+    return lines
+
+
+def codes(firmware: Path, *requests: bytes) -> list[str]:
+    """`ok`, the error's code or `damaged` for each answer."""
+    answers = [parse(line) for line in talk(firmware, b"".join(requests))]
+    assert all(answer is not None for answer in answers)
+    return [answer[2].get("code", answer[1]) for answer in answers if answer is not None]
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def inference(seq: int, data: bytes, **options: int) -> list[bytes]:
+    """Requests that write both inputs and run."""
+    pieces = [(0, 0, data[:5]), (1, 0, data[5:37]), (1, 32, data[37:])]
+    lines = [
+        record(seq + i, "write", input=index, offset=offset, data=b64(piece))
+        for i, (index, offset, piece) in enumerate(pieces)
+    ]
+    return [*lines, record(seq + 3, "run", crc=f"{zlib.crc32(data):08x}", **options)]
+
+
+DATA = bytes(range(100, 145))
+
+
+@pytest.fixture
+def link(firmware: Path) -> Iterator[Link]:
+    """A link to the firmware, over a socket."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"socket://127.0.0.1:{listener.getsockname()[1]}"
+        with Link(url, 115_200) as link:
+            connection, _ = listener.accept()
+            with connection, subprocess.Popen([firmware], stdin=connection, stdout=connection) as process:
+                connection.close()
+                yield link
+                link.close()
+                assert process.wait(10) == 0
+
+
+def test_it_says_what_it_is(link: Link) -> None:
+    assert link.request("hello").args == {
+        "proto": "1",
+        "board": "stub",
+        "engine": "aot",
+        "model": "0011223344556677",
+        "build": "009fff",
+        "chunk": str(CHUNK),
+        "timer_hz": "4294967295",
+        "cpu_hz": "0",
+        "overhead": "7",
+        "inputs": "5,40",
+        "outputs": "6,100",
+        "layers": "2",
+        "arena": "106",
+    }
+
+
+def test_an_inference(link: Link) -> None:
+    for _ in range(2):
+        link.request("write", input=0, offset=0, data=b64(DATA[:5]))
+        link.request("write", input=1, offset=0, data=b64(DATA[5:37]))
+        link.request("write", input=1, offset=32, data=b64(DATA[37:]))
+        reply = link.request("run", crc=f"{zlib.crc32(DATA):08x}")
+        assert (reply.args["ticks"], reply.args["stack"]) == ("1123", "1234")
+        outputs = []
+        for index, size in enumerate(OUTPUTS):
+            data = b""
+            for offset in range(0, size, CHUNK):
+                count = min(CHUNK, size - offset)
+                args = link.request("read", output=index, offset=offset, bytes=count).args
+                data += base64.b64decode(args["data"], validate=True)
+            outputs.append(data)
+        assert outputs[0][0] == sum(DATA) % 256
+        assert outputs[1] == (DATA[5:] * 3)[:100]
+        assert reply.args["crc"] == f"{zlib.crc32(b''.join(outputs)):08x}"
+    assert outputs[0][1] == 2
+    assert link.request("memory").args == {"stack_peak": "5678"}
+
+
+def test_layers_are_timed_apart_and_64_bits_wide(link: Link) -> None:
+    with pytest.raises(Refused, match="incomplete"):
+        link.request("layer", index=0)
+    link.request("write", input=0, offset=0, data=b64(DATA[:5]))
+    link.request("write", input=1, offset=0, data=b64(DATA[5:37]))
+    link.request("write", input=1, offset=32, data=b64(DATA[37:]))
+    reply = link.request("run", crc=f"{zlib.crc32(DATA):08x}", layers=1)
+    assert link.request("layer", index=0).args == {"ticks": "123"}
+    assert link.request("layer", index=1).args == {"ticks": "18446744073709551000"}
+    assert reply.args["ticks"] == str(123 + 18446744073709551000)
+    with pytest.raises(Refused, match="argument"):
+        link.request("layer", index=2)
+
+
+def test_a_repeated_run_is_answered_again_without_running(firmware: Path) -> None:
+    requests = inference(10, DATA)
+    read = record(14, "read", output=0, offset=0, bytes=6)
+    answers = talk(firmware, b"".join([*requests, requests[-1], requests[-1], read]))
+    assert answers[3] == answers[4] == answers[5]
+    assert base64.b64decode((parse(answers[6]) or (0, "", {}))[2]["data"])[1] == 1
+
+
+def test_the_same_number_in_a_later_session_runs(firmware: Path) -> None:
+    requests = inference(10, DATA)
+    read = record(14, "read", output=0, offset=0, bytes=6)
+    answers = talk(firmware, b"".join([*requests, read, *requests, read]))
+    assert base64.b64decode((parse(answers[9]) or (0, "", {}))[2]["data"])[1] == 2
+
+
+def test_nothing_runs_on_inputs_that_are_not_whole_or_not_right(firmware: Path) -> None:
+    first, second, third, run = inference(1, DATA)
+    wrong = record(9, "run", crc="00000000")
+    assert codes(firmware, run) == ["incomplete"]
+    assert codes(firmware, first, second, run) == ["ok", "ok", "incomplete"]
+    assert codes(firmware, first, second, third, wrong) == ["ok", "ok", "ok", "crc"]
+    assert codes(firmware, first, third, second, third, run) == ["ok", "order", "ok", "ok", "ok"]
+    assert codes(firmware, first, second, third, second, run) == ["ok", "ok", "ok", "ok", "incomplete"]
+    # A run uses its inputs up.
+    assert codes(firmware, first, second, third, run, record(5, "run", crc=f"{zlib.crc32(DATA):08x}")) == [
+        *["ok"] * 4,
+        "incomplete",
+    ]
+
+
+def test_a_model_that_fails_says_so_and_says_it_again(firmware: Path) -> None:
+    requests = inference(1, b"\xff" + DATA[1:])
+    assert codes(firmware, *requests, requests[-1]) == ["ok", "ok", "ok", "model", "model"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"input": 2, "offset": 0, "data": "AAAA"},
+        {"input": -1, "offset": 0, "data": "AAAA"},
+        {"input": 4294967296, "offset": 0, "data": "AAAA"},
+        {"input": "0x0", "offset": 0, "data": "AAAA"},
+        {"input": "", "offset": 0, "data": "AAAA"},
+        {"offset": 0, "data": "AAAA"},
+        {"input": 0, "data": "AAAA"},
+        {"input": 0, "offset": 0},
+        {"input": 0, "offset": 0, "data": b64(bytes(6))},
+        {"input": 0, "offset": 0, "data": "A"},
+        {"input": 0, "offset": 0, "data": "AAA"},
+        {"input": 0, "offset": 0, "data": "AA=A"},
+        {"input": 0, "offset": 0, "data": "A==="},
+        {"input": 0, "offset": 0, "data": "===="},
+        {"input": 0, "offset": 0, "data": "AA==AAAA"},
+        {"input": 0, "offset": 0, "data": "AA-A"},
+    ],
+)
+def test_wrong_arguments_of_write(firmware: Path, args: dict[str, int | str]) -> None:
+    assert codes(firmware, record(1, "write", **args)) == ["argument"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\xfe\x80", b"\x01\x02\x03", b"\xfb\xff\xbf\x10\x20"])
+def test_base64_of_every_length(firmware: Path, data: bytes) -> None:
+    rest = DATA[len(data) : 5]
+    writes = [
+        record(1, "write", input=0, offset=0, data=b64(data)),
+        record(2, "write", input=0, offset=len(data), data=b64(rest)),
+    ]
+    run = inference(3, data + rest + DATA[5:])[1:]
+    assert codes(firmware, *writes, *run) == ["ok"] * 5
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"output": 2, "offset": 0, "bytes": 1},
+        {"output": 0, "offset": 7, "bytes": 0},
+        {"output": 0, "offset": 6, "bytes": 1},
+        {"output": 0, "offset": 4294967295, "bytes": 1},
+        {"output": 0, "offset": 1, "bytes": 4294967295},
+        {"output": 1, "offset": 0, "bytes": CHUNK + 1},
+        {"output": 1, "offset": 0},
+    ],
+)
+def test_wrong_arguments_of_read(firmware: Path, args: dict[str, int | str]) -> None:
+    assert codes(firmware, record(1, "read", **args)) == ["argument"]
+
+
+def test_other_wrong_requests(firmware: Path) -> None:
+    assert codes(firmware, record(1, "dance")) == ["verb"]
+    assert codes(firmware, record(1, "run")) == ["argument"]
+    assert codes(firmware, record(1, "run", crc="DEADBEEF")) == ["argument"]
+    assert codes(firmware, record(1, "run", crc="0123456")) == ["argument"]
+    assert codes(firmware, record(1, "run", crc="012345678")) == ["argument"]
+    assert codes(firmware, record(1, "layer", index="")) == ["argument"]
+
+
+def test_a_model_without_layers(folder: Path) -> None:
+    firmware = compile_firmware(folder, "none", "-DMW_LAYERS=0")
+    assert codes(firmware, record(1, "layer", index=0), *inference(2, DATA, layers=1)) == [
+        "argument",
+        *["ok"] * 4,
+    ]
+
+
+def test_replies_are_not_answered_and_damage_is(firmware: Path) -> None:
+    hello = record(7, "hello")
+    assert codes(firmware, record(0, "damaged"), record(3, "ok"), record(3, "error", code="x"), b"\n\n") == []
+    assert (
+        codes(firmware, b"noise\n", hello[:-3] + b"\n", b"@" * 5000 + b"\n", b"x" * 5000 + b"\n")
+        == ["damaged"] * 4
+    )
+    assert codes(firmware, record(65536, "hello"), record(-1, "hello")) == ["damaged"] * 2
+    # A record that lost its newline, or got noise before it, costs only itself.
+    assert codes(firmware, hello[:-1] + hello, b"\xff\x00noise" + hello, b"x" * 5000 + hello) == ["ok"] * 3
+
+
+def hostile_lines(chance: random.Random) -> bytes:
+    """A line: noise, a damaged request, or nonsense with the right checksum."""
+    words = [
+        *(
+            "hello",
+            "write",
+            "run",
+            "layer",
+            "read",
+            "memory",
+            "ok",
+            "@",
+            "#",
+            "=",
+            " ",
+            "\0",
+            "\r",
+            "x" * 300,
+        ),
+        *(
+            f"{key}={value}"
+            for key in ("input", "offset", "output", "bytes", "index")
+            for value in _numbers(chance)
+        ),
+        *(f"data={b64(chance.randbytes(n))}" for n in (0, 1, 5, 32, 40)),
+        *("data=", "data=====", "crc=", "crc=0123456", f"crc={zlib.crc32(DATA):08x}", "layers=1", "layers="),
+    ]
+    match chance.randrange(4):
+        case 0:
+            return chance.randbytes(chance.randrange(300)) + b"\n"
+        case 1:
+            line = bytearray(chance.choice(inference(chance.randrange(1, 4), DATA, layers=1)))
+            for _ in range(chance.randrange(4)):
+                line[chance.randrange(len(line))] = chance.randrange(256)
+            return bytes(line)
+        case 2:
+            return b"".join(inference(chance.randrange(1, 65530), DATA, layers=chance.randrange(2)))
+        case _:
+            body = f"@{chance.choice([*_numbers(chance), '17'])} " + " ".join(
+                chance.choices(words, k=chance.randrange(7))
+            )
+            text = body.encode() + chance.choice([b" ", b"", b"\0"])
+            return text + b"#%08x\n" % zlib.crc32(text)
+
+
+def _numbers(chance: random.Random) -> list[str]:
+    return [
+        "0",
+        "1",
+        "5",
+        "4294967295",
+        "4294967296",
+        "-1",
+        "",
+        "99999999999999999999",
+        str(chance.randrange(50)),
+    ]
+
+
+def fuzz(firmware: Path, seed: int, lines: int) -> None:
+    chance = random.Random(seed)
+    answers = talk(
+        firmware, b"".join(hostile_lines(chance) for _ in range(lines)) + b"\n" + record(9, "memory")
+    )
+    assert all(parse(line) is not None for line in answers)
+    assert parse(answers[-1]) == (9, "ok", {"stack_peak": "5678"})
+    assert sum(b" ok ticks=" in line for line in answers) > lines // 10
+
+
+def test_hostile_bytes(firmware: Path) -> None:
+    fuzz(firmware, 0, 4000)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_hostile_bytes_thoroughly(firmware: Path, seed: int) -> None:
+    fuzz(firmware, seed, 20000)

@@ -1,0 +1,296 @@
+"""The dialogue with a device: right outputs and honest numbers, or an error."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from microwright import measure as module
+from microwright.errors import DeviceError, DeviceTimeout, InputError, LinkCorrupt, StaleFirmware
+from microwright.graph import Array, DType, Graph, Node, Tensor
+from microwright.link import Link
+from microwright.measure import Latency, Measurement, measure
+from microwright.runners import Emulation
+from tests.support.fake_device import BUILD_ID, Clock, FakeDevice, FakePort, Faults
+
+SHAPES: Sequence[tuple[DType, tuple[int, ...]]] = [
+    ("int8", (1, 700)),
+    ("int16", (1, 2, 3)),
+    ("int8", (1, 4)),
+    ("int32", (1, 500)),
+]
+
+
+def image() -> Any:
+    """What measure reads of an image: two inputs, two outputs, three layers."""
+    tensors = tuple(
+        Tensor(i, f"tensor {i}", dtype, shape, None, None) for i, (dtype, shape) in enumerate(SHAPES)
+    )
+    nodes = tuple(Node(i, "ADD", "", (0, 1), (2, 3), {}) for i in range(3))
+    graph = Graph("m", "0" * 64, tensors, nodes, (0, 1), (2, 3), b"")
+    board = SimpleNamespace(serial=SimpleNamespace(baud=115_200))
+    return SimpleNamespace(build_id=BUILD_ID, project=SimpleNamespace(graph=graph, board=board))
+
+
+def model(inputs: Sequence[bytes]) -> list[bytes]:
+    """What the device computes, in its little-endian bytes."""
+    a = np.frombuffer(inputs[0], "i1").astype(np.int64)
+    b = np.frombuffer(inputs[1], "<i2").astype(np.int64)
+    return [
+        np.array([a[0], a[-1], b[0] % 100, 7]).astype("i1").tobytes(),
+        (np.arange(500) * int(b[1]) + int(a.sum())).astype("<i4").tobytes(),
+    ]
+
+
+def device(**changes: Any) -> FakeDevice:
+    return FakeDevice(model, [700, 12], [4, 2000], **changes)
+
+
+def samples(count: int) -> list[tuple[Array, ...]]:
+    rng = np.random.default_rng(1)
+    return [
+        (
+            rng.integers(-128, 128, (1, 700), dtype=np.int8),
+            rng.integers(-32768, 32768, (1, 2, 3), dtype=np.int16),
+        )
+        for _ in range(count)
+    ]
+
+
+Measure = Callable[..., Measurement]
+
+
+@pytest.fixture
+def over(monkeypatch: pytest.MonkeyPatch) -> Measure:
+    """measure() with a device at the other end of a line in the clock's time."""
+
+    def run(
+        receive: Callable[[bytes], bytes],
+        inputs: Sequence[tuple[Array, ...]],
+        faults: Faults | None = None,
+        **options: Any,
+    ) -> Measurement:
+        clock = Clock()
+        port = FakePort(receive, clock, faults)
+        monkeypatch.setattr(module, "Link", partial(Link, open_port=port.open, clock=clock))
+        try:
+            return measure(image(), "fake", inputs, **options)
+        finally:
+            assert port.closed
+
+    return run
+
+
+def assert_right(measurement: Measurement, inputs: Sequence[tuple[Array, ...]]) -> None:
+    assert len(measurement.outputs) == len(inputs)
+    for sample, outputs in zip(inputs, measurement.outputs, strict=True):
+        expected = model([sample[0].tobytes(), sample[1].astype("<i2").tobytes()])
+        assert [(o.dtype.name, o.shape) for o in outputs] == [("int8", (1, 4)), ("int32", (1, 500))]
+        assert [o.astype(o.dtype.newbyteorder("<")).tobytes() for o in outputs] == expected
+
+
+def test_outputs_times_and_memory(over: Measure) -> None:
+    fake = device()
+    inputs = samples(5)
+    steps: list[tuple[int, int]] = []
+    measurement = over(fake.receive, inputs, progress=lambda what, done, total: steps.append((done, total)))
+    assert_right(measurement, inputs)
+    # One warm-up run before them and one run that times the layers after them, which are no samples.
+    assert len(fake.executed) == 7
+    assert measurement.latency == Latency("measured", "us", (1001, 1002, 1003, 1004, 1005))
+    assert [(layer.index, layer.latency) for layer in measurement.layers] == [(0, 100), (1, 200), (2, 300)]
+    assert (measurement.stack_bytes, measurement.stack_peak_bytes) == (512, 1024)
+    assert measurement.hello["board"] == "fake"
+    assert steps[0] == (0, 5) and steps[-1] == (5, 5)
+
+
+def test_layers_and_warm_up_can_be_left_out(over: Measure) -> None:
+    fake = device()
+    measurement = over(fake.receive, samples(2), layers=False, warmup=0)
+    assert len(fake.executed) == 2 and measurement.layers == ()
+
+
+def test_an_emulators_time_is_instructions(over: Measure) -> None:
+    fake = device(says={"timer_hz": 32_000_000}, ticks=lambda run: run)
+    measurement = over(fake.receive, samples(4), emulation=Emulation(1_000_000_000), warmup=0)
+    # 31.25 instructions a tick, rounded to nearest.
+    assert measurement.latency == Latency("emulated", "instructions", (0, 31, 63, 94))
+    assert all(isinstance(value, int) for value in measurement.latency.samples)
+    assert measurement.layers[0].latency == 3125
+
+
+def test_large_counts_stay_exact(over: Measure) -> None:
+    fake = device(says={"timer_hz": 25_000_000}, ticks=lambda run: 2**60 + run)
+    measurement = over(fake.receive, samples(1), emulation=Emulation(1_000_000_000), warmup=0)
+    assert measurement.latency.samples == (40 * 2**60,)
+
+
+def test_a_device_that_cannot_tell_its_stack(over: Measure) -> None:
+    assert over(device(stack=0).receive, samples(1)).stack_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "median", "p95", "high"),
+    [
+        ([5], 5, 5, 5, 5),
+        ([4, 1], 1, 2.5, 4, 4),
+        (list(range(20, 0, -1)), 1, 10.5, 19, 20),
+        (list(range(1, 22)), 1, 11, 20, 21),
+        (list(range(1, 101)), 1, 50.5, 95, 100),
+    ],
+)
+def test_statistics(values: list[int], low: int, median: float, p95: int, high: int) -> None:
+    latency = Latency("measured", "us", tuple(values))
+    assert (latency.runs, latency.min, latency.median, latency.p95, latency.max) == (
+        len(values),
+        low,
+        median,
+        p95,
+        high,
+    )
+
+
+# What does not fit
+
+
+def test_other_firmware_is_refused_before_anything_is_sent(over: Measure) -> None:
+    fake = device(says={"build": "ffff" * 10})
+    with pytest.raises(StaleFirmware, match="runs build ffffffffffff, the image is build 0123456789ab"):
+        over(fake.receive, samples(1))
+    assert not fake.executed
+
+
+def test_another_protocol_is_refused(over: Measure) -> None:
+    with pytest.raises(StaleFirmware, match="speaks protocol 2, expected 1"):
+        over(device(says={"proto": 2}).receive, samples(1))
+
+
+@pytest.mark.parametrize(
+    ("says", "message"),
+    [
+        ({"inputs": "700,13"}, "says inputs=700,13, expected 700,12 bytes"),
+        ({"outputs": "4"}, "says outputs=4, expected 4,2000 bytes"),
+        ({"layers": 4}, "says layers=4, expected 3"),
+        ({"layers": "x"}, "says layers=x, expected 3"),
+        ({"chunk": 0}, "says chunk=0, expected a number from 16 to 4096"),
+        ({"chunk": 99999999999999999999999}, "expected a number from 16 to 4096"),
+        ({"chunk": "-5"}, "expected a number from 16 to 4096"),
+        ({"timer_hz": 0}, "says timer_hz=0, expected a number from 1"),
+        ({"timer_hz": ""}, "says timer_hz=, expected a number from 1"),
+    ],
+)
+def test_nonsense_from_the_device_is_refused(over: Measure, says: dict[str, int | str], message: str) -> None:
+    with pytest.raises(DeviceError) as caught:
+        over(device(says=says).receive, samples(1))
+    assert message in caught.value.message and "\n" not in caught.value.message + caught.value.hint
+
+
+def test_nonsense_in_a_reply_is_refused(over: Measure) -> None:
+    with pytest.raises(DeviceError, match="says ticks=-1, expected a number from 0"):
+        over(device(ticks=lambda run: -1).receive, samples(1))
+
+    class Short(FakeDevice):
+        def _read(self, output: str, offset: str, bytes: str) -> dict[str, int | str] | str:
+            return {"data": "AAA"}
+
+    with pytest.raises(DeviceError, match="says data=AAA, expected 4 bytes of base64"):
+        over(Short(model, [700, 12], [4, 2000]).receive, samples(1))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([], "no inputs"),
+        ([(np.zeros((1, 700), np.int8),)], "a sample has 1 arrays, the model has 2 inputs"),
+        ([(np.zeros((1, 700), np.uint8), np.zeros((1, 2, 3), np.int16))], "'tensor 0': got uint8"),
+        (
+            [(np.zeros((1, 700), np.int8), np.zeros((1, 2, 4), np.int16))],
+            r"got int16 \(1, 2, 4\), expected int16 \(1, 2, 3\)",
+        ),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(over: Measure, inputs: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        measure(image(), "no port is opened", inputs)
+
+
+# What goes wrong under way
+
+
+def test_a_device_that_restarts_gets_its_inputs_again(over: Measure) -> None:
+    fake = device()
+    count = 0
+
+    def receive(data: bytes) -> bytes:
+        nonlocal count
+        count += 1
+        if count in (3, 12):
+            fake.reset()
+        return fake.receive(data)
+
+    inputs = samples(3)
+    assert_right(over(receive, inputs), inputs)
+
+
+def test_a_device_that_restarts_over_and_over_is_an_error(over: Measure) -> None:
+    fake = device()
+
+    def receive(data: bytes) -> bytes:
+        if b" run " in data:
+            fake.reset()
+        return fake.receive(data)
+
+    with pytest.raises(
+        LinkCorrupt, match="failed 3 times in a row, at last with: the device refuses 'run': incomplete"
+    ):
+        over(receive, samples(1))
+
+
+def test_outputs_that_change_under_way_are_an_error(over: Measure) -> None:
+    class Changing(FakeDevice):
+        def _read(self, output: str, offset: str, bytes: str) -> dict[str, int | str] | str:
+            self._outputs[1] = self._outputs[1][:-1] + b"\x55"
+            return super()._read(output, offset, bytes)
+
+    with pytest.raises(LinkCorrupt, match="outputs that differ from the device's checksum"):
+        over(Changing(model, [700, 12], [4, 2000]).receive, samples(1))
+
+
+def test_a_device_that_falls_silent_is_a_timeout(over: Measure) -> None:
+    fake = device()
+    with pytest.raises(DeviceTimeout, match="no answer to 'run'"):
+        over(lambda data: b"" if b" run " in data else fake.receive(data), samples(1))
+
+
+def measure_over_faults(over: Measure, seed: int, rate: float, count: int) -> bool:
+    """Whether the measurement came through; what comes through is right."""
+    faults = Faults(random.Random(seed), rate / 3, rate / 3, rate / 6, rate / 6, hold=0.01)
+    fake = device()
+    inputs = samples(count)
+    try:
+        measurement = over(fake.receive, inputs, faults)
+    except (LinkCorrupt, DeviceTimeout):
+        return False
+    assert_right(measurement, inputs)
+    assert len(fake.executed) >= count + 2
+    return True
+
+
+def test_a_bad_line_gives_right_outputs_or_an_error(over: Measure) -> None:
+    # At one byte in a hundred, no chunk of full size ever comes through: smaller ones do.
+    results = [measure_over_faults(over, seed, 0.01, 5) for seed in range(5)]
+    assert any(results)
+    assert all(measure_over_faults(over, seed, 0.001, 5) for seed in range(5))
+    measure_over_faults(over, 0, 0.2, 5)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", range(40))
+def test_a_bad_line_gives_right_outputs_or_an_error_thoroughly(over: Measure, seed: int) -> None:
+    measure_over_faults(over, seed, [0.001, 0.003, 0.01, 0.02][seed % 4], 40)
