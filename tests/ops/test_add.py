@@ -12,18 +12,17 @@ from microwright.errors import UnsupportedOp
 from microwright.graph import Graph
 from tests.support import layers
 from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
-from tests.support.operands import assert_equal_on_random_data, broadcast_shapes
+from tests.support.native import assert_equal_to_reference
+from tests.support.operands import assert_equal_on_random_data, broadcast_shapes, scale_ratio
 
 
 def add_add(made: Layers, rng: Rng) -> None:
     a, b, shape = broadcast_shapes(rng)
     scale1 = layers.scale(rng)
     # Apart by up to 2**34: the smaller input's multiplier underflows to 0 from 2**-32 on.
-    ratio = 2.0 ** (rng.uniform(-34, 34) if rng.random() < 0.3 else rng.uniform(-3, 3))
-    scale2 = float(np.float32(scale1 * ratio))
+    scale2 = float(np.float32(scale1 * scale_ratio(rng, -34, 34)))
     # The output's scale may be down to 2**-19 of the larger input's.
-    off = 2.0 ** (rng.uniform(-18, 20) if rng.random() < 0.3 else rng.uniform(-2, 2))
-    out_scale = float(np.float32(max(scale1, scale2) * off))
+    out_scale = float(np.float32(max(scale1, scale2) * scale_ratio(rng, -18, 20)))
     zero_points = [layers.zero_point(rng) for _ in range(3)]
     activation = pick(rng, layers.ACTIVATIONS) if out_scale > 1e-6 else "NONE"
     x1 = made.input(a, scale=scale1, zero_point=zero_points[0])
@@ -39,6 +38,17 @@ def add_add(made: Layers, rng: Rng) -> None:
 
 def test_random_layers() -> None:
     assert_random_layers_equal(add_add, seed=11, count=25)
+
+
+def test_every_pair_with_ties() -> None:
+    made = Layers()
+    column = np.arange(-128, 128, dtype=np.int8)[:, None]
+    for out_scale, zero_points in ((2.0, (0, 0, 0)), (4.0, (-128, 127, 5)), (2.0, (3, -2, -1))):
+        a = made.input((256, 1), scale=1.0, zero_point=zero_points[0])
+        b = made.input((1, 256), scale=1.0, zero_point=zero_points[1])
+        y = made.output((256, 256), scale=out_scale, zero_point=zero_points[2])
+        made.maker.node("ADD", [a, b], [y])
+    assert_equal_to_reference(made.graph(), [(column, column.T.copy()) * 3])
 
 
 @pytest.mark.thorough

@@ -12,13 +12,17 @@ from microwright.errors import UnsupportedOp
 from microwright.graph import Graph
 from tests.support import layers
 from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
-from tests.support.operands import broadcast_shapes
+from tests.support.native import assert_equal_to_reference
+from tests.support.operands import broadcast_shapes, scale_ratio
 
 
 def add_mul(made: Layers, rng: Rng) -> None:
     a, b, shape = broadcast_shapes(rng)
     scale1, scale2 = layers.scale(rng), layers.scale(rng)
-    out_scale = layers.output_scale(rng, scale1, scale2, 1)
+    out_scale = float(np.float32(scale1 * scale2 * scale_ratio(rng, -18, 36)))
+    if rng.random() < 0.5:
+        # Mostly within the range of int8.
+        out_scale *= 64
     zero_points = [layers.zero_point(rng) for _ in range(3)]
     activation = pick(rng, layers.ACTIVATIONS) if out_scale > 1e-6 else "NONE"
     x1 = made.input(a, scale=scale1, zero_point=zero_points[0])
@@ -34,6 +38,17 @@ def add_mul(made: Layers, rng: Rng) -> None:
 
 def test_random_layers() -> None:
     assert_random_layers_equal(add_mul, seed=21, count=25)
+
+
+def test_every_pair_with_ties() -> None:
+    made = Layers()
+    column = np.arange(-128, 128, dtype=np.int8)[:, None]
+    for out_scale, zero_points in ((2.0, (0, 0, 0)), (4.0, (-128, 127, 5)), (2.0, (3, -2, -1))):
+        a = made.input((256, 1), scale=1.0, zero_point=zero_points[0])
+        b = made.input((1, 256), scale=1.0, zero_point=zero_points[1])
+        y = made.output((256, 256), scale=out_scale, zero_point=zero_points[2])
+        made.maker.node("MUL", [a, b], [y])
+    assert_equal_to_reference(made.graph(), [(column, column.T.copy()) * 3])
 
 
 @pytest.mark.thorough

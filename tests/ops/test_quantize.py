@@ -11,6 +11,7 @@ from microwright.graph import Array, Graph
 from tests.support import layers
 from tests.support.layers import Layers, Rng, pick
 from tests.support.native import assert_equal_to_reference, native
+from tests.support.operands import scale_ratio
 from tests.support.unary import Case, assert_equal_for_every_value, one
 
 TYPES = (("int8", "int8"), ("int8", "int8"), ("int8", "uint8"), ("uint8", "int8"))
@@ -19,8 +20,7 @@ TYPES = (("int8", "int8"), ("int8", "int8"), ("int8", "uint8"), ("uint8", "int8"
 def case(rng: Rng) -> Case:
     in_type, out_type = pick(rng, TYPES)
     in_scale = layers.scale(rng)
-    off = 2.0 ** (rng.uniform(-28, 36) if rng.random() < 0.3 else rng.uniform(-2, 2))
-    out_scale = in_scale if rng.random() < 0.3 else float(np.float32(in_scale * off))
+    out_scale = float(np.float32(in_scale * scale_ratio(rng, -28, 36)))
     in_zero_point = layers.zero_point(rng) + (128 if in_type == "uint8" else 0)
     out_zero_point = layers.zero_point(rng) + (128 if out_type == "uint8" else 0)
     return Case(in_scale, in_zero_point, out_scale, out_zero_point, in_type, out_type)

@@ -9,14 +9,13 @@ from microwright import ops
 from microwright.errors import UnsupportedOp
 from tests.support import layers
 from tests.support.layers import Rng
+from tests.support.operands import scale_ratio
 from tests.support.unary import Case, assert_equal_for_every_value, one
 
 
 def case(rng: Rng) -> Case:
     in_scale = layers.scale(rng)
-    off = 2.0 ** (rng.uniform(-28, 36) if rng.random() < 0.3 else rng.uniform(-2, 2))
-    same = rng.random() < 0.2
-    out_scale = in_scale if same else float(np.float32(in_scale * off))
+    out_scale = float(np.float32(in_scale * scale_ratio(rng, -28, 36)))
     return Case(in_scale, layers.zero_point(rng), out_scale, layers.zero_point(rng))
 
 

@@ -39,6 +39,17 @@ def _leading_ones(shape: Shape) -> int:
     return next((i for i, size in enumerate(shape) if size != 1), len(shape))
 
 
+def scale_ratio(rng: Rng, low: float, high: float) -> float:
+    """Ratio of two scales: about 1, or a power of two (which gives ties), or anything from 2**low to 2**high."""
+    match int(rng.integers(6)):
+        case 0 | 1:
+            return float(2.0 ** rng.uniform(low, high))
+        case 2 | 3:
+            return float(2.0 ** rng.integers(-4, 5))
+        case _:
+            return float(2.0 ** rng.uniform(-2, 2))
+
+
 def random_data(rng: Rng, shape: Sequence[int], dtype: DType) -> Array:
     """Values over the whole range of an integer type, floats of every magnitude that fits it."""
     if dtype == "float32":
