@@ -40,7 +40,7 @@ def _leading_ones(shape: Shape) -> int:
 
 
 def scale_ratio(rng: Rng, low: float, high: float) -> float:
-    """Ratio of two scales: about 1, or a power of two (which gives ties), or anything from 2**low to 2**high."""
+    """Ratio of two scales: about 1, a power of two (which gives ties), or anything from 2**low to 2**high."""
     match int(rng.integers(6)):
         case 0 | 1:
             return float(2.0 ** rng.uniform(low, high))
