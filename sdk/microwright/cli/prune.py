@@ -45,9 +45,12 @@ from microwright.cli import _options
     type=click.FloatRange(0, min_open=True),
     default=1e-3,
     show_default=True,
+    metavar="RATE",
     help="Learning rate of fine-tuning.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of fine-tuning.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Seed of fine-tuning."
+)
 def command(
     model: Path,
     out: Path,
