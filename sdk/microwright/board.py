@@ -222,7 +222,9 @@ def _cpu(table: _Table) -> Cpu:
     fpus = CORES[core]
     fpu = table.choice("fpu", tuple(f for f in fpus if f is not None)) if "fpu" in table.values else None
     if fpu not in fpus:
-        raise table.error("fpu", f"is missing: {core} needs it", "choose one of: " + ", ".join(f for f in fpus if f))
+        raise table.error(
+            "fpu", f"is missing: {core} needs it", "choose one of: " + ", ".join(f for f in fpus if f)
+        )
     return Cpu(core, fpu, 0 if core == "native" else table.integer("clock_hz", 1, 10**10))
 
 

@@ -9,7 +9,11 @@
 
 #define SCB_ICSR (*(volatile uint32_t *)0xe000ed04u)
 #define SCB_VTOR (*(volatile uint32_t *)0xe000ed08u)
+#define SCB_SHCSR (*(volatile uint32_t *)0xe000ed24u)
 #define SCB_CFSR (*(volatile uint32_t *)0xe000ed28u)
+
+// Memory management, bus and usage faults as such, not as hard faults: a hard fault without a stack is a lockup.
+#define SHCSR_FAULTS_ENABLE (7u << 16)
 
 extern uint8_t mw_data_start[];
 extern uint8_t mw_data_end[];
@@ -69,6 +73,7 @@ __attribute__((used, noreturn)) void start(void)
     memcpy(mw_data_start, mw_data_load, (size_t)(mw_data_end - mw_data_start));
     memset(mw_bss_start, 0, (size_t)(mw_bss_end - mw_bss_start));
     SCB_VTOR = (uint32_t)(uintptr_t)&vectors;
+    SCB_SHCSR |= SHCSR_FAULTS_ENABLE;
     __asm volatile("dsb\n isb" ::: "memory");
     (void)main();
     for (;;) {
