@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import tempfile
 import zipfile
@@ -15,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from microwright import _tensorflow
+from microwright import _output, _tensorflow
 from microwright.data import Data
 from microwright.errors import InputError, OutputError
 from microwright.graph import Array
@@ -89,16 +90,15 @@ def save(keras_model: Any, path: Path) -> None:
     if path.suffix != ".keras":
         raise OutputError(f"{path}: a Keras model is saved as .keras", f"name it {path.stem}.keras")
     try:
-        with tempfile.TemporaryDirectory(prefix=".microwright-", dir=path.parent) as folder:
-            saved = Path(folder, "saved.keras")
+        with tempfile.TemporaryDirectory() as folder:
+            saved = Path(folder, "model.keras")
             keras_model.save(saved)
-            timeless = Path(folder, "timeless.keras")
-            _strip_dates(saved, timeless)
-            timeless.replace(path)
+            content = _without_dates(saved)
     except OSError as error:
         raise OutputError(
-            f"{path}: {error.strerror or error}", "choose a folder that can be written"
+            f"{path}: {error.strerror or error}", "check the space for temporary files"
         ) from None
+    _output.write(path, content)
 
 
 def input_shapes(model: Model) -> tuple[tuple[int, ...], ...]:
@@ -347,9 +347,10 @@ def _drop_obsolete(config: Any) -> bool:
     return dropped
 
 
-def _strip_dates(source: Path, target: Path) -> None:
-    """Copy a `.keras` without the time of saving, which is in its metadata and its zip entries."""
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as new:
+def _without_dates(path: Path) -> bytes:
+    """A `.keras` without the time of saving, which is in its metadata and its zip entries."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as new:
         for name in sorted(old.namelist()):
             content = old.read(name)
             if name == "metadata.json":
@@ -357,6 +358,7 @@ def _strip_dates(source: Path, target: Path) -> None:
                 metadata.pop("date_saved", None)
                 content = json.dumps(metadata).encode()
             new.writestr(zipfile.ZipInfo(name), content)
+    return target.getvalue()
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
