@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import random
+import re
 import socket
 import threading
 import time
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,6 +59,12 @@ def test_a_record_looks_as_documented() -> None:
     line = b"@17 write input=0 offset=384 data=AAEC #15c04fd9\n"
     assert records.encode(17, "write", {"input": 0, "offset": 384, "data": "AAEC"}) == line
     assert record(17, "write", input=0, offset=384, data="AAEC") == line
+
+
+def test_the_records_in_the_documentation_are_right() -> None:
+    page = Path(__file__).parents[2] / "docs" / "protocol.md"
+    lines = re.findall(rb"^@.* #[0-9a-f]{8}$", page.read_bytes(), re.MULTILINE)
+    assert len(lines) >= 2 and all(records.parse(line) for line in lines), lines
 
 
 @given(st.binary(max_size=80), st.data())
