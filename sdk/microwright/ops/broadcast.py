@@ -45,7 +45,7 @@ def nest(graph: Graph, node: Node) -> Nest:
     # Innermost first: extent, and whether each operand moves along it.
     loops: list[tuple[int, bool, bool]] = []
     for p, q in zip(reversed(a_full), reversed(b_full), strict=True):
-        extent, moves = max(p, q), (p != 1, q != 1)
+        extent, moves = q if p == 1 else p, (p != 1, q != 1)
         if extent == 1:
             continue
         if loops and loops[-1][1:] == moves:
