@@ -99,7 +99,8 @@ def _cached(output: Path, name: str) -> str | None:
 def _cmake(project: Project, *arguments: str) -> None:
     """Run CMake; say of a failure what the compiler or the linker said first. Raises ToolFailed, TooLarge."""
     try:
-        _run.run(["cmake", *arguments], timeout_s=_TIMEOUT_S)
+        # In English, so that errors are recognised.
+        _run.run(["cmake", *arguments], timeout_s=_TIMEOUT_S, env={"LC_ALL": "C"})
     except ToolFailed as error:
         overflow = _OVERFLOW.search(error.log)
         if overflow:

@@ -1,0 +1,180 @@
+"""Builds: sizes, repeatability, and what is said of those that fail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from microwright import board, build, project
+from microwright.board import Board, Region
+from microwright.errors import InputError, TooLarge, ToolFailed, ToolMissing
+from tests.support.firmware import dense
+
+GRAPH = dense(inputs=100, outputs=50)
+MCU = board.load("mps2-an386")
+HOST = board.load("host")
+
+
+def with_memory(flash_bytes: int, ram_bytes: int) -> Board:
+    text = MCU.text.replace("bytes = 4_194_304 }   # ZBT SSRAM1", f"bytes = {flash_bytes} }}")
+    text = text.replace("bytes = 4_194_304 }   # ZBT SSRAM2", f"bytes = {ram_bytes} }} #")
+    flash, ram = Region(0, flash_bytes), Region(0x2000_0000, ram_bytes)
+    made = board.parse(text.encode(), MCU.id, "test")
+    assert (made.flash, made.ram) == (flash, ram)
+    return made
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> build.Image:
+    return build.build(project.create(tmp_path_factory.mktemp("build") / "mcu", GRAPH, MCU))
+
+
+def test_the_sizes_add_up(image: build.Image) -> None:
+    flash_image = (image.elf.parent / "firmware.bin").stat().st_size
+    assert image.weights_bytes >= 100 * 50 + 50 * 4
+    assert image.weights_bytes == image.sections["mw_model"]
+    assert image.code_bytes + image.weights_bytes == image.flash_total_bytes
+    # The file has the gaps of alignment on top.
+    assert flash_image - 64 <= image.flash_total_bytes <= flash_image
+    variables = image.sections[".data"] + image.sections[".bss"]
+    assert image.static_ram_bytes == variables - image.project.arena_bytes
+    assert 0 < image.static_ram_bytes < 2048
+    assert image.sections[".stack"] == 16 * 1024
+    assert 2000 < image.code_bytes < 16_000
+
+
+def test_the_image_says_who_built_it(image: build.Image) -> None:
+    version = subprocess.run(
+        ["arm-none-eabi-gcc", "-dumpfullversion"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    assert image.toolchain.startswith(f"GCC {version}")
+    assert len(bytes.fromhex(image.build_id)) == 20
+
+
+def test_a_built_image_is_opened_without_building(image: build.Image) -> None:
+    before = image.elf.stat().st_mtime_ns
+    assert build.open_image(project.open_project(image.project.directory)) == image
+    assert image.elf.stat().st_mtime_ns == before
+
+
+def test_the_hex_file_is_there(image: build.Image) -> None:
+    assert (image.elf.parent / "firmware.hex").read_text().startswith(":")
+
+
+@pytest.mark.parametrize("made_for", [MCU, HOST], ids=lambda b: b.id)
+def test_same_project_same_image_wherever_it_lies(tmp_path: Path, made_for: Board) -> None:
+    images = [
+        build.build(project.create(tmp_path / place, GRAPH, made_for)) for place in ("a", "other place/b b")
+    ]
+    assert images[0].build_id == images[1].build_id
+    assert images[0].elf.read_bytes() == images[1].elf.read_bytes()
+
+
+@pytest.mark.parametrize("made_for", [MCU, HOST], ids=lambda b: b.id)
+def test_a_project_builds_with_plain_cmake(tmp_path: Path, made_for: Board) -> None:
+    made = project.create(tmp_path / "p", GRAPH, made_for)
+    environment = {"PATH": os.environ["PATH"]}
+    commands: tuple[list[str], ...] = (
+        ["cmake", "-S", ".", "-B", "build", "-G", "Ninja"],
+        ["cmake", "--build", "build"],
+        ["cmake", "--preset", "default", "-B", "by-preset", "-G", "Ninja"],
+        ["cmake", "--build", "by-preset"],
+    )
+    log = ""
+    for command in commands:
+        done = subprocess.run(
+            command, cwd=made.directory, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        log += done.stdout + done.stderr
+    assert "warning" not in log.lower()
+    assert build.open_image(made).build_id == build.build(made).build_id
+    assert (made.directory / "by-preset" / "firmware.elf").is_file()
+
+
+def test_a_project_that_was_moved_builds_again(tmp_path: Path) -> None:
+    first = build.build(project.create(tmp_path / "before", GRAPH, HOST))
+    (tmp_path / "before").rename(tmp_path / "after")
+    again = build.build(project.open_project(tmp_path / "after"))
+    assert again.build_id == first.build_id
+
+
+def test_generating_again_makes_the_old_image_unusable(tmp_path: Path) -> None:
+    made = project.create(tmp_path / "p", GRAPH, HOST)
+    before = build.build(made).build_id
+    made = project.create(tmp_path / "p", dense(inputs=100, outputs=51), HOST)
+    with pytest.raises(InputError, match="is not built"):
+        build.open_image(made)
+    assert build.build(made).build_id != before
+
+
+def test_what_does_not_fit_flash_says_by_how_much(tmp_path: Path) -> None:
+    # Enough for the weights, not for the code.
+    made = project.create(tmp_path / "p", GRAPH, with_memory(6_000, 65_536))
+    with pytest.raises(
+        TooLarge, match=r"does not fit mps2-an386: flash is \d+ bytes too small; of 6000 bytes"
+    ):
+        build.build(made)
+
+
+def test_what_does_not_fit_ram_says_by_how_much(tmp_path: Path) -> None:
+    # Enough for arena and stack, not for the variables.
+    arena = project.create(tmp_path / "roomy", GRAPH, MCU).arena_bytes
+    made = project.create(tmp_path / "p", GRAPH, with_memory(65_536, (arena + 64) * 4 // 3))
+    with pytest.raises(TooLarge, match=rf"RAM is \d+ bytes too small; of \d+ bytes, the arena takes {arena}"):
+        build.build(made)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("int broken(void) { return }", r"main\.c:\d+:\d+: error: expected"),
+        ("int unused(int x) { return 1; }", r"error: "),
+        (
+            "int absent(void); __attribute__((constructor)) static void user(void) { absent(); }",
+            "undefined reference to `absent'",
+        ),
+    ],
+)
+def test_the_compilers_first_error_is_the_message(tmp_path: Path, line: str, message: str) -> None:
+    made = project.create(tmp_path / "p", GRAPH, HOST)
+    with (made.directory / "app/main.c").open("a") as file:
+        file.write(line)
+    with pytest.raises(ToolFailed, match=message) as error:
+        build.build(made)
+    assert "\n" not in error.value.message + error.value.hint
+    assert error.value.rc != 0
+
+
+@pytest.mark.parametrize(
+    ("tool", "made_for", "package"),
+    [
+        ("cmake", HOST, "cmake"),
+        ("arm-none-eabi-gcc", MCU, "gcc-arm-none-eabi libnewlib-arm-none-eabi"),
+        ("cc", HOST, "gcc libc6-dev"),
+    ],
+)
+def test_a_missing_tool_is_named_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: str, made_for: Board, package: str
+) -> None:
+    made = project.create(tmp_path / "p", GRAPH, made_for)
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == tool else which(name))
+    with pytest.raises(ToolMissing, match=f"{tool} is not installed") as error:
+        build.build(made)
+    assert error.value.hint == f"sudo apt-get install {package}"
+
+
+def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
+    made = project.create(tmp_path / "p", GRAPH, HOST)
+    with pytest.raises(InputError, match=r"is not built: there is no firmware\.elf"):
+        build.open_image(made)
+    (made.directory / "build").mkdir()
+    for content in (b"", b"not an ELF", b"\x7fELF" + b"\xff" * 60):
+        (made.directory / "build/firmware.elf").write_bytes(content)
+        with pytest.raises(InputError, match=r"firmware\.elf cannot be read"):
+            build.open_image(made)

@@ -1,0 +1,108 @@
+"""Models on devices: the outputs are the reference's to the byte, latencies repeat."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from microwright import board, build, graph, project, runners, verify
+from microwright.graph import Array, Graph
+from microwright.measure import Measurement, measure
+from tests.support.firmware import convolutional
+
+BOARDS = ("host", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547")
+CORTEX_M = BOARDS[1:]
+
+
+def samples(model: Graph, count: int) -> list[tuple[Array, ...]]:
+    rng = np.random.default_rng(0)
+    shapes = [model.tensors[i].shape for i in model.inputs]
+    return [tuple(rng.integers(-128, 128, shape, np.int8) for shape in shapes) for _ in range(count)]
+
+
+def run(image: build.Image, inputs: list[tuple[Array, ...]]) -> Measurement:
+    with runners.start(image) as device:
+        return measure(image, device.url, inputs, emulation=device.emulation)
+
+
+def assert_device_equals_reference(model: Graph, board_id: str, folder: Path, count: int) -> Measurement:
+    inputs = samples(model, count)
+    reference = verify.reference(model)
+    assert reference is not None, "the reference interpreter is part of the development installation"
+    image = build.build(project.create(folder, model, board.load(board_id)))
+    measured = run(image, inputs)
+    expected = [reference.run(sample) for sample in inputs]
+    agreement = verify.agreement(reference.name, expected, measured.outputs)
+    assert agreement.compared_bytes == count * sum(model.tensors[i].size_bytes for i in model.outputs)
+    assert (agreement.mismatched_bytes, agreement.max_difference) == (0, 0)
+    assert measured.hello["board"] == board_id
+    assert measured.hello["build"] == image.build_id
+    assert measured.stack_bytes is not None
+    assert measured.stack_peak_bytes is not None
+    assert 0 < measured.stack_bytes <= measured.stack_peak_bytes
+    return measured
+
+
+@pytest.mark.parametrize("board_id", BOARDS)
+def test_a_small_model_is_exact_on_every_board(tmp_path: Path, board_id: str) -> None:
+    measured = assert_device_equals_reference(convolutional(), board_id, tmp_path / "p", 5)
+    assert measured.latency.runs == 5
+    assert measured.latency.min > 0
+    assert [layer.index for layer in measured.layers] == list(range(7))
+    if board_id == "host":
+        assert (measured.latency.kind, measured.latency.unit) == ("measured", "us")
+    else:
+        assert (measured.latency.kind, measured.latency.unit) == ("emulated", "instructions")
+        # Calling layer by layer costs little.
+        assert sum(layer.latency for layer in measured.layers) == pytest.approx(
+            measured.latency.median, rel=0.05
+        )
+
+
+@pytest.mark.parametrize("board_id", CORTEX_M)
+def test_emulated_latency_repeats_exactly(tmp_path: Path, board_id: str) -> None:
+    model = convolutional()
+    image = build.build(project.create(tmp_path / "p", model, board.load(board_id)))
+    first, second = (run(image, samples(model, 4)) for _ in range(2))
+    assert first.latency.samples == second.latency.samples
+    assert first.layers == second.layers
+    assert (first.stack_bytes, first.stack_peak_bytes) == (second.stack_bytes, second.stack_peak_bytes)
+
+
+def test_the_host_firmware_is_clean_under_sanitizers(tmp_path: Path) -> None:
+    model = convolutional()
+    made = project.create(tmp_path / "p", model, board.load("host"))
+    sanitize = "-fsanitize=address,undefined -fno-sanitize-recover"
+    configure = ["cmake", "-S", ".", "-B", "build", "-G", "Ninja", f"-DCMAKE_C_FLAGS={sanitize}"]
+    for command in (configure, ["cmake", "--build", "build"]):
+        done = subprocess.run(command, cwd=made.directory, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    inputs = samples(model, 3)
+    with runners.start(build.open_image(made)) as device:
+        measured = measure(build.open_image(made), device.url, inputs)
+        assert device.running()
+        log = device.log()
+    assert log.count("\n") == 1, log
+    reference = verify.reference(model)
+    assert reference is not None
+    expected = [reference.run(sample) for sample in inputs]
+    assert verify.agreement(reference.name, expected, measured.outputs).mismatched_bytes == 0
+
+
+@pytest.mark.parametrize("name", ["kws", "ad", "ic"])
+def test_the_reference_models_on_a_cortex_m4(shared_models: Path, tmp_path: Path, name: str) -> None:
+    model = graph.read((shared_models / f"{name}.tflite").read_bytes(), name)
+    assert_device_equals_reference(model, "mps2-an386", tmp_path / "p", 2)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("board_id", BOARDS)
+@pytest.mark.parametrize("name", ["kws", "vww", "ic", "ad"])
+def test_the_reference_models_on_every_board(
+    shared_models: Path, tmp_path: Path, name: str, board_id: str
+) -> None:
+    model = graph.read((shared_models / f"{name}.tflite").read_bytes(), name)
+    assert_device_equals_reference(model, board_id, tmp_path / "p", 20)
