@@ -7,10 +7,10 @@ ends in `.j2` is rendered. The UART driver comes from `_uart/`, chosen by the bo
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from typing import Any
 
 import jinja2
 
-from microwright import __version__, _paths, passes
+from microwright import __version__, _folder, _paths, passes
 from microwright.board import Board, did_you_mean
 from microwright.board import parse as parse_board
 from microwright.emit import SourceSet, aot, c
@@ -38,7 +38,6 @@ ENGINES: Mapping[str, tuple[Callable[[Plan], SourceSet], Callable[[Plan], tuple[
 }
 
 _STACK_BYTES = 16 * 1024
-_BUILD = "build"
 _IMAGES = ("firmware.elf", "firmware.bin", "firmware.hex")
 _MANIFEST_BYTES = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -108,7 +107,9 @@ def create(
         files={path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
     )
     files[MANIFEST] = _manifest(project)
-    _write(directory, files, previous, board)
+    _folder.put(directory, files, previous.files if previous else frozenset())
+    if previous is not None:
+        _remove_stale_build(directory / "build", previous.board == board.id)
     return project
 
 
@@ -318,7 +319,7 @@ def _inside(path: str) -> bool:
 
 @dataclass(frozen=True)
 class _Previous:
-    """The project that a folder has: its board's id and its generated files."""
+    """The project that a folder has: its board's id, its generated files and its manifest."""
 
     board: str
     files: frozenset[str]
@@ -350,7 +351,7 @@ def _replaceable(directory: Path, force: bool) -> _Previous | None:
             + (f", and {len(edited) - 1} more files" if len(edited) > 1 else ""),
             f"{new_folder}, or drop the edits with --force",
         )
-    return _Previous(manifest["board"], frozenset(manifest["files"]))
+    return _Previous(manifest["board"], frozenset((MANIFEST, *manifest["files"])))
 
 
 def _edited(path: Path, sha256: str) -> bool:
@@ -362,69 +363,16 @@ def _edited(path: Path, sha256: str) -> bool:
         return True
 
 
-def _write(directory: Path, files: Mapping[str, bytes], previous: _Previous | None, board: Board) -> None:
-    """Write a folder beside the final one, then swap them: at no time is there a half-written project."""
-    suffix = secrets.token_hex(4)
-    new = directory.with_name(f".{directory.name}.new-{suffix}")
-    old = directory.with_name(f".{directory.name}.old-{suffix}")
-    try:
-        additions = _additions(directory, previous, files) if previous else []
-        try:
-            for path, content in files.items():
-                target = new / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-            if directory.exists():
-                directory.rename(old)
-            try:
-                new.rename(directory)
-            except BaseException:
-                if old.exists():
-                    old.rename(directory)
-                raise
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-        for path in additions:
-            if path != _BUILD or (previous and previous.board == board.id):
-                (old / path).rename(directory / path)
-        for image in _IMAGES:
-            (directory / _BUILD / image).unlink(missing_ok=True)
-    except OSError as error:
-        kept = f"; what was in it is in {old}" if old.exists() else ""
-        raise OutputError(
-            f"{directory} cannot be written: {error.strerror or error}{kept}",
-            "check the space and the permissions there, or choose another folder with -o",
-        ) from None
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _additions(directory: Path, previous: _Previous, files: Mapping[str, bytes]) -> list[str]:
-    """What lies in a project beside its generated files: paths, a folder where all of it was added.
-
-    Raises OutputError where a file of the new project would take an added one's place.
-    """
-    ours = {MANIFEST, *previous.files, *files}
-    folders = {str(parent) for path in ours for parent in PurePosixPath(path).parents}
-
-    def walk(folder: Path) -> Iterator[str]:
-        for entry in sorted(folder.iterdir()):
-            path = entry.relative_to(directory).as_posix()
-            if path in folders and entry.is_dir() and not entry.is_symlink():
-                yield from walk(entry)
-            elif path not in previous.files and path != MANIFEST:
-                yield path
-
-    additions = list(walk(directory))
-    for path in additions:
-        if path in files or path in folders:
-            raise OutputError(
-                f"{directory / path} was added to the project and is in the way of a generated file",
-                "move it, or choose another folder with -o",
-            )
-    return additions
-
-
 def _walk(folder: Path) -> Iterator[Path]:
     """The files below a folder, sorted; none where it does not exist."""
     if folder.is_dir():
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _remove_stale_build(build: Path, same_board: bool) -> None:
+    """Remove a build for another board, and an image of what was generated before."""
+    if not same_board:
+        shutil.rmtree(build, ignore_errors=True)
+    for image in _IMAGES:
+        with contextlib.suppress(OSError):
+            (build / image).unlink()

@@ -157,6 +157,15 @@ def test_generating_for_another_board_drops_its_build(out: Path) -> None:
     assert "build/CMakeCache.txt" not in files
     assert "mine.txt" in files
     assert "port/startup.c" not in files
+    assert not (out / "build").exists()
+
+
+def test_a_folder_in_the_way_of_a_file_is_left_alone(out: Path) -> None:
+    project.create(out, GRAPH, HOST)
+    (out / "port/uart.c/notes").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"port/uart\.c was added to the project"):
+        project.create(out, GRAPH, MCU)
+    assert (out / "port/uart.c/notes").is_dir()
 
 
 def test_edited_files_are_not_overwritten(out: Path) -> None:
@@ -247,22 +256,38 @@ def test_a_disk_that_fails_leaves_nothing_behind(out: Path, monkeypatch: pytest.
     assert left_beside(out) == []
 
 
-def test_a_swap_that_fails_puts_the_old_project_back(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("at", ["app/main.c", "port/host.c", MANIFEST])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_swap_that_fails_puts_the_old_project_back(
+    out: Path, monkeypatch: pytest.MonkeyPatch, at: str, error: type[BaseException]
+) -> None:
     project.create(out, GRAPH, MCU)
+    (out / "mine.txt").write_text("mine")
     before = contents(out)
     rename = Path.rename
 
     def fail(path: Path, target: Path) -> Path:
-        if ".new-" in path.name:
-            raise KeyboardInterrupt
+        if target == out / at and ".new-" in str(path):
+            raise error
         return rename(path, target)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", fail)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises((KeyboardInterrupt, OutputError)):
             project.create(out, GRAPH, HOST)
     assert contents(out) == before
+    assert sorted(path.name for path in out.iterdir()) == sorted({path.split("/")[0] for path in before})
     assert left_beside(out) == []
+    project.create(out, GRAPH, HOST)
+
+
+def test_a_folder_stays_the_same_folder(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out.mkdir()
+    monkeypatch.chdir(out)
+    for made_for in (MCU, HOST, MCU):
+        project.create(Path(), GRAPH, made_for)
+        assert Path(MANIFEST).is_file()
+    assert project.open_project(Path()).board == MCU
 
 
 def test_an_unwritable_place_is_named(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
