@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from microwright import ops
+from microwright import kernels, ops
 from microwright.errors import TooLarge, UnsupportedOp
 from microwright.graph import Graph
 from microwright.ops import Step
+from microwright.target import PORTABLE, Target
 
 ALIGN_BYTES = 16
 _MAX_ARENA_BYTES = 2**31 - 1
@@ -32,11 +33,15 @@ class Buffer:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A kernel call of the plan; `node` is the node's position in the graph, `scratch` its arena offset."""
+    """A kernel call of the plan; `node` is the node's position in the graph, `scratch` its arena offset.
+
+    `rejected` says why each cheaper kernel could not be taken.
+    """
 
     node: int
     step: Step
     scratch: int | None
+    rejected: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +53,7 @@ class Plan:
     """
 
     graph: Graph
+    target: Target
     calls: tuple[Call, ...]
     roots: Mapping[int, int]
     offsets: Mapping[int, int]
@@ -55,16 +61,17 @@ class Plan:
     arena_bytes: int
 
 
-def plan(graph: Graph) -> Plan:
+def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
     """Lower every node and place every buffer. Raises UnsupportedOp, or TooLarge above 2 GiB."""
     ops.check(graph)
     roots = _roots(graph)
-    steps = [
-        (position, step)
+    choices = [
+        (position, kernels.choose(step, target))
         for position, node in enumerate(graph.nodes)
         if not ops.get(node).alias
         for step in ops.get(node).lower(graph, node)
     ]
+    steps = [(position, choice.step) for position, choice in choices]
     lives = _lives(graph, roots, [step for _, step in steps])
     wanted = [
         (tensor, graph.tensors[tensor].name, graph.tensors[tensor].size_bytes, first, last)
@@ -84,9 +91,15 @@ def plan(graph: Graph) -> Plan:
         )
     return Plan(
         graph=graph,
+        target=target,
         calls=tuple(
-            Call(position, step, placed[-1 - call].offset if step.scratch_bytes else None)
-            for call, (position, step) in enumerate(steps)
+            Call(
+                position,
+                choice.step,
+                placed[-1 - call].offset if choice.step.scratch_bytes else None,
+                choice.rejected,
+            )
+            for call, (position, choice) in enumerate(choices)
         ),
         roots=roots,
         offsets={tensor: placed[tensor].offset for tensor in lives},

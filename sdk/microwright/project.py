@@ -20,7 +20,7 @@ from typing import Any
 
 import jinja2
 
-from microwright import __version__, _folder, _paths, passes
+from microwright import __version__, _folder, _paths, passes, target
 from microwright.board import Board, did_you_mean
 from microwright.board import parse as parse_board
 from microwright.emit import SourceSet, aot, c
@@ -94,7 +94,7 @@ def create(
             f"there is no engine {engine[:80]!r}" + did_you_mean(engine, ENGINES),
             "choose one of: " + ", ".join(ENGINES),
         )
-    planned = plan(passes.run(model))
+    planned = plan(passes.run(model), target.of(board))
     check_fits(planned, board)
     files = _files(planned, board, engine)
     project = Project(

@@ -22,7 +22,7 @@ def command(model: Path, board_id: str | None, calibration: Path | None) -> None
     will run.
     """
     from microwright import board as boards
-    from microwright import load, passes, pipeline, project
+    from microwright import load, passes, pipeline, project, target
     from microwright.cli import _tables
     from microwright.plan import plan
 
@@ -37,7 +37,7 @@ def command(model: Path, board_id: str | None, calibration: Path | None) -> None
         graph = pipeline.load_graph(model, calibration, progress=progress)
     console.print(_tables.layers(graph))
     if board is not None:
-        planned = plan(passes.run(graph))
+        planned = plan(passes.run(graph), target.of(board))
         console.print(_tables.arena(planned))
         project.check_fits(planned, board)
         click.echo(f"The arena and the weights fit {board.id}.")

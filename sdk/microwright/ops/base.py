@@ -41,6 +41,19 @@ class Step:
     outputs: tuple[int, ...]
     fields: Mapping[str, Field] = field(default_factory=dict)
     scratch_bytes: int | None = None
+    overlap: Mapping[int, int] = field(default_factory=dict)
+
+    def number(self, name: str) -> int:
+        """The value of an integer field."""
+        value = self.fields[name]
+        assert isinstance(value, int)
+        return value
+
+    def values(self, name: str) -> Array | None:
+        """The values of an array field, None where it is NULL."""
+        value = self.fields[name]
+        assert value is None or isinstance(value, Constant)
+        return None if value is None else value.values
 
 
 def no_macs(graph: Graph, node: Node) -> int:
@@ -53,7 +66,7 @@ class Op:
     """An operator.
 
     check   raises UnsupportedOp or InputError when the engine cannot compute the node exactly
-    lower   the kernel calls, in order; only called after `check`
+    lower   the plain kernels' calls, in order; only called after `check`
     macs    multiply-accumulates of one inference
     alias   the output is the first input's bytes (a reshape): no kernel, one buffer
     """

@@ -1,0 +1,37 @@
+"""Faster kernels for a core, to the same bytes: Step, Target -> Step. KERNELS has them, by plain kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from microwright.kernels import conv_dsp
+from microwright.kernels.base import Kernel, Rejected
+from microwright.ops import Step
+from microwright.target import Target
+
+__all__ = ["KERNELS", "Choice", "Kernel", "choose"]
+
+KERNELS: Mapping[str, tuple[Kernel, ...]] = {
+    "conv_2d_s8": (conv_dsp.CONV_1X1, conv_dsp.CONV),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """How a step is computed, and why each kernel that would be cheaper could not be taken."""
+
+    step: Step
+    rejected: Mapping[str, str]
+
+
+def choose(step: Step, target: Target) -> Choice:
+    """The cheapest kernel that the target can run and whose preconditions hold; the plain one otherwise."""
+    rejected: dict[str, str] = {}
+    usable = [kernel for kernel in KERNELS.get(step.kernel, ()) if kernel.needs <= target.features]
+    for kernel in sorted(usable, key=lambda kernel: kernel.cost(step)):
+        try:
+            return Choice(kernel.repack(step), rejected)
+        except Rejected as reason:
+            rejected[kernel.name] = str(reason)
+    return Choice(step, rejected)

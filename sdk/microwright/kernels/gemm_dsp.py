@@ -1,0 +1,121 @@
+"""Weights and channels as the DSP kernels' matrix product takes them (include/mw/gemm_dsp.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from microwright.kernels import scaling
+from microwright.kernels.base import Rejected
+from microwright.ops import Constant, Step
+from microwright.ops.base import Field
+from microwright.ops.quantized import Multiplier
+
+# Bytes in RAM of a pair of channels (struct mw_gemm_pair_dsp).
+PAIR_BYTES = 40
+
+Ints = npt.NDArray[np.int64]
+
+
+def k_order(rows: int, row_bytes: int) -> Ints:
+    """Where each k of the columns comes from, -1 for zero; [pairs, 2], an even number of pairs.
+
+    Inputs are read a word at a time: of each row the whole words, bytes 0 and 2 as one pair and bytes 1 and
+    3 as the next; then what is left over of all rows, two by two.
+    """
+    whole = row_bytes // 4 * 4
+    pairs: list[tuple[int, int]] = []
+    rest: list[int] = []
+    for row in range(rows):
+        start = row * row_bytes
+        for word in range(start, start + whole, 4):
+            pairs += [(word, word + 2), (word + 1, word + 3)]
+        rest += range(start + whole, start + row_bytes)
+    rest += [-1] * (len(rest) % 2)
+    pairs += list(zip(rest[::2], rest[1::2], strict=True))
+    if len(pairs) % 2:
+        pairs.append((-1, -1))
+    return np.array(pairs, np.int64)
+
+
+def pack(step: Step, weights: Ints, pairs: Ints) -> Mapping[str, Field]:
+    """The kernel's fields `weights`, `channels` and `order`.
+
+    weights [channels, k] of a plain kernel's call; `pairs` from k_order. Raises Rejected where the kernel's
+    preconditions do not hold.
+    """
+    channels = [_channel(step, index, row) for index, row in enumerate(weights)]
+    kept = np.stack([channel.weights for channel in channels])
+    bound = np.array([channel.bound for channel in channels])
+    order = _order(kept, bound)
+    by_pair = [(order[i], order[min(i + 1, len(order) - 1)]) for i in range(0, len(order), 2)]
+    padded = np.concatenate([kept, np.zeros((len(kept), 1), np.int64)], axis=1)[:, pairs]
+    both = np.stack([padded[first] + 256 * padded[second] for first, second in by_pair])
+    packed = (both[..., 0] & 0xFFFF) | (both[..., 1] & 0xFFFF) << 16
+    natural = order == list(range(len(order)))
+    return {
+        "weights": Constant(packed.astype(np.uint32).reshape(-1)),
+        "channels": Constant(np.array([channels[i].words for i in order], np.uint32).reshape(-1)),
+        "order": None if natural else Constant(np.array(order, np.uint16)),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Channel:
+    """Its weights, the largest accumulator, and its words in flash (mw/gemm_dsp.h)."""
+
+    weights: Ints
+    bound: int
+    words: tuple[int, int]
+
+
+def _channel(step: Step, index: int, weights: Ints) -> _Channel:
+    in_zp, out_zp = step.number("in_zp"), step.number("out_zp")
+    by = scaling.multiplier(step, index)
+    bias = scaling.bias(step, index) - in_zp * int(weights.sum())
+    spread = np.abs(weights).sum() * 128
+    constant = scaling.constant_output(step, index, weights)
+    if constant is not None:
+        weights, spread, bias, by = weights * 0, np.int64(0), 4 * (constant - out_zp), Multiplier(1 << 30, -1)
+    bound = abs(bias) + int(spread)
+    if bound >= 1 << 30:
+        raise Rejected(f"the accumulator of channel {index} can reach 2^30")
+    if not 1 <= -by.shift <= 23:
+        raise Rejected(f"channel {index} is rescaled by 2^{by.shift}")
+    if not -(1 << 28) <= bias < 1 << 28:
+        raise Rejected(f"the bias of channel {index} does not fit 29 bits")
+    exponent = -by.shift
+    return _Channel(
+        weights,
+        bound,
+        ((bias << 3 & 0xFFFFFFFF) | exponent & 7, exponent >> 3 << 30 | by.mult - (1 << 30)),
+    )
+
+
+def _order(weights: Ints, bound: Ints) -> list[int]:
+    """Channels in the order of pairs, the second of which has to be small enough to be told from the first.
+
+    Natural order where that holds. An odd last channel is its own partner.
+    """
+    count = len(weights)
+
+    def pairs_up(first: int, second: int) -> bool:
+        clash = bool(np.any((weights[second] == -128) & (weights[first] < 0)))
+        return bound[second] < 1 << 23 and not clash
+
+    natural = list(range(count))
+    if all(pairs_up(i, i + 1) for i in range(0, count - 1, 2)):
+        return natural
+    order: list[int] = []
+    left = sorted(natural, key=lambda channel: (-int(bound[channel]), channel))
+    while len(left) > 1:
+        first = left.pop(0)
+        partner = next((second for second in reversed(left) if pairs_up(first, second)), None)
+        if partner is None:
+            raise Rejected(f"channel {first} finds no partner whose accumulator fits 24 bits")
+        left.remove(partner)
+        order += [first, partner]
+    return order + left

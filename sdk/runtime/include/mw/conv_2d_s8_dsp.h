@@ -1,0 +1,32 @@
+// 2D convolution, int8, for cores with the DSP extension: the same bytes as conv_2d_s8 without groups or dilation.
+//
+// in        int8  [in_h][in_w][in_ch]
+// out       int8  [out_h][out_w][out_ch]   may overlap in as the compiler computes it: an output row is written when
+//                                          the input rows that it needs have been copied
+// weights   [pairs of output channels][k_pairs], see gemm_dsp.h; k runs over filter_h rows of filter_w * in_ch bytes
+// channels  [out_ch], order [out_ch] or NULL, see gemm_dsp.h
+// scratch   pairs of channels, filter_h row pointers, columns of 3 * k_pairs words, filter_h rows of row_bytes
+
+#ifndef MW_CONV_2D_S8_DSP_H
+#define MW_CONV_2D_S8_DSP_H
+
+#include "mw/gemm_dsp.h"
+
+struct mw_conv_2d_s8_dsp {
+    int32_t in_h, in_w, in_ch;
+    int32_t out_h, out_w, out_ch;
+    int32_t filter_h, filter_w;
+    int32_t stride_h, stride_w;
+    int32_t pad_top, pad_left;
+    int32_t in_zp, out_zp;
+    int32_t act_min, act_max;
+    int32_t k_pairs;
+    int32_t row_bytes; // a row with its padding
+    const uint32_t *weights;
+    const uint32_t *channels;
+    const uint16_t *order;
+};
+
+void mw_conv_2d_s8_dsp(const struct mw_conv_2d_s8_dsp *layer, const int8_t *in, int8_t *out, void *scratch);
+
+#endif

@@ -1,0 +1,20 @@
+#include "mw/conv_1x1_s8_dsp.h"
+
+void mw_conv_1x1_s8_dsp(const struct mw_conv_1x1_s8_dsp *layer, const int8_t *in, int8_t *out, void *scratch)
+{
+    struct mw_gemm_pair_dsp *const pairs = scratch;
+    struct mw_gemm_pair_dsp *const pairs_end = pairs + (layer->out_ch + 1) / 2;
+    uint32_t *const columns = (uint32_t *)pairs_end;
+    const struct mw_gemm_dsp gemm = {layer->weights, pairs, pairs_end, layer->k_pairs, layer->out_ch};
+    const int32_t out_row = layer->row_pixels * layer->out_ch;
+
+    mw_gemm_dsp_pairs(pairs, layer->channels, layer->order, layer->out_ch, layer->out_zp);
+    for (int32_t row = 0; row < layer->rows; ++row) {
+        mw_gemm_dsp_row(&gemm, &in, 1, layer->in_ch, layer->in_step, layer->row_pixels, out, columns);
+        if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {
+            mw_clamp_dsp(out, out_row, layer->act_min, layer->act_max);
+        }
+        in += layer->in_row_bytes;
+        out += out_row;
+    }
+}

@@ -1,0 +1,195 @@
+#include "mw/gemm_dsp.h"
+
+#include "mw/dsp.h"
+
+// A tile is one pair of channels at 3, 2 or 1 pixels, for all pairs of a layer. The loops are written in assembly because
+// they need all fourteen registers.
+//
+// The frame of a tile: [sp] columns, [sp, #4] their end, [sp, #8] out, [sp, #12] out_step, [sp, #16] where the first round
+// of the loop is entered, [sp, #20] end of the pairs, [sp, #24] the pair at work.
+// In the loop: r0 columns, r1 weights, r2-r4 inputs, r5-r7 sums of channel 0, r8-r10 of channel 0 + 256 * channel 1, r11
+// and r12 weights of four k, lr channel 0's weights of two. A round takes 16 k, the first one k modulo 16.
+#define TILE(NAME, PIXELS, BLOCK_BYTES, COPY_BIAS, BLOCK, SPLIT, STORE1, STORE0)                                        \
+    __attribute__((naked)) static void NAME(const struct mw_gemm_dsp *gemm __attribute__((unused)),                     \
+                                            const uint32_t *columns __attribute__((unused)),                           \
+                                            int8_t *out __attribute__((unused)))                                       \
+    {                                                                                                                  \
+        __asm volatile("push {r4-r11, lr}\n\t"                                                                         \
+                       "sub sp, sp, #28\n\t"                                                                           \
+                       "ldr r3, [r0, #12]\n\t"                                                                         \
+                       "rsb r4, r3, #0\n\t"                                                                            \
+                       "ubfx r4, r4, #1, #2\n\t"                                                                       \
+                       "movs r5, #" #BLOCK_BYTES "\n\t"                                                                \
+                       "adr.w r6, 1f\n\t"                                                                              \
+                       "mla r4, r4, r5, r6\n\t"                                                                        \
+                       "orr r4, r4, #1\n\t"                                                                            \
+                       "movs r5, #4 * " #PIXELS "\n\t"                                                                 \
+                       "mla r5, r3, r5, r1\n\t"                                                                        \
+                       "ldr r6, [r0, #16]\n\t"                                                                         \
+                       "ldr r7, [r0, #8]\n\t"                                                                          \
+                       "strd r1, r5, [sp]\n\t"                                                                         \
+                       "strd r2, r6, [sp, #8]\n\t"                                                                     \
+                       "strd r4, r7, [sp, #16]\n\t"                                                                    \
+                       "ldr r1, [r0]\n\t"                                                                              \
+                       "ldr lr, [r0, #4]\n"                                                                            \
+                       "2:\n\t"                                                                                        \
+                       "ldmia lr!, {r5, r8}\n\t"                                                                       \
+                       "ldr r0, [sp]\n\t"                                                                              \
+                       "str lr, [sp, #24]\n\t" COPY_BIAS "ldr pc, [sp, #16]\n\t"                                       \
+                       ".balign 4\n"                                                                                   \
+                       "1:\n\t"                                                                                        \
+                       ".rept 4\n\t"                                                                                   \
+                       "ldrd r11, r12, [r1], #8\n\t" BLOCK ".endr\n"                                                   \
+                       "3:\n\t"                                                                                        \
+                       ".if (3b - 1b) != 4 * " #BLOCK_BYTES "\n\t"                                                     \
+                       ".error \"the block's size\"\n\t"                                                               \
+                       ".endif\n\t"                                                                                    \
+                       "ldr.w lr, [sp, #4]\n\t"                                                                        \
+                       "cmp r0, lr\n\t"                                                                                \
+                       "bne.w 1b\n\t"                                                                                  \
+                       "mov r12, r1\n\t"                                                                               \
+                       "ldr lr, [sp, #24]\n\t"                                                                         \
+                       "ldr r11, [sp, #12]\n\t"                                                                        \
+                       "ldr r0, [sp, #8]\n\t" SPLIT "ldmia lr!, {r1, r2, r3, r4}\n\t"                                  \
+                       "add r4, r4, r0\n\t" STORE1 "ldr r0, [sp, #8]\n\t"                                              \
+                       "ldmia lr!, {r1, r2, r3, r4}\n\t"                                                               \
+                       "add r4, r4, r0\n\t" STORE0 "mov r1, r12\n\t"                                                   \
+                       "ldr r0, [sp, #20]\n\t"                                                                         \
+                       "cmp lr, r0\n\t"                                                                                \
+                       "bne.w 2b\n\t"                                                                                  \
+                       "add sp, sp, #28\n\t"                                                                           \
+                       "pop {r4-r11, pc}\n\t");                                                                        \
+    }
+
+#define MAC(x, w, sum0, sum01) \
+    "smlad " sum01 ", " x ", " w ", " sum01 "\n\t" \
+    "smlad " sum0 ", " x ", lr, " sum0 "\n\t"
+
+// 2 * the sum of channel 1.
+#define CHANNEL1(sum0, sum01) \
+    "sub " sum01 ", " sum01 ", " sum0 "\n\t" \
+    "asr " sum01 ", " sum01 ", #7\n\t"
+
+#define STORE(doubled, address) \
+    "smmlar r0, " doubled ", r1, r2\n\t" \
+    "add r0, r0, " doubled ", asr #31\n\t" \
+    "asr r0, r0, r3\n\t" \
+    "ssat r0, #8, r0\n\t" \
+    "strb r0, " address "\n\t"
+#define DOUBLE_AND_STORE(sum, address) "lsl " sum ", " sum ", #1\n\t" STORE(sum, address)
+
+#define PIXEL0 "[r4]"
+#define PIXEL1 "[r4, r11]"
+#define PIXEL2 "[r4, r11, lsl #1]"
+
+#define MAC3(w) \
+    "ldmia.w r0!, {r2, r3, r4}\n\t" \
+    "sxtb16 lr, " w "\n\t" MAC("r2", w, "r5", "r8") MAC("r3", w, "r6", "r9") MAC("r4", w, "r7", "r10")
+TILE(tile_3, 3, 68, "mov r6, r5\n\tmov r7, r5\n\tmov r9, r8\n\tmov r10, r8\n\t", MAC3("r11") MAC3("r12"),
+     CHANNEL1("r5", "r8") CHANNEL1("r6", "r9") CHANNEL1("r7", "r10"),
+     STORE("r8", PIXEL0) STORE("r9", PIXEL1) STORE("r10", PIXEL2),
+     DOUBLE_AND_STORE("r5", PIXEL0) DOUBLE_AND_STORE("r6", PIXEL1) DOUBLE_AND_STORE("r7", PIXEL2))
+
+#define MAC2(w) \
+    "ldrd r2, r3, [r0], #8\n\t" \
+    "sxtb16 lr, " w "\n\t" MAC("r2", w, "r5", "r8") MAC("r3", w, "r6", "r9")
+TILE(tile_2, 2, 52, "mov r6, r5\n\tmov r9, r8\n\t", MAC2("r11") MAC2("r12"),
+     CHANNEL1("r5", "r8") CHANNEL1("r6", "r9"), STORE("r8", PIXEL0) STORE("r9", PIXEL1),
+     DOUBLE_AND_STORE("r5", PIXEL0) DOUBLE_AND_STORE("r6", PIXEL1))
+
+TILE(tile_1, 1, 32, "",
+     "ldrd r2, r3, [r0], #8\n\t"
+     "sxtb16 lr, r11\n\t" MAC("r2", "r11", "r5", "r8") "sxtb16 lr, r12\n\t" MAC("r3", "r12", "r5", "r8"),
+     CHANNEL1("r5", "r8"), STORE("r8", PIXEL0), DOUBLE_AND_STORE("r5", PIXEL0))
+
+static int32_t bias_of(const uint32_t *channel)
+{
+    return (int32_t)channel[0] >> 3;
+}
+
+static struct mw_gemm_scale_dsp scale_of(const uint32_t *channel, int32_t offset, int32_t out_zp)
+{
+    const int32_t exponent = (int32_t)((channel[0] & 7u) | (channel[1] >> 30 << 3));
+    return (struct mw_gemm_scale_dsp){
+        .mult = (int32_t)((channel[1] & 0x3fffffffu) | 0x40000000u),
+        .round = (2 * out_zp + 1) * ((int32_t)1 << (exponent - 1)),
+        .exponent = exponent,
+        .offset = offset,
+    };
+}
+
+void mw_gemm_dsp_pairs(struct mw_gemm_pair_dsp *pairs, const uint32_t *channels, const uint16_t *order,
+                       int32_t channel_count, int32_t out_zp)
+{
+    for (int32_t c = 0; c < channel_count; c += 2, ++pairs) {
+        const int32_t c1 = c + 1 < channel_count ? c + 1 : c;
+        const int32_t bias0 = bias_of(channels + 2 * c);
+        pairs->bias0 = bias0;
+        pairs->bias01 = (int32_t)((uint32_t)bias0 + 256u * (uint32_t)bias_of(channels + 2 * c1));
+        pairs->scale1 = scale_of(channels + 2 * c1, order ? order[c1] : c1, out_zp);
+        pairs->scale0 = scale_of(channels + 2 * c, order ? order[c] : c, out_zp);
+    }
+}
+
+// The columns of `pixels` pixels, interleaved: for each pair of k one word a pixel.
+static inline __attribute__((always_inline)) void gather(uint32_t *to, const int8_t *const *rows, int32_t row_count,
+                                                         int32_t row_bytes, int32_t at, int32_t step, const int pixels)
+{
+    const int32_t words = row_bytes >> 2;
+    const int32_t rest = row_bytes & 3;
+    for (int32_t row = 0; row < row_count; ++row) {
+        const int8_t *from = rows[row] + at;
+        const int8_t *const end = from + 4 * words;
+        while (from != end) {
+            for (int p = 0; p < pixels; ++p) {
+                const uint32_t word = mw_load32(from + p * step);
+                to[p] = mw_sxtb16(word);
+                to[pixels + p] = mw_sxtb16_odd(word);
+            }
+            from += 4;
+            to += 2 * pixels;
+        }
+    }
+    if (rest == 0) {
+        return;
+    }
+    int high = 0;
+    for (int32_t row = 0; row < row_count; ++row) {
+        const int8_t *from = rows[row] + at + 4 * words;
+        for (int32_t i = 0; i < rest; ++i, ++from) {
+            for (int p = 0; p < pixels; ++p) {
+                const uint32_t value = (uint16_t)from[p * step];
+                to[p] = high ? to[p] | value << 16 : value;
+            }
+            to += high ? pixels : 0;
+            high = !high;
+        }
+    }
+}
+
+void mw_gemm_dsp_row(const struct mw_gemm_dsp *gemm, const int8_t *const *rows, int32_t row_count, int32_t row_bytes,
+                     int32_t step, int32_t pixels, int8_t *out, uint32_t *columns)
+{
+    int32_t at = 0;
+    for (; pixels >= 3; pixels -= 3) {
+        gather(columns, rows, row_count, row_bytes, at, step, 3);
+        tile_3(gemm, columns, out);
+        at += 3 * step;
+        out += 3 * gemm->out_step;
+    }
+    if (pixels == 2) {
+        gather(columns, rows, row_count, row_bytes, at, step, 2);
+        tile_2(gemm, columns, out);
+    } else if (pixels == 1) {
+        gather(columns, rows, row_count, row_bytes, at, step, 1);
+        tile_1(gemm, columns, out);
+    }
+}
+
+void mw_clamp_dsp(int8_t *values, int32_t count, int32_t low, int32_t high)
+{
+    for (int32_t i = 0; i < count; ++i) {
+        const int32_t value = values[i];
+        values[i] = (int8_t)(value < low ? low : value > high ? high : value);
+    }
+}
