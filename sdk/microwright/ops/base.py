@@ -34,6 +34,12 @@ class Step:
     numbers, small arrays (tuple), pointers to constants (Constant, or None for NULL). `scratch_bytes` None:
     the kernel has no scratch parameter; a number: it has one, of so many bytes, 16-byte aligned (NULL
     where 0).
+
+    `overlap` allows the output to share bytes with an input that nobody needs afterwards: position of the input
+    -> distance in bytes. The kernel writes its output from the front and is done with what lies there, so the
+    output may start at the input's address less the distance, or anywhere below; 0 includes in place, and a
+    negative distance is for a kernel that has read that much before it writes. None: only exactly at the
+    input's address.
     """
 
     kernel: str
@@ -41,7 +47,7 @@ class Step:
     outputs: tuple[int, ...]
     fields: Mapping[str, Field] = field(default_factory=dict)
     scratch_bytes: int | None = None
-    overlap: Mapping[int, int] = field(default_factory=dict)
+    overlap: Mapping[int, int | None] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
         """The value of an integer field."""
