@@ -21,8 +21,8 @@ CHUNK = 32
 INPUTS = (5, 40)
 OUTPUTS = (6, 100)
 
-# A model whose inputs and outputs share their place. Output 0 has the inputs' sum and the number of runs, output
-# 1 repeats input 1.
+# A model whose inputs and outputs share their place. Output 0 has the inputs' sum and the number of runs,
+# output 1 repeats input 1.
 MODEL_H = """\
 #ifndef MW_MODEL_H
 #define MW_MODEL_H
@@ -286,6 +286,16 @@ def test_the_same_number_in_a_later_session_runs(firmware: Path) -> None:
     read = record(14, "read", output=0, offset=0, bytes=6)
     answers = talk(firmware, b"".join([*requests, read, *requests, read]))
     assert base64.b64decode((parse(answers[9]) or (0, "", {}))[2]["data"])[1] == 2
+
+
+def test_an_old_result_does_not_answer_a_later_run_of_the_same_number(firmware: Path) -> None:
+    requests = inference(10, DATA)
+    run = requests[-1]
+    assert codes(firmware, *requests, record(14, "hello"), run, run) == [
+        *["ok"] * 5,
+        "incomplete",
+        "incomplete",
+    ]
 
 
 def test_nothing_runs_on_inputs_that_are_not_whole_or_not_right(firmware: Path) -> None:

@@ -268,6 +268,25 @@ def test_a_device_that_falls_silent_is_a_timeout(over: Measure) -> None:
         over(lambda data: b"" if b" run " in data else fake.receive(data), samples(1))
 
 
+def test_a_line_that_only_short_records_survive(over: Measure) -> None:
+    fake = device()
+    lost = 0
+
+    def receive(data: bytes) -> bytes:
+        nonlocal lost
+        reply = data if len(data) <= 100 else data[:99] + b"\n"
+        reply = fake.receive(reply)
+        # The hello is long and has to come through.
+        if len(reply) > 100 and b"proto" not in reply:
+            reply = reply[:99] + b"\n"
+        lost += len(data) > 100
+        assert lost < 100
+        return reply
+
+    inputs = samples(2)
+    assert_right(over(receive, inputs), inputs)
+
+
 def measure_over_faults(over: Measure, seed: int, rate: float, count: int) -> bool:
     """Whether the measurement came through; what comes through is right."""
     faults = Faults(random.Random(seed), rate / 3, rate / 3, rate / 6, rate / 6, hold=0.01)
