@@ -35,11 +35,11 @@ class Step:
     the kernel has no scratch parameter; a number: it has one, of so many bytes, 16-byte aligned (NULL
     where 0).
 
-    `overlap` allows the output to share bytes with an input that nobody needs afterwards: position of the input
-    -> distance in bytes. The kernel writes its output from the front and is done with what lies there, so the
-    output may start at the input's address less the distance, or anywhere below; 0 includes in place, and a
-    negative distance is for a kernel that has read that much before it writes. None: only exactly at the
-    input's address.
+    `overlap` allows the output to share bytes with an input that nobody needs afterwards: position of the
+    input -> distance in bytes. The kernel writes its output from the front and is done with what lies there,
+    so the output may start at the input's address less the distance, or anywhere below; 0 includes in place,
+    and a negative distance is for a kernel that has read that much before it writes. None: only exactly at
+    the input's address.
     """
 
     kernel: str
