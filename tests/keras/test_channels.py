@@ -198,6 +198,10 @@ def test_a_layer_called_twice_is_cut_once() -> None:
     pruned = prune_channels(model, sparsity=0.5)
     assert channels(pruned) == {"first": 4, "shared": 4, "other": 3}
     assert pruned.get_layer("shared").kernel.shape == (3, 3, 4, 4)
+    for name in channels(pruned):
+        layer = model.get_layer(name)
+        kill(layer, np.flatnonzero(~np.isin(np.array(layer.bias), np.array(pruned.get_layer(name).bias))))
+    same_outputs(model, pruned)
 
 
 def test_softmax_and_layer_normalisation_keep_their_channels() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from microwright import _tensorflow, data, load
+from microwright.compress import prune_channels
 from microwright.errors import InputError, OutputError
 
 keras = _tensorflow.keras()
@@ -79,6 +81,8 @@ def test_saving_is_repeatable_and_whole(tmp_path: Path, model: Any) -> None:
         load.save(model, tmp_path / f"{name}.keras")
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.keras", "b.keras"]
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        assert b"date" not in archive.read("metadata.json")
     np.testing.assert_array_equal(
         load.load(tmp_path / "a.keras").keras.get_weights()[0], model.get_weights()[0]
     )
@@ -156,3 +160,18 @@ def test_data_of_another_shape(model: Any) -> None:
         load.predict(named, data.make((np.ones((3, 6, 6)),)))
     with pytest.raises(InputError, match="the model has 1 inputs, the data 2"):
         load.predict(named, data.make((np.ones((3, 6, 6, 2)), np.ones((3, 1)))))
+
+
+def test_a_file_that_only_keras_2_reads(tmp_path: Path, samples: data.Data) -> None:
+    if importlib.util.find_spec("tf_keras") is None:
+        pytest.skip("tf_keras, which is Keras 2, is not installed")
+    legacy = _tensorflow.tf_keras()
+    assert legacy is not None
+    entry = legacy.Input((6, 6, 2))
+    net = legacy.Model(entry, legacy.layers.Dense(3)(legacy.layers.Flatten()(entry * 2.0)))
+    with _tensorflow.Quiet():
+        net.save(tmp_path / "net.h5")
+    loaded = load.load(tmp_path / "net.h5")
+    np.testing.assert_allclose(load.predict(loaded, samples)[0], net(samples.inputs[0]), atol=1e-6)
+    with pytest.raises(InputError, match="only Keras 3"):
+        prune_channels(loaded.keras, sparsity=0.5)
