@@ -47,7 +47,7 @@ def pack(step: Step, weights: Ints, pairs: Ints) -> Mapping[str, Field]:
     weights [channels, k] of a plain kernel's call; `pairs` from k_order. Raises Rejected where the kernel's
     preconditions do not hold.
     """
-    channels = [_channel(step, index, row) for index, row in enumerate(weights)]
+    channels = [channel_of(step, index, row) for index, row in enumerate(weights)]
     kept = np.stack([channel.weights for channel in channels])
     bound = np.array([channel.bound for channel in channels])
     order = _order(kept, bound)
@@ -64,15 +64,16 @@ def pack(step: Step, weights: Ints, pairs: Ints) -> Mapping[str, Field]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Channel:
-    """Its weights, the largest accumulator, and its words in flash (mw/gemm_dsp.h)."""
+class Channel:
+    """An output channel: its weights, the largest accumulator, and its words in flash (mw/gemm_dsp.h)."""
 
     weights: Ints
     bound: int
     words: tuple[int, int]
 
 
-def _channel(step: Step, index: int, weights: Ints) -> _Channel:
+def channel_of(step: Step, index: int, weights: Ints) -> Channel:
+    """An output channel of a plain kernel's call. Raises Rejected where the preconditions do not hold."""
     in_zp, out_zp = step.number("in_zp"), step.number("out_zp")
     by = scaling.multiplier(step, index)
     bias = scaling.bias(step, index) - in_zp * int(weights.sum())
@@ -88,7 +89,7 @@ def _channel(step: Step, index: int, weights: Ints) -> _Channel:
     if not -(1 << 28) <= bias < 1 << 28:
         raise Rejected(f"the bias of channel {index} does not fit 29 bits")
     exponent = -by.shift
-    return _Channel(
+    return Channel(
         weights,
         bound,
         ((bias << 3 & 0xFFFFFFFF) | exponent & 7, exponent >> 3 << 30 | by.mult - (1 << 30)),

@@ -102,12 +102,12 @@ TILE(tile_1, 1, 32, "",
      "sxtb16 lr, r11\n\t" MAC("r2", "r11", "r5", "r8") "sxtb16 lr, r12\n\t" MAC("r3", "r12", "r5", "r8"),
      CHANNEL1("r5", "r8"), STORE("r8", PIXEL0), DOUBLE_AND_STORE("r5", PIXEL0))
 
-static int32_t bias_of(const uint32_t *channel)
+int32_t mw_gemm_dsp_bias(const uint32_t *channel)
 {
     return (int32_t)channel[0] >> 3;
 }
 
-static struct mw_gemm_scale_dsp scale_of(const uint32_t *channel, int32_t offset, int32_t out_zp)
+struct mw_gemm_scale_dsp mw_gemm_dsp_scale(const uint32_t *channel, int32_t offset, int32_t out_zp)
 {
     const int32_t exponent = (int32_t)((channel[0] & 7u) | (channel[1] >> 30 << 3));
     return (struct mw_gemm_scale_dsp){
@@ -123,11 +123,11 @@ void mw_gemm_dsp_pairs(struct mw_gemm_pair_dsp *pairs, const uint32_t *channels,
 {
     for (int32_t c = 0; c < channel_count; c += 2, ++pairs) {
         const int32_t c1 = c + 1 < channel_count ? c + 1 : c;
-        const int32_t bias0 = bias_of(channels + 2 * c);
+        const int32_t bias0 = mw_gemm_dsp_bias(channels + 2 * c);
         pairs->bias0 = bias0;
-        pairs->bias01 = (int32_t)((uint32_t)bias0 + 256u * (uint32_t)bias_of(channels + 2 * c1));
-        pairs->scale1 = scale_of(channels + 2 * c1, order ? order[c1] : c1, out_zp);
-        pairs->scale0 = scale_of(channels + 2 * c, order ? order[c] : c, out_zp);
+        pairs->bias01 = (int32_t)((uint32_t)bias0 + 256u * (uint32_t)mw_gemm_dsp_bias(channels + 2 * c1));
+        pairs->scale1 = mw_gemm_dsp_scale(channels + 2 * c1, order ? order[c1] : c1, out_zp);
+        pairs->scale0 = mw_gemm_dsp_scale(channels + 2 * c, order ? order[c] : c, out_zp);
     }
 }
 

@@ -45,6 +45,10 @@ void mw_gemm_dsp_pairs(struct mw_gemm_pair_dsp *pairs, const uint32_t *channels,
 void mw_gemm_dsp_row(const struct mw_gemm_dsp *gemm, const int8_t *const *rows, int32_t row_count, int32_t row_bytes,
                      int32_t step, int32_t pixels, int8_t *out, uint32_t *columns);
 
+// A channel in flash: its bias, and its scale for a channel at `offset`.
+int32_t mw_gemm_dsp_bias(const uint32_t *channel);
+struct mw_gemm_scale_dsp mw_gemm_dsp_scale(const uint32_t *channel, int32_t offset, int32_t out_zp);
+
 // Clamp in place.
 void mw_clamp_dsp(int8_t *values, int32_t count, int32_t low, int32_t high);
 

@@ -1,0 +1,71 @@
+"""Depthwise convolutions on cores with the DSP extension."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from microwright.kernels import gemm_dsp
+from microwright.kernels.base import Kernel, Rejected
+from microwright.ops import Constant, Step
+from microwright.ops.base import Field
+
+# struct channel of depthwise_3x3_s8_dsp.c; a column of a strip.
+_CHANNEL_BYTES = 40
+_COLUMN_BYTES = 8
+_GROUP = 4
+
+
+def _numbers(step: Step, *names: str) -> dict[str, Field]:
+    return {name: step.number(name) for name in names}
+
+
+def _require(step: Step, values: dict[str, int]) -> None:
+    for name, value in values.items():
+        if step.number(name) != value:
+            raise Rejected(f"its {name} is {step.number(name)}, not {value}")
+
+
+def _scaled(step: Step) -> dict[str, Field]:
+    """The weights in their own order, channels that are constant cleared, and a scale a channel."""
+    weights = step.values("weights")
+    assert weights is not None
+    taps = step.number("filter_h") * step.number("filter_w")
+    by_channel = weights.astype(np.int64).reshape(taps, -1).T
+    channels = [gemm_dsp.channel_of(step, index, row) for index, row in enumerate(by_channel)]
+    return {
+        "weights": Constant(np.stack([c.weights for c in channels], axis=1).astype(np.int8).reshape(-1)),
+        "scales": Constant(np.array([c.words for c in channels], np.uint32).reshape(-1)),
+    }
+
+
+def _depthwise_3x3(step: Step) -> Step:
+    _require(step, {"batches": 1, "multiplier": 1, "filter_h": 3, "filter_w": 3, "dilation_h": 1})
+    _require(step, {"dilation_w": 1, "stride_h": 1, "stride_w": 1})
+    columns = max(step.number("out_w") + 2, step.number("pad_left") + step.number("in_w"))
+    same_size = step.number("out_h") == step.number("in_h") and step.number("out_w") == step.number("in_w")
+    return Step(
+        "depthwise_3x3_s8_dsp",
+        step.inputs,
+        step.outputs,
+        {
+            **_numbers(step, "in_h", "in_w"),
+            "channels": step.number("in_ch"),
+            **_numbers(
+                step, "out_h", "out_w", "pad_top", "pad_left", "in_zp", "out_zp", "act_min", "act_max"
+            ),
+            "columns": columns,
+            **_scaled(step),
+        },
+        scratch_bytes=_GROUP * (_CHANNEL_BYTES + _COLUMN_BYTES * columns),
+        # Each channel's rows are written when the next two have been read, and no other channel's bytes are touched.
+        overlap={0: None} if same_size else {},
+    )
+
+
+DEPTHWISE_3X3 = Kernel(
+    "depthwise_3x3_s8_dsp",
+    frozenset({"dsp"}),
+    _depthwise_3x3,
+    # Counted in the assembly: 29 instructions for two rows of an output column, 30 around a strip, 5 to fill a column.
+    lambda step: step.number("out_h") / 2 * step.number("in_ch") * (34.0 * step.number("out_w") + 30),
+)

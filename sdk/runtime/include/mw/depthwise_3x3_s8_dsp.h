@@ -1,0 +1,32 @@
+// Depthwise 3x3 convolution, stride 1, int8, for cores with the DSP extension: the same bytes as depthwise_conv_2d_s8 with
+// multiplier 1.
+//
+// Four channels at a time, two output rows at a time, from a strip of the input: for each channel and column, padding
+// included, two words of two vertical neighbours each. SMLAD multiplies such a pair by a pair of weights.
+//
+// in        int8  [in_h][in_w][channels]
+// out       int8  [out_h][out_w][channels]   may be in, exactly in place
+// weights   int8  [3][3][channels]
+// scales    [channels], two words each as gemm_dsp.h describes, but bias * 8 + ... holds the bias with the input's zero
+//           point folded in; 1 <= exponent <= 23, |accumulator| < 2^30
+// scratch   parameters of four channels (40 bytes each), strips of four channels (8 bytes a column each)
+
+#ifndef MW_DEPTHWISE_3X3_S8_DSP_H
+#define MW_DEPTHWISE_3X3_S8_DSP_H
+
+#include <stdint.h>
+
+struct mw_depthwise_3x3_s8_dsp {
+    int32_t in_h, in_w, channels;
+    int32_t out_h, out_w;
+    int32_t pad_top, pad_left;
+    int32_t in_zp, out_zp;
+    int32_t act_min, act_max;
+    int32_t columns; // of a strip
+    const int8_t *weights;
+    const uint32_t *scales;
+};
+
+void mw_depthwise_3x3_s8_dsp(const struct mw_depthwise_3x3_s8_dsp *layer, const int8_t *in, int8_t *out, void *scratch);
+
+#endif
