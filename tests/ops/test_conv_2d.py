@@ -22,9 +22,11 @@ def add_conv(
     out_ch: int | None = None,
     groups: int = 1,
     per_tensor: bool = False,
+    usual: tuple[int, int] | None = None,
 ) -> None:
-    options, image, taps, out = layers.window(rng)
-    batches = int(pick(rng, (1, 1, 1, 2)))
+    """With `usual`, a filter of this size as most layers have it."""
+    options, image, taps, out = layers.window(rng, taps=usual)
+    batches = 1 if usual else int(pick(rng, (1, 1, 1, 2)))
     in_ch = in_ch or int(pick(rng, (1, 2, 3, 5, 7, 16, 17)))
     out_ch = out_ch or int(pick(rng, (1, 2, 3, 5, 8, 13)))
     in_scale, in_zp = layers.scale(rng), layers.zero_point(rng)

@@ -124,25 +124,31 @@ def out_size(size: int, taps: int, stride: int, dilation: int, padding: str) -> 
 
 
 def window(
-    rng: Rng, *, dilated: bool = True
+    rng: Rng, *, dilated: bool = True, taps: tuple[int, int] | None = None
 ) -> tuple[dict[str, Any], tuple[int, int], tuple[int, int], tuple[int, int]]:
-    """Options of a convolution's window, and its image, filter and output sizes (height, width)."""
+    """Options of a convolution's window, and its image, filter and output sizes (height, width).
+
+    With `taps` the filter has this size, the same stride of 1 or 2 both ways, and no dilation, as most layers.
+    """
     padding = pick(rng, ("SAME", "VALID"))
     options: dict[str, Any] = {"padding": padding}
-    image, taps, out = [], [], []
-    for side in "hw":
+    image, sizes, out = [], [], []
+    usual_stride = int(pick(rng, (1, 1, 2)))
+    for side, usual_size in zip("hw", taps or (None, None), strict=True):
         size, filter_size = int(rng.integers(1, 13)), int(pick(rng, (1, 2, 3, 3, 4, 5)))
         stride = int(pick(rng, (1, 1, 2, 3, 7)))
         dilation = int(pick(rng, (1, 1, 1, 2, 3, 20))) if dilated else 1
+        if usual_size is not None:
+            filter_size, stride, dilation = usual_size, usual_stride, 1
         if padding == "VALID":
             size += (filter_size - 1) * dilation
         options[f"stride_{side}"] = stride
         if dilated:
             options[f"dilation_{side}_factor"] = dilation
         image.append(size)
-        taps.append(filter_size)
+        sizes.append(filter_size)
         out.append(out_size(size, filter_size, stride, dilation, padding))
-    return options, (image[0], image[1]), (taps[0], taps[1]), (out[0], out[1])
+    return options, (image[0], image[1]), (sizes[0], sizes[1]), (out[0], out[1])
 
 
 def add_pool(made: Layers, rng: Rng, op: str) -> None:

@@ -40,9 +40,12 @@ def _scaled(step: Step) -> dict[str, Field]:
 
 def _depthwise_3x3(step: Step) -> Step:
     _require(step, {"batches": 1, "multiplier": 1, "filter_h": 3, "filter_w": 3, "dilation_h": 1})
-    _require(step, {"dilation_w": 1, "stride_h": 1, "stride_w": 1})
-    columns = max(step.number("out_w") + 2, step.number("pad_left") + step.number("in_w"))
-    same_size = step.number("out_h") == step.number("in_h") and step.number("out_w") == step.number("in_w")
+    stride = step.number("stride_h")
+    _require(step, {"dilation_w": 1, "stride_w": stride})
+    if stride > 2:
+        raise Rejected(f"its stride is {stride}")
+    columns = max((step.number("out_w") - 1) * stride + 3, step.number("pad_left") + step.number("in_w"))
+    shrinks = step.number("out_h") <= step.number("in_h") and step.number("out_w") <= step.number("in_w")
     return Step(
         "depthwise_3x3_s8_dsp",
         step.inputs,
@@ -50,22 +53,23 @@ def _depthwise_3x3(step: Step) -> Step:
         {
             **_numbers(step, "in_h", "in_w"),
             "channels": step.number("in_ch"),
-            **_numbers(
-                step, "out_h", "out_w", "pad_top", "pad_left", "in_zp", "out_zp", "act_min", "act_max"
-            ),
+            **_numbers(step, "out_h", "out_w"),
+            "stride": stride,
+            **_numbers(step, "pad_top", "pad_left", "in_zp", "out_zp", "act_min", "act_max"),
             "columns": columns,
             **_scaled(step),
         },
         scratch_bytes=_GROUP * (_CHANNEL_BYTES + _COLUMN_BYTES * columns),
-        # Each channel's rows are written when the next two have been read, and no other channel's bytes are touched.
-        overlap={0: None} if same_size else {},
+        # A channel's rows are written when the next two have been read, at other channels' bytes of none.
+        overlap={0: None} if shrinks and step.number("pad_top") <= 2 else {},
     )
 
 
-DEPTHWISE_3X3 = Kernel(
-    "depthwise_3x3_s8_dsp",
-    frozenset({"dsp"}),
-    _depthwise_3x3,
-    # Counted in the assembly: 29 instructions for two rows of an output column, 30 around a strip, 5 to fill a column.
-    lambda step: step.number("out_h") / 2 * step.number("in_ch") * (34.0 * step.number("out_w") + 30),
-)
+def _depthwise_3x3_cost(step: Step) -> float:
+    """Counted in the assembly: a strip of a channel, its output columns, and filling it."""
+    stride, out_w = step.number("stride_h"), step.number("out_w")
+    strips = step.number("out_h") / (2 if stride == 1 else 1) * step.number("in_ch")
+    return strips * (30 + (29 if stride == 1 else 19) * out_w + 5.0 * stride * out_w)
+
+
+DEPTHWISE_3X3 = Kernel("depthwise_3x3_s8_dsp", frozenset({"dsp"}), _depthwise_3x3, _depthwise_3x3_cost)

@@ -1,5 +1,7 @@
 #include "mw/depthwise_3x3_s8_dsp.h"
 
+#include <string.h>
+
 #include "mw/dsp.h"
 #include "mw/gemm_dsp.h"
 
@@ -49,7 +51,22 @@ struct strip {
     "strb r9, [lr]\n\t" \
     "add lr, lr, r8\n\t"
 
-#define STRIP(NAME, PIXEL_CODE)                                                                                        \
+// With stride 2, r11 is pixel_bytes.
+#define COLUMN_2(low, high, k01, k12) \
+    "smlad r10, " low ", " k01 ", r10\n\t" \
+    "smlabt r10, " high ", " k12 ", r10\n\t"
+
+#define PIXEL_2(LOW, HIGH) \
+    "ldr r10, [sp, #24]\n\t" \
+    "ldrd r6, r7, [r12], #8\n\t" COLUMN_2(LOW, HIGH, "r0", "r1") \
+    "ldrd r6, r7, [r12], #8\n\t" COLUMN_2(LOW, HIGH, "r2", "r3") \
+    "ldrd r6, r7, [r12]\n\t" COLUMN_2(LOW, HIGH, "r4", "r5") \
+    "ldmia.w sp, {r6, r7, r8}\n\t" REQUANTIZE("r10") \
+    "ssat r9, #8, r9\n\t" \
+    "strb r9, [lr]\n\t" \
+    "add lr, lr, r11\n\t"
+
+#define STRIP(NAME, STRIDE, PIXEL_CODE)                                                                                        \
     __attribute__((naked)) static void NAME(const struct strip *strip __attribute__((unused)))                         \
     {                                                                                                                  \
         __asm volatile("push {r4-r11, lr}\n\t"                                                                         \
@@ -60,7 +77,7 @@ struct strip {
                        "strd r3, r4, [sp, #40]\n\t"                                                                    \
                        "strd r5, r6, [sp, #48]\n\t"                                                                    \
                        "adr.w r0, 1f\n\t"                                                                              \
-                       "tst r5, #8\n\t"                                                                                \
+                       "tst r5, #8 * " #STRIDE "\n\t"                                                                    \
                        "beq.n 4f\n\t"                                                                                  \
                        "adr.w r0, 5f\n"                                                                                \
                        "4:\n\t"                                                                                        \
@@ -80,6 +97,7 @@ struct strip {
                        "ldr lr, [sp, #40]\n\t"                                                                         \
                        "add r6, lr, #1\n\t"                                                                            \
                        "str r6, [sp, #40]\n\t"                                                                         \
+                       "ldr r11, [sp, #16]\n\t"                                                                        \
                        "ldr pc, [sp, #56]\n\t"                                                                         \
                        ".balign 4\n"                                                                                   \
                        "1:\n\t" PIXEL_CODE ".balign 4\n"                                                               \
@@ -95,8 +113,13 @@ struct strip {
     }
 
 // The first word of a column is rows 0 and 1, or rows 2 and 3.
-STRIP(strip_even, PIXEL("r6", "r7", "r6", "r7", "r8", "r9"))
-STRIP(strip_odd, PIXEL("r7", "r6", "r7", "r6", "r9", "r8"))
+STRIP(strip_even, 1, PIXEL("r6", "r7", "r6", "r7", "r8", "r9"))
+STRIP(strip_odd, 1, PIXEL("r7", "r6", "r7", "r6", "r9", "r8"))
+
+STRIP(strip_2_even, 2, PIXEL_2("r6", "r7"))
+STRIP(strip_2_odd, 2, PIXEL_2("r7", "r6"))
+
+static void (*const strips[2][2])(const struct strip *) = {{strip_even, strip_odd}, {strip_2_even, strip_2_odd}};
 
 static uint32_t pair(int32_t low, int32_t high)
 {
@@ -125,9 +148,7 @@ static void fill(uint32_t *to, int32_t strip_words, const int8_t *low, int32_t l
                  int32_t high_step, int32_t columns, int32_t count)
 {
     if (count == 4) {
-        uint32_t *const to3 = to + 3 * strip_words;
         uint32_t *const end = to + 2 * columns;
-        (void)to3;
         for (; to != end; to += 2) {
             const uint32_t a = mw_load32(low);
             const uint32_t b = mw_load32(high);
@@ -154,44 +175,49 @@ static void fill(uint32_t *to, int32_t strip_words, const int8_t *low, int32_t l
 void mw_depthwise_3x3_s8_dsp(const struct mw_depthwise_3x3_s8_dsp *layer, const int8_t *in, int8_t *out, void *scratch)
 {
     struct channel *const channels = scratch;
-    uint32_t *const strips = (uint32_t *)(channels + 4);
+    uint32_t *const columns = (uint32_t *)(channels + 4);
     const int32_t strip_words = 2 * layer->columns;
     const int32_t in_row = layer->in_w * layer->channels;
     const int32_t out_row = layer->out_w * layer->channels;
-    const uint32_t zero = pair(layer->in_zp, layer->in_zp);
+    const int32_t strip_rows = layer->stride == 1 ? 2 : 1;
+    // In place, an output row stays in the input row of its number until all channels are done.
+    const int32_t row_bytes = out == in ? in_row : out_row;
     const int8_t zero_point[4] = {(int8_t)layer->in_zp, (int8_t)layer->in_zp, (int8_t)layer->in_zp,
                                   (int8_t)layer->in_zp};
 
     // The padding stays: rows are filled in between.
     for (int32_t i = 0; i < 4 * strip_words; ++i) {
-        strips[i] = zero;
+        columns[i] = pair(layer->in_zp, layer->in_zp);
     }
     for (int32_t first = 0; first < layer->channels; first += 4) {
         const int32_t left = layer->channels - first;
-        struct strip strip = {channels, strips, out + first, left < 4 ? left : 4, 8 * layer->out_w, 4 * strip_words,
-                              out_row, layer->channels};
+        struct strip strip = {channels,        columns,         out + first, left < 4 ? left : 4,
+                              8 * layer->stride * layer->out_w, 4 * strip_words, row_bytes,   layer->channels};
         for (int32_t c = 0; c < strip.count; ++c) {
             expand(channels + c, layer, first + c);
         }
         int32_t y = -layer->pad_top; // the next input row
-        for (int32_t oy = -2; oy < layer->out_h; oy += 2, y += 2) {
-            const int odd = (oy >> 1) & 1; // where the two rows go: the first pair to word 0, the next to word 1
+        for (int32_t oy = -strip_rows, odd = 1; oy < layer->out_h; oy += strip_rows, y += 2, odd = !odd) {
+            // The first two rows go to word 0, the next two to word 1, and so on in turn.
             const int low_inside = y >= 0 && y < layer->in_h;
             const int high_inside = y + 1 >= 0 && y + 1 < layer->in_h;
-            fill(strips + 2 * layer->pad_left + !odd, strip_words,
+            fill(columns + 2 * layer->pad_left + !odd, strip_words,
                  low_inside ? in + first + y * in_row : zero_point, low_inside ? layer->channels : 0,
-                 high_inside ? in + first + (y + 1) * in_row : zero_point, high_inside ? layer->channels : 0, layer->in_w,
-                 strip.count);
+                 high_inside ? in + first + (y + 1) * in_row : zero_point, high_inside ? layer->channels : 0,
+                 layer->in_w, strip.count);
             if (oy < 0) {
                 continue;
             }
-            strip.row_bytes = oy + 1 < layer->out_h ? out_row : 0;
-            if (odd) {
-                strip_odd(&strip);
-            } else {
-                strip_even(&strip);
+            if (oy + 1 == layer->out_h) {
+                strip.row_bytes = 0;
             }
-            strip.out += 2 * out_row;
+            strips[layer->stride - 1][odd](&strip);
+            strip.out += strip_rows * row_bytes;
+        }
+    }
+    if (row_bytes != out_row) {
+        for (int32_t oy = 1; oy < layer->out_h; ++oy) {
+            memmove(out + oy * out_row, out + oy * row_bytes, (size_t)out_row);
         }
     }
     if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {

@@ -1,11 +1,13 @@
-// Depthwise 3x3 convolution, stride 1, int8, for cores with the DSP extension: the same bytes as depthwise_conv_2d_s8 with
-// multiplier 1.
+// Depthwise 3x3 convolution, stride 1 or 2, int8, for cores with the DSP extension: the same bytes as depthwise_conv_2d_s8
+// with multiplier 1.
 //
-// Four channels at a time, two output rows at a time, from a strip of the input: for each channel and column, padding
-// included, two words of two vertical neighbours each. SMLAD multiplies such a pair by a pair of weights.
+// Four channels at a time, from a strip of four input rows: for each channel and column, padding included, two words of two
+// vertical neighbours each. SMLAD multiplies such a pair by a pair of weights. A strip gives two output rows, or one with
+// stride 2.
 //
 // in        int8  [in_h][in_w][channels]
-// out       int8  [out_h][out_w][channels]   may be in, exactly in place
+// out       int8  [out_h][out_w][channels]   may be in, exactly in place, where it is not larger: out_h <= in_h,
+//                                           out_w <= in_w; pad_top <= 2
 // weights   int8  [3][3][channels]
 // scales    [channels], two words each as gemm_dsp.h describes, but bias * 8 + ... holds the bias with the input's zero
 //           point folded in; 1 <= exponent <= 23, |accumulator| < 2^30
@@ -19,6 +21,7 @@
 struct mw_depthwise_3x3_s8_dsp {
     int32_t in_h, in_w, channels;
     int32_t out_h, out_w;
+    int32_t stride; // 1 or 2
     int32_t pad_top, pad_left;
     int32_t in_zp, out_zp;
     int32_t act_min, act_max;

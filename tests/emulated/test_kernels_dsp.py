@@ -1,0 +1,33 @@
+"""Convolutions of the DSP extension on emulated cores against TensorFlow Lite Micro."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.ops.test_conv_2d import add_conv
+from tests.ops.test_depthwise_conv_2d import add_depthwise
+from tests.support.device import assert_random_layers_equal_on
+from tests.support.layers import Layers, Rng, pick
+
+CORES = ("mps2-an386", "mps2-an500", "mps2-an505")
+
+
+def add_layer(made: Layers, rng: Rng) -> None:
+    taps = pick(rng, ((1, 1), (3, 3), None))
+    pick(rng, (add_conv, add_depthwise))(made, rng, usual=taps)
+
+
+@pytest.mark.parametrize("board_id", CORES)
+def test_random_layers(tmp_path: Path, board_id: str) -> None:
+    kernels = assert_random_layers_equal_on(board_id, tmp_path / "p", add_layer, seed=5, count=40)
+    for kernel in ("conv_2d_s8_dsp", "conv_1x1_s8_dsp", "depthwise_3x3_s8_dsp"):
+        assert kernels[kernel] > 0, f"no layer of the sample was for {kernel}"
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("board_id", CORES)
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_many_random_layers(tmp_path: Path, board_id: str, seed: int) -> None:
+    assert_random_layers_equal_on(board_id, tmp_path / "p", add_layer, seed=seed, count=60)
