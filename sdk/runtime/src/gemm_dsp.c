@@ -131,38 +131,96 @@ void mw_gemm_dsp_pairs(struct mw_gemm_pair_dsp *pairs, const uint32_t *channels,
     }
 }
 
+// Whole words of a row at 3, 2 or 1 pixels to their place in the columns. In assembly for the multiple store.
+static inline uint32_t *gather_words_3(uint32_t *to, const int8_t *from, int32_t step, int32_t words)
+{
+    const int8_t *second = from + step;
+    const int8_t *third = second + step;
+    __asm volatile("1:\n\t"
+                   "ldr r4, [%1], #4\n\t"
+                   "ldr r5, [%2], #4\n\t"
+                   "ldr r6, [%3], #4\n\t"
+                   "sxtb16 r8, r4, ror #8\n\t"
+                   "sxtb16 r4, r4\n\t"
+                   "sxtb16 r9, r5, ror #8\n\t"
+                   "sxtb16 r5, r5\n\t"
+                   "sxtb16 r10, r6, ror #8\n\t"
+                   "sxtb16 r6, r6\n\t"
+                   "stmia %0!, {r4, r5, r6, r8, r9, r10}\n\t"
+                   "cmp %1, %4\n\t"
+                   "bne 1b"
+                   : "+r"(to), "+r"(from), "+r"(second), "+r"(third)
+                   : "r"(from + 4 * words)
+                   : "r4", "r5", "r6", "r8", "r9", "r10", "cc", "memory");
+    return to;
+}
+
+static inline uint32_t *gather_words_2(uint32_t *to, const int8_t *from, int32_t step, int32_t words)
+{
+    const int8_t *second = from + step;
+    __asm volatile("1:\n\t"
+                   "ldr r4, [%1], #4\n\t"
+                   "ldr r5, [%2], #4\n\t"
+                   "sxtb16 r6, r4, ror #8\n\t"
+                   "sxtb16 r4, r4\n\t"
+                   "sxtb16 r8, r5, ror #8\n\t"
+                   "sxtb16 r5, r5\n\t"
+                   "stmia %0!, {r4, r5, r6, r8}\n\t"
+                   "cmp %1, %3\n\t"
+                   "bne 1b"
+                   : "+r"(to), "+r"(from), "+r"(second)
+                   : "r"(from + 4 * words)
+                   : "r4", "r5", "r6", "r8", "cc", "memory");
+    return to;
+}
+
+static inline uint32_t *gather_words_1(uint32_t *to, const int8_t *from, int32_t words)
+{
+    for (const int8_t *const end = from + 4 * words; from != end; from += 4, to += 2) {
+        const uint32_t word = mw_load32(from);
+        to[0] = mw_sxtb16(word);
+        to[1] = mw_sxtb16_odd(word);
+    }
+    return to;
+}
+
 // The columns of `pixels` pixels, interleaved: for each pair of k one word a pixel.
 static inline __attribute__((always_inline)) void gather(uint32_t *to, const int8_t *const *rows, int32_t row_count,
                                                          int32_t row_bytes, int32_t at, int32_t step, const int pixels)
 {
     const int32_t words = row_bytes >> 2;
     const int32_t rest = row_bytes & 3;
-    for (int32_t row = 0; row < row_count; ++row) {
-        const int8_t *from = rows[row] + at;
-        const int8_t *const end = from + 4 * words;
-        while (from != end) {
-            for (int p = 0; p < pixels; ++p) {
-                const uint32_t word = mw_load32(from + p * step);
-                to[p] = mw_sxtb16(word);
-                to[pixels + p] = mw_sxtb16_odd(word);
-            }
-            from += 4;
-            to += 2 * pixels;
+    if (words > 0) {
+        for (int32_t row = 0; row < row_count; ++row) {
+            const int8_t *const from = rows[row] + at;
+            to = pixels == 3   ? gather_words_3(to, from, step, words)
+                 : pixels == 2 ? gather_words_2(to, from, step, words)
+                               : gather_words_1(to, from, words);
         }
     }
     if (rest == 0) {
         return;
     }
-    int high = 0;
+    uint32_t low[3] = {0, 0, 0};
+    int waiting = 0; // a first k for its second one
     for (int32_t row = 0; row < row_count; ++row) {
         const int8_t *from = rows[row] + at + 4 * words;
-        for (int32_t i = 0; i < rest; ++i, ++from) {
-            for (int p = 0; p < pixels; ++p) {
-                const uint32_t value = (uint16_t)from[p * step];
-                to[p] = high ? to[p] | value << 16 : value;
+        for (const int8_t *const end = from + rest; from != end; ++from) {
+            if (waiting) {
+                for (int p = 0; p < pixels; ++p) {
+                    *to++ = low[p] | (uint32_t)from[p * step] << 16;
+                }
+            } else {
+                for (int p = 0; p < pixels; ++p) {
+                    low[p] = (uint16_t)from[p * step];
+                }
             }
-            to += high ? pixels : 0;
-            high = !high;
+            waiting = !waiting;
+        }
+    }
+    if (waiting) {
+        for (int p = 0; p < pixels; ++p) {
+            *to++ = low[p];
         }
     }
 }
