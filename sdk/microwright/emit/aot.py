@@ -6,6 +6,7 @@ from microwright import __version__
 from microwright.emit import SourceSet, c
 from microwright.graph import Array, Tensor
 from microwright.ops import Constant, Step
+from microwright.ops.base import Symbol
 from microwright.plan import ALIGN_BYTES, Plan
 
 ENGINE = "aot"
@@ -171,6 +172,8 @@ def _parameters(number: int, step: Step) -> list[str]:
         if isinstance(value, Constant):
             parts.append(_constant(f"call_{number}_{name}", value))
             members.append(f"    .{name} = call_{number}_{name},")
+        elif isinstance(value, Symbol):
+            members.append(f"    .{name} = &{value.name},")
         elif isinstance(value, tuple):
             members.append(f"    .{name} = {{{', '.join(c.number(v) for v in value)}}},")
         elif value is None:

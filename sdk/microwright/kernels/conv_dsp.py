@@ -27,7 +27,11 @@ def _product(step: Step, pairs: gemm_dsp.Ints) -> dict[str, Field]:
     weights = step.values("weights")
     assert weights is not None
     by_channel = weights.astype(np.int64).reshape(step.number("out_ch"), -1)
-    return {"k_pairs": len(pairs), **gemm_dsp.pack(step, by_channel, pairs)}
+    return {
+        "k_pairs": len(pairs),
+        "tiles": gemm_dsp.tiles(step),
+        **gemm_dsp.pack(step, by_channel, pairs),
+    }
 
 
 def _scratch_bytes(step: Step, pairs: gemm_dsp.Ints) -> int:

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from microwright.kernels import scaling
 from microwright.kernels.base import Rejected
 from microwright.ops import Constant, Step
-from microwright.ops.base import Field
+from microwright.ops.base import Field, Symbol
 from microwright.ops.quantized import Multiplier
 
 # Bytes in RAM of a pair of channels (struct mw_gemm_pair_dsp).
-PAIR_BYTES = 40
+PAIR_BYTES = 56
 
 Ints = npt.NDArray[np.int64]
 
@@ -61,6 +61,12 @@ def pack(step: Step, weights: Ints, pairs: Ints) -> Mapping[str, Field]:
         "channels": Constant(np.array([channels[i].words for i in order], np.uint32).reshape(-1)),
         "order": None if natural else Constant(np.array(order, np.uint16)),
     }
+
+
+def tiles(step: Step) -> Symbol:
+    """The kernel's field `tiles`."""
+    clamped = step.number("act_min") >= step.number("out_zp")
+    return Symbol("mw_gemm_dsp_clamped" if clamped else "mw_gemm_dsp_signed")
 
 
 @dataclass(frozen=True, eq=False)

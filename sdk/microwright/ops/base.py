@@ -17,7 +17,14 @@ class Constant:
     values: Array
 
 
-Field: TypeAlias = int | float | tuple[int, ...] | Constant | None
+@dataclass(frozen=True)
+class Symbol:
+    """A constant object or function of the runtime that a kernel's parameters point to."""
+
+    name: str
+
+
+Field: TypeAlias = int | float | tuple[int, ...] | Constant | Symbol | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,8 @@ void mw_conv_1x1_s8_dsp(const struct mw_conv_1x1_s8_dsp *layer, const int8_t *in
     struct mw_gemm_pair_dsp *const pairs = scratch;
     struct mw_gemm_pair_dsp *const pairs_end = pairs + (layer->out_ch + 1) / 2;
     uint32_t *const columns = (uint32_t *)pairs_end;
-    const struct mw_gemm_dsp gemm = {layer->weights, pairs, pairs_end, layer->k_pairs, layer->out_ch};
+    const struct mw_gemm_dsp gemm = {layer->weights, pairs, pairs_end, layer->k_pairs, layer->out_ch,
+                                     layer->tiles};
     const int32_t out_row = layer->row_pixels * layer->out_ch;
 
     mw_gemm_dsp_pairs(pairs, layer->channels, layer->order, layer->out_ch, layer->out_zp);

@@ -23,7 +23,8 @@ void mw_conv_2d_s8_dsp(const struct mw_conv_2d_s8_dsp *layer, const int8_t *in, 
     const int8_t **const rows = (const int8_t **)pairs_end;
     uint32_t *const columns = (uint32_t *)(rows + layer->filter_h);
     int8_t *const ring = (int8_t *)(columns + 3 * layer->k_pairs);
-    const struct mw_gemm_dsp gemm = {layer->weights, pairs, pairs_end, layer->k_pairs, layer->out_ch};
+    const struct mw_gemm_dsp gemm = {layer->weights, pairs, pairs_end, layer->k_pairs, layer->out_ch,
+                                     layer->tiles};
     const int32_t out_row = layer->out_w * layer->out_ch;
 
     mw_gemm_dsp_pairs(pairs, layer->channels, layer->order, layer->out_ch, layer->out_zp);

@@ -9,7 +9,7 @@
 // of the loop is entered, [sp, #20] end of the pairs, [sp, #24] the pair at work.
 // In the loop: r0 columns, r1 weights, r2-r4 inputs, r5-r7 sums of channel 0, r8-r10 of channel 0 + 256 * channel 1, r11
 // and r12 weights of four k, lr channel 0's weights of two. A round takes 16 k, the first one k modulo 16.
-#define TILE(NAME, PIXELS, BLOCK_BYTES, COPY_BIAS, BLOCK, SPLIT, STORE1, STORE0)                                        \
+#define TILE(NAME, PIXELS, BLOCK_BYTES, BLOCK, SPLIT, STORE1, STORE0)                                        \
     __attribute__((naked)) static void NAME(const struct mw_gemm_dsp *gemm __attribute__((unused)),                     \
                                             const uint32_t *columns __attribute__((unused)),                           \
                                             int8_t *out __attribute__((unused)))                                       \
@@ -33,9 +33,10 @@
                        "ldr r1, [r0]\n\t"                                                                              \
                        "ldr lr, [r0, #4]\n"                                                                            \
                        "2:\n\t"                                                                                        \
-                       "ldmia lr!, {r5, r8}\n\t"                                                                       \
+                       "ldmia lr!, {r5, r6, r7, r8, r9, r10}\n\t"                                                       \
                        "ldr r0, [sp]\n\t"                                                                              \
-                       "str lr, [sp, #24]\n\t" COPY_BIAS "ldr pc, [sp, #16]\n\t"                                       \
+                       "str lr, [sp, #24]\n\t"                                                                         \
+                       "ldr pc, [sp, #16]\n\t"                                                                         \
                        ".balign 4\n"                                                                                   \
                        "1:\n\t"                                                                                        \
                        ".rept 4\n\t"                                                                                   \
@@ -47,14 +48,12 @@
                        "ldr.w lr, [sp, #4]\n\t"                                                                        \
                        "cmp r0, lr\n\t"                                                                                \
                        "bne.w 1b\n\t"                                                                                  \
-                       "mov r12, r1\n\t"                                                                               \
                        "ldr lr, [sp, #24]\n\t"                                                                         \
                        "ldr r11, [sp, #12]\n\t"                                                                        \
-                       "ldr r0, [sp, #8]\n\t" SPLIT "ldmia lr!, {r1, r2, r3, r4}\n\t"                                  \
-                       "add r4, r4, r0\n\t" STORE1 "ldr r0, [sp, #8]\n\t"                                              \
-                       "ldmia lr!, {r1, r2, r3, r4}\n\t"                                                               \
-                       "add r4, r4, r0\n\t" STORE0 "mov r1, r12\n\t"                                                   \
-                       "ldr r0, [sp, #20]\n\t"                                                                         \
+                       "ldr r0, [sp, #8]\n\t" SPLIT "ldmia lr!, {r2, r3, r4, r12}\n\t"                                  \
+                       "add r12, r12, r0\n\t" STORE1 "ldr r0, [sp, #8]\n\t"                                              \
+                       "ldmia lr!, {r2, r3, r4, r12}\n\t"                                                               \
+                       "add r12, r12, r0\n\t" STORE0 "ldr r0, [sp, #20]\n\t"                                                                         \
                        "cmp lr, r0\n\t"                                                                                \
                        "bne.w 2b\n\t"                                                                                  \
                        "add sp, sp, #28\n\t"                                                                           \
@@ -70,37 +69,53 @@
     "sub " sum01 ", " sum01 ", " sum0 "\n\t" \
     "asr " sum01 ", " sum01 ", #7\n\t"
 
-#define STORE(doubled, address) \
-    "smmlar r0, " doubled ", r1, r2\n\t" \
-    "add r0, r0, " doubled ", asr #31\n\t" \
-    "asr r0, r0, r3\n\t" \
+// NEGATIVE makes up for the second rounding of negative sums, which goes away from zero.
+#define NEGATIVE(doubled) "add r0, r0, " doubled ", asr #31\n\t"
+#define CLAMPED(doubled) ""
+
+#define STORE(NEGATIVE, doubled, address) \
+    "smmlar r0, " doubled ", r2, r3\n\t" NEGATIVE(doubled) \
+    "asr r0, r0, r4\n\t" \
     "ssat r0, #8, r0\n\t" \
     "strb r0, " address "\n\t"
-#define DOUBLE_AND_STORE(sum, address) "lsl " sum ", " sum ", #1\n\t" STORE(sum, address)
+#define DOUBLE_AND_STORE(NEGATIVE, sum, address) "lsl " sum ", " sum ", #1\n\t" STORE(NEGATIVE, sum, address)
 
-#define PIXEL0 "[r4]"
-#define PIXEL1 "[r4, r11]"
-#define PIXEL2 "[r4, r11, lsl #1]"
+#define PIXEL0 "[r12]"
+#define PIXEL1 "[r12, r11]"
+#define PIXEL2 "[r12, r11, lsl #1]"
 
 #define MAC3(w) \
     "ldmia.w r0!, {r2, r3, r4}\n\t" \
     "sxtb16 lr, " w "\n\t" MAC("r2", w, "r5", "r8") MAC("r3", w, "r6", "r9") MAC("r4", w, "r7", "r10")
-TILE(tile_3, 3, 68, "mov r6, r5\n\tmov r7, r5\n\tmov r9, r8\n\tmov r10, r8\n\t", MAC3("r11") MAC3("r12"),
-     CHANNEL1("r5", "r8") CHANNEL1("r6", "r9") CHANNEL1("r7", "r10"),
-     STORE("r8", PIXEL0) STORE("r9", PIXEL1) STORE("r10", PIXEL2),
-     DOUBLE_AND_STORE("r5", PIXEL0) DOUBLE_AND_STORE("r6", PIXEL1) DOUBLE_AND_STORE("r7", PIXEL2))
+#define TILE_3(NAME, NEGATIVE) \
+    TILE(NAME, 3, 68, MAC3("r11") MAC3("r12"), CHANNEL1("r5", "r8") CHANNEL1("r6", "r9") CHANNEL1("r7", "r10"), \
+         STORE(NEGATIVE, "r8", PIXEL0) STORE(NEGATIVE, "r9", PIXEL1) STORE(NEGATIVE, "r10", PIXEL2), \
+         DOUBLE_AND_STORE(NEGATIVE, "r5", PIXEL0) DOUBLE_AND_STORE(NEGATIVE, "r6", PIXEL1) \
+             DOUBLE_AND_STORE(NEGATIVE, "r7", PIXEL2))
 
 #define MAC2(w) \
     "ldrd r2, r3, [r0], #8\n\t" \
     "sxtb16 lr, " w "\n\t" MAC("r2", w, "r5", "r8") MAC("r3", w, "r6", "r9")
-TILE(tile_2, 2, 52, "mov r6, r5\n\tmov r9, r8\n\t", MAC2("r11") MAC2("r12"),
-     CHANNEL1("r5", "r8") CHANNEL1("r6", "r9"), STORE("r8", PIXEL0) STORE("r9", PIXEL1),
-     DOUBLE_AND_STORE("r5", PIXEL0) DOUBLE_AND_STORE("r6", PIXEL1))
+#define TILE_2(NAME, NEGATIVE) \
+    TILE(NAME, 2, 52, MAC2("r11") MAC2("r12"), CHANNEL1("r5", "r8") CHANNEL1("r6", "r9"), \
+         STORE(NEGATIVE, "r8", PIXEL0) STORE(NEGATIVE, "r9", PIXEL1), \
+         DOUBLE_AND_STORE(NEGATIVE, "r5", PIXEL0) DOUBLE_AND_STORE(NEGATIVE, "r6", PIXEL1))
 
-TILE(tile_1, 1, 32, "",
-     "ldrd r2, r3, [r0], #8\n\t"
-     "sxtb16 lr, r11\n\t" MAC("r2", "r11", "r5", "r8") "sxtb16 lr, r12\n\t" MAC("r3", "r12", "r5", "r8"),
-     CHANNEL1("r5", "r8"), STORE("r8", PIXEL0), DOUBLE_AND_STORE("r5", PIXEL0))
+#define TILE_1(NAME, NEGATIVE) \
+    TILE(NAME, 1, 32, \
+         "ldrd r2, r3, [r0], #8\n\t" \
+         "sxtb16 lr, r11\n\t" MAC("r2", "r11", "r5", "r8") "sxtb16 lr, r12\n\t" MAC("r3", "r12", "r5", "r8"), \
+         CHANNEL1("r5", "r8"), STORE(NEGATIVE, "r8", PIXEL0), DOUBLE_AND_STORE(NEGATIVE, "r5", PIXEL0))
+
+TILE_3(signed_3, NEGATIVE)
+TILE_2(signed_2, NEGATIVE)
+TILE_1(signed_1, NEGATIVE)
+const struct mw_gemm_tiles_dsp mw_gemm_dsp_signed = {{signed_1, signed_2, signed_3}};
+
+TILE_3(clamped_3, CLAMPED)
+TILE_2(clamped_2, CLAMPED)
+TILE_1(clamped_1, CLAMPED)
+const struct mw_gemm_tiles_dsp mw_gemm_dsp_clamped = {{clamped_1, clamped_2, clamped_3}};
 
 int32_t mw_gemm_dsp_bias(const uint32_t *channel)
 {
@@ -124,8 +139,11 @@ void mw_gemm_dsp_pairs(struct mw_gemm_pair_dsp *pairs, const uint32_t *channels,
     for (int32_t c = 0; c < channel_count; c += 2, ++pairs) {
         const int32_t c1 = c + 1 < channel_count ? c + 1 : c;
         const int32_t bias0 = mw_gemm_dsp_bias(channels + 2 * c);
-        pairs->bias0 = bias0;
-        pairs->bias01 = (int32_t)((uint32_t)bias0 + 256u * (uint32_t)mw_gemm_dsp_bias(channels + 2 * c1));
+        const int32_t bias01 = (int32_t)((uint32_t)bias0 + 256u * (uint32_t)mw_gemm_dsp_bias(channels + 2 * c1));
+        for (int p = 0; p < 3; ++p) {
+            pairs->bias0[p] = bias0;
+            pairs->bias01[p] = bias01;
+        }
         pairs->scale1 = mw_gemm_dsp_scale(channels + 2 * c1, order ? order[c1] : c1, out_zp);
         pairs->scale0 = mw_gemm_dsp_scale(channels + 2 * c, order ? order[c] : c, out_zp);
     }
@@ -231,16 +249,16 @@ void mw_gemm_dsp_row(const struct mw_gemm_dsp *gemm, const int8_t *const *rows, 
     int32_t at = 0;
     for (; pixels >= 3; pixels -= 3) {
         gather(columns, rows, row_count, row_bytes, at, step, 3);
-        tile_3(gemm, columns, out);
+        gemm->tiles->of_pixels[2](gemm, columns, out);
         at += 3 * step;
         out += 3 * gemm->out_step;
     }
     if (pixels == 2) {
         gather(columns, rows, row_count, row_bytes, at, step, 2);
-        tile_2(gemm, columns, out);
+        gemm->tiles->of_pixels[1](gemm, columns, out);
     } else if (pixels == 1) {
         gather(columns, rows, row_count, row_bytes, at, step, 1);
-        tile_1(gemm, columns, out);
+        gemm->tiles->of_pixels[0](gemm, columns, out);
     }
 }
 

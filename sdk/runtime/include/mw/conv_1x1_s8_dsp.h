@@ -19,6 +19,7 @@ struct mw_conv_1x1_s8_dsp {
     int32_t out_zp;
     int32_t act_min, act_max;
     int32_t k_pairs;
+    const struct mw_gemm_tiles_dsp *tiles;
     const uint32_t *weights;
     const uint32_t *channels;
     const uint16_t *order;

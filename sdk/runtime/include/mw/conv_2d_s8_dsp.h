@@ -22,6 +22,7 @@ struct mw_conv_2d_s8_dsp {
     int32_t act_min, act_max;
     int32_t k_pairs;
     int32_t row_bytes; // a row with its padding
+    const struct mw_gemm_tiles_dsp *tiles;
     const uint32_t *weights;
     const uint32_t *channels;
     const uint16_t *order;

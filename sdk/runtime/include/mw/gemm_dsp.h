@@ -22,16 +22,28 @@ struct mw_gemm_scale_dsp {
 };
 
 struct mw_gemm_pair_dsp {
-    int32_t bias0;  // of channel 0
-    int32_t bias01; // bias0 + 256 * bias of channel 1
+    int32_t bias0[3];  // of channel 0, for each pixel of a tile
+    int32_t bias01[3]; // bias0 + 256 * bias of channel 1
     struct mw_gemm_scale_dsp scale1, scale0;
 };
+
+struct mw_gemm_dsp;
+
+// All channels at 1, 2 and 3 pixels.
+struct mw_gemm_tiles_dsp {
+    void (*of_pixels[3])(const struct mw_gemm_dsp *gemm, const uint32_t *columns, int8_t *out);
+};
+
+// For any output, and for those that are clamped at act_min >= out_zp, where a negative sum may be rounded either way.
+extern const struct mw_gemm_tiles_dsp mw_gemm_dsp_signed;
+extern const struct mw_gemm_tiles_dsp mw_gemm_dsp_clamped;
 
 struct mw_gemm_dsp {
     const uint32_t *weights; // [pairs][k / 2]
     const struct mw_gemm_pair_dsp *first, *end;
-    int32_t k_pairs; // two k each; even
+    int32_t k_pairs;  // two k each; even
     int32_t out_step; // bytes from one pixel of the output to the next
+    const struct mw_gemm_tiles_dsp *tiles;
 };
 
 // Pairs in RAM from channels in flash. `order` gives the place of each channel in a pixel, NULL: as they come. An odd last
