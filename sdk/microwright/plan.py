@@ -1,22 +1,25 @@
 """Arena offsets: Graph -> Plan.
 
 A tensor lives from the step that writes it to the last step that reads it; graph inputs live from the start,
-graph outputs to the end. Buffers whose lives overlap must not share bytes. Placement is greedy by size
-(largest first, lowest offset that is free), which TensorFlow Lite Micro uses too.
+graph outputs to the end, scratch during its call. Buffers whose lives overlap share no bytes, except for the
+output of a call and an input that nobody needs afterwards, as far as the kernel's `Step.overlap` allows it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from microwright import kernels, ops
+from microwright import kernels, ops, placement
 from microwright.errors import TooLarge, UnsupportedOp
 from microwright.graph import Graph
 from microwright.ops import Step
+from microwright.placement import Wanted
 from microwright.target import PORTABLE, Target
 
 ALIGN_BYTES = 16
+# What a buffer that holds a call's scratch is called.
+SCRATCH = "scratch"
 _MAX_ARENA_BYTES = 2**31 - 1
 
 
@@ -71,19 +74,17 @@ def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
         if not ops.get(node).alias
         for step in ops.get(node).lower(graph, node)
     ]
-    steps = [(position, choice.step) for position, choice in choices]
-    lives = _lives(graph, roots, [step for _, step in steps])
-    wanted = [
-        (tensor, graph.tensors[tensor].name, graph.tensors[tensor].size_bytes, first, last)
+    steps = [choice.step for _, choice in choices]
+    lives = _lives(graph, roots, steps)
+    wanted = {
+        tensor: Buffer(graph.tensors[tensor].name, 0, graph.tensors[tensor].size_bytes, first, last)
         for tensor, (first, last) in lives.items()
-    ]
-    wanted += [
-        (-1 - call, "scratch", step.scratch_bytes, call, call)
-        for call, (_, step) in enumerate(steps)
-        if step.scratch_bytes
-    ]
-    placed = _place(wanted)
-    arena_bytes = max((b.offset + _aligned(b.size_bytes) for b in placed.values()), default=0)
+    }
+    for call, step in enumerate(steps):
+        if step.scratch_bytes:
+            wanted[_scratch(call)] = Buffer(SCRATCH, 0, step.scratch_bytes, call, call)
+    placed = _place(wanted, _overlaps(graph, roots, lives, steps))
+    arena_bytes = max((b.offset + _blocks(b.size_bytes) * ALIGN_BYTES for b in placed.values()), default=0)
     if arena_bytes > _MAX_ARENA_BYTES:
         raise TooLarge(
             f"the arena of {graph.name[:80]!r} needs {arena_bytes} bytes, more than {_MAX_ARENA_BYTES}",
@@ -96,7 +97,7 @@ def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
             Call(
                 position,
                 choice.step,
-                placed[-1 - call].offset if choice.step.scratch_bytes else None,
+                placed[_scratch(call)].offset if choice.step.scratch_bytes else None,
                 choice.rejected,
             )
             for call, (position, choice) in enumerate(choices)
@@ -142,20 +143,51 @@ def _lives(graph: Graph, roots: Mapping[int, int], steps: list[Step]) -> dict[in
     return lives
 
 
-def _place(wanted: list[tuple[int, str, int, int, int]]) -> dict[int, Buffer]:
-    placed: dict[int, Buffer] = {}
-    for key, what, size, first, last in sorted(wanted, key=lambda w: (-w[2], w[3], w[0])):
-        others = sorted(
-            (b for b in placed.values() if b.first <= last and first <= b.last), key=lambda b: b.offset
-        )
-        offset = 0
-        for other in others:
-            if offset + _aligned(size) <= other.offset:
-                break
-            offset = max(offset, other.offset + _aligned(other.size_bytes))
-        placed[key] = Buffer(what, offset, size, first, last)
-    return placed
+def _overlaps(
+    graph: Graph, roots: Mapping[int, int], lives: Mapping[int, tuple[int, int]], steps: list[Step]
+) -> dict[tuple[int, int], int | None]:
+    """(input, output) whose bytes may overlap -> the distance in bytes, as in Step.overlap."""
+    overlaps: dict[tuple[int, int], int | None] = {}
+    for call, step in enumerate(steps):
+        if len(step.outputs) != 1:
+            continue
+        output = roots[step.outputs[0]]
+        # An output that an earlier call began to write holds something already.
+        if lives[output][0] != call:
+            continue
+        for source in {roots[tensor] for tensor in step.inputs} & lives.keys():
+            positions = [i for i, tensor in enumerate(step.inputs) if roots[tensor] == source]
+            if lives[source][1] == call and step.overlap.keys() >= set(positions):
+                distances = [step.overlap[i] for i in positions]
+                known = [distance for distance in distances if distance is not None]
+                if len(known) == len(distances):
+                    overlaps[source, output] = max(known)
+                elif max(known, default=0) <= 0:
+                    overlaps[source, output] = None
+    return overlaps
 
 
-def _aligned(size: int) -> int:
-    return (size + ALIGN_BYTES - 1) // ALIGN_BYTES * ALIGN_BYTES
+def _scratch(call: int) -> int:
+    """What a call's scratch is called among the tensors."""
+    return -1 - call
+
+
+def _place(wanted: Mapping[int, Buffer], overlaps: Mapping[tuple[int, int], int | None]) -> dict[int, Buffer]:
+    """The buffers with their offsets."""
+    number = {key: i for i, key in enumerate(wanted)}
+    offsets = placement.place(
+        [Wanted(_blocks(buffer.size_bytes), buffer.first, buffer.last) for buffer in wanted.values()],
+        {
+            (number[source], number[output]): None if distance is None else _blocks(distance)
+            for (source, output), distance in overlaps.items()
+        },
+    )
+    return {
+        key: replace(buffer, offset=offset * ALIGN_BYTES)
+        for (key, buffer), offset in zip(wanted.items(), offsets, strict=True)
+    }
+
+
+def _blocks(size_bytes: int) -> int:
+    """Bytes in units of ALIGN_BYTES, in which the arena is planned; rounded up."""
+    return -(-size_bytes // ALIGN_BYTES)

@@ -1,4 +1,4 @@
-"""Arena plans: no value is overwritten before its last reader, and no space is wasted without need."""
+"""Arena plans: no byte is overwritten before its last reader, and no space is wasted without need."""
 
 from __future__ import annotations
 
@@ -24,15 +24,27 @@ def _no_check(graph: Graph, node: Node) -> None:
 
 
 def _lower_node(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """As many bytes of scratch as the node's position says; none for every third node."""
-    scratch = None if node.index % 3 == 0 else 37 * (node.index % 5)
-    return (Step("made", node.inputs, node.outputs, scratch_bytes=scratch),)
+    """Scratch and overlaps that the name of the node's output says: `SCRATCH|POSITION:DISTANCE|...`."""
+    scratch, *overlaps = graph.tensors[node.outputs[0]].name.split("|")
+    overlap = {int(o.split(":")[0]): None if o.endswith("-") else int(o.split(":")[1]) for o in overlaps}
+    return (
+        Step(
+            "made",
+            node.inputs,
+            node.outputs,
+            scratch_bytes=int(scratch) if scratch else None,
+            overlap=overlap,
+        ),
+    )
 
 
 def _lower_twice(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """Two calls; the second reads the first's output back."""
+    """Two calls; the second reads the first's output back, which it could overwrite."""
     (out,) = node.outputs
-    return (Step("first", node.inputs, node.outputs), Step("second", (out, *node.inputs), node.outputs))
+    return (
+        Step("first", node.inputs, node.outputs, overlap={0: 0}),
+        Step("second", (out, *node.inputs), node.outputs, overlap={0: 0, 1: 0}),
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,6 +74,15 @@ class _Built:
 
 
 @st.composite
+def _extras(draw: st.DrawFn, inputs: int) -> str:
+    """What _lower_node takes: scratch, and distances for some of the inputs."""
+    distance = st.one_of(st.sampled_from(("0", "-")), st.integers(-300, 300).map(str))
+    parts = [draw(st.sampled_from(("", "0", "37", "100")))]
+    parts += [f"{position}:{draw(distance)}" for position in range(inputs) if draw(st.booleans())]
+    return "|".join(parts)
+
+
+@st.composite
 def _graphs(draw: st.DrawFn) -> _Built:
     m = Maker()
     sizes = st.integers(1, 300)
@@ -77,7 +98,9 @@ def _graphs(draw: st.DrawFn) -> _Built:
         else:
             more = draw(st.lists(st.sampled_from(values + constants), max_size=2))
             count = 1 if op == "RANK" else draw(st.integers(1, 2))
-            made = [m.tensor((draw(sizes),)) for _ in range(count)]
+            size = draw(st.one_of(sizes, st.just(m.tensors[first].shape[-1])))
+            name = draw(_extras(1 + len(more)))
+            made = [m.tensor((size if i == 0 else draw(sizes),), name=name) for i in range(count)]
             m.node(op, [first, *more], made)
         values += made
     return _Built(m, inputs, draw(st.lists(st.sampled_from(values), min_size=1, max_size=3)))
@@ -86,59 +109,74 @@ def _graphs(draw: st.DrawFn) -> _Built:
 class _Memory:
     """An arena that knows whose value each byte holds."""
 
-    def __init__(self, size_bytes: int) -> None:
-        self.owner = np.full(size_bytes, -(10**6))
+    def __init__(self, planned: Plan) -> None:
+        self.planned = planned
+        self.owner = np.full(planned.arena_bytes, -(10**6))
 
-    def write(self, offset: int, size: int, owner: int) -> None:
-        assert offset % ALIGN_BYTES == 0
-        assert offset >= 0 and offset + size <= self.owner.size
-        self.owner[offset : offset + size] = owner
+    def place(self, tensor: int) -> tuple[int, range]:
+        """A tensor's root and its bytes' addresses; none for a constant."""
+        root = self.planned.roots[tensor]
+        if root not in self.planned.offsets:
+            assert self.planned.graph.tensors[root].data is not None
+            return root, range(0)
+        offset = self.planned.offsets[root]
+        return root, range(offset, offset + self.planned.graph.tensors[root].size_bytes)
 
-    def holds(self, offset: int, size: int, owner: int) -> bool:
-        return bool((self.owner[offset : offset + size] == owner).all())
+    def write(self, owner: int, addresses: range) -> None:
+        assert addresses.start % ALIGN_BYTES == 0
+        assert addresses.start >= 0 and addresses.stop <= self.owner.size
+        self.owner[addresses.start : addresses.stop] = owner
+
+    def check(self, owner: int, addresses: range) -> None:
+        assert (self.owner[addresses.start : addresses.stop] == owner).all()
+
+    def call(self, number: int) -> None:
+        """Run a call as the laziest kernel does that keeps to its overlaps, byte by byte.
+
+        When it writes byte `i` of the output it has read no more than i + 1 - distance bytes of an input; of
+        one without an overlap, nothing. One that it may only overlap in place has to lie there.
+        """
+        call = self.planned.calls[number]
+        step = call.step
+        inputs = [self.place(tensor) for tensor in step.inputs]
+        outputs = [self.place(tensor) for tensor in step.outputs]
+        for place in inputs:
+            self.check(*place)
+        scratch = None
+        if step.scratch_bytes:
+            assert call.scratch is not None
+            scratch = (-1 - number, range(call.scratch, call.scratch + step.scratch_bytes))
+            self.write(*scratch)
+            # Inputs are all there while there is scratch.
+            for place in inputs:
+                self.check(*place)
+        for output in outputs:
+            for position, (owner, unread) in enumerate(inputs):
+                if owner != output[0] and unread and set(unread) & set(output[1]):
+                    assert len(outputs) == 1 and position in step.overlap
+                    distance = step.overlap[position]
+                    if distance is None:
+                        assert unread.start == output[1].start
+                        continue
+                    for i, address in enumerate(output[1]):
+                        assert address not in unread[max(0, i + 1 - distance) :]
+            self.write(*output)
+        for place in (*outputs, *([scratch] if scratch else [])):
+            self.check(*place)
 
 
 @given(_graphs())
-@settings(max_examples=300, deadline=None, derandomize=True)
-def test_every_value_lasts_until_its_last_reader(built: _Built) -> None:
+@settings(max_examples=400, deadline=None, derandomize=True)
+def test_every_byte_lasts_until_its_last_reader(built: _Built) -> None:
     planned = built.plan()
     graph = planned.graph
-    memory = _Memory(planned.arena_bytes)
-
-    def place(tensor: int) -> tuple[int, int, int] | None:
-        root = planned.roots[tensor]
-        if root not in planned.offsets:
-            assert graph.tensors[root].data is not None
-            return None
-        return planned.offsets[root], graph.tensors[root].size_bytes, root
-
-    def write(tensor: int) -> None:
-        where = place(tensor)
-        assert where is not None
-        memory.write(*where)
-
-    def check(tensor: int) -> None:
-        where = place(tensor)
-        assert where is None or memory.holds(*where)
-
+    memory = _Memory(planned)
     for tensor in graph.inputs:
-        write(tensor)
-    for number, call in enumerate(planned.calls):
-        for tensor in call.step.inputs:
-            check(tensor)
-        if call.step.scratch_bytes:
-            assert call.scratch is not None
-            memory.write(call.scratch, call.step.scratch_bytes, -1 - number)
-        for tensor in call.step.outputs:
-            write(tensor)
-        # A kernel reads its inputs and its scratch while it writes its outputs.
-        for tensor in (*call.step.inputs, *call.step.outputs):
-            check(tensor)
-        if call.step.scratch_bytes:
-            assert call.scratch is not None
-            assert memory.holds(call.scratch, call.step.scratch_bytes, -1 - number)
+        memory.write(*memory.place(tensor))
+    for number in range(len(planned.calls)):
+        memory.call(number)
     for tensor in graph.outputs:
-        check(tensor)
+        memory.check(*memory.place(tensor))
 
 
 def _aligned(size: int) -> int:
@@ -151,18 +189,12 @@ def test_the_arena_ends_with_its_last_buffer_and_wastes_little(built: _Built) ->
     planned = built.plan()
     buffers = planned.buffers
     assert planned.arena_bytes == max(b.offset + _aligned(b.size_bytes) for b in buffers)
-    # What lives at once is the least that any plan needs; greedy by size stays within a small factor of it.
+    # Without any overlap, what lives at once has to fit.
     busiest = max(
         sum(_aligned(b.size_bytes) for b in buffers if b.first <= call <= b.last)
         for call in range(-1, len(planned.calls) + 1)
     )
-    assert busiest <= planned.arena_bytes <= 2 * busiest
-    # Each buffer lies at the bottom or on top of one that it could not share bytes with.
-    for b in buffers:
-        assert b.offset == 0 or any(
-            o.offset + _aligned(o.size_bytes) == b.offset and o.first <= b.last and b.first <= o.last
-            for o in buffers
-        )
+    assert planned.arena_bytes <= 1.3 * busiest
     assert built.plan().buffers == buffers
 
 
@@ -238,3 +270,79 @@ def test_an_operator_without_a_kernel_is_named() -> None:
     with pytest.raises(UnsupportedOp, match="node 0 GELU 'block/erf'") as caught:
         _Built(m, [x], [y]).plan()
     assert "CUMSUM, RANK, RESHAPE" in caught.value.hint
+
+
+def _made(m: Maker, size: int, extras: str, *inputs: int) -> int:
+    """A node that computes a tensor with the scratch and overlaps of `extras`."""
+    made = m.tensor((size,), name=extras)
+    m.node("CUMSUM", list(inputs), [made])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("extras", "arena_bytes"),
+    [
+        (("", "", ""), 2000),
+        (("|0:0", "|0:0", "|0:0"), 1008),
+        (("|0:-", "|0:-", "|0:-"), 1008),
+        (("|0:0", "|0:300", "|0:0"), 1312),
+        (("|0:-50", "|0:0", "|0:-"), 1008),
+        (("48|0:0", "16|0:0", "|0:0"), 1056),
+    ],
+)
+def test_a_chain_of_kernels_that_overlap_needs_little_more_than_a_tensor(
+    extras: tuple[str, ...], arena_bytes: int
+) -> None:
+    m = Maker()
+    x = last = m.tensor((1000,))
+    for extra in extras:
+        last = _made(m, 1000, extra, last)
+    # 1000 bytes take 1008; an arena is planned in blocks of 16 bytes.
+    assert abs(_Built(m, [x], [last]).plan().arena_bytes - arena_bytes) <= 16
+
+
+def test_an_input_that_is_needed_later_is_not_overwritten() -> None:
+    m = Maker()
+    x = m.tensor((160,))
+    a = _made(m, 160, "|0:0", x)
+    b = _made(m, 160, "|0:0", a)
+    y = _made(m, 160, "|0:0|1:0", b, x)
+    planned = _Built(m, [x], [y]).plan()
+    assert planned.arena_bytes == 320
+    assert planned.offsets[a] == planned.offsets[b] != planned.offsets[x]
+
+
+def test_an_output_of_the_graph_is_not_overwritten() -> None:
+    m = Maker()
+    x = m.tensor((160,))
+    a = _made(m, 160, "|0:0", x)
+    b = _made(m, 160, "|0:0", a)
+    planned = _Built(m, [x], [a, b]).plan()
+    assert planned.arena_bytes == 320
+
+
+@pytest.mark.parametrize(
+    ("extras", "arena_bytes"), [("|0:0", 320), ("|0:0|1:0", 160), ("|0:0|1:32", 192), ("|0:32|1:-", 320)]
+)
+def test_an_operand_taken_twice_has_to_allow_it_twice(extras: str, arena_bytes: int) -> None:
+    m = Maker()
+    x = m.tensor((160,))
+    y = _made(m, 160, extras, x, x)
+    assert _Built(m, [x], [y]).plan().arena_bytes == arena_bytes
+
+
+def test_a_reshape_of_an_input_may_be_overwritten_when_nobody_needs_the_input() -> None:
+    m = Maker()
+    x, flat = m.tensor((4, 40)), m.tensor((160,))
+    m.node("RESHAPE", [x], [flat])
+    y = _made(m, 160, "|0:0", flat)
+    assert _Built(m, [x], [y]).plan().arena_bytes == 160
+    z = _made(m, 160, "|0:0|1:0", y, x)
+    assert _Built(m, [x], [z]).plan().arena_bytes == 320
+
+
+def test_a_kernel_with_two_outputs_overlaps_nothing() -> None:
+    m = Maker()
+    x, y, z = m.tensor((160,)), m.tensor((160,), name="|0:0"), m.tensor((160,))
+    m.node("CUMSUM", [x], [y, z])
+    assert _Built(m, [x], [y, z]).plan().arena_bytes == 480

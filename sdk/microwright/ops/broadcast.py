@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from microwright.graph import Graph, Node
@@ -62,6 +63,15 @@ def nest(graph: Graph, node: Node) -> Nest:
     strides1 = _strides([(extent, moves) for extent, moves, _ in loops])
     strides2 = _strides([(extent, moves) for extent, _, moves in loops])
     return Nest(tuple(extent for extent, _, _ in reversed(loops)), strides1, strides2)
+
+
+def overlap(graph: Graph, node: Node) -> Mapping[int, int]:
+    """Step.overlap of the binary kernels: element i is written when element i has been read.
+
+    Not of an operand that is broadcast, whose elements are read again.
+    """
+    elements = output_tensor(graph, node).elements
+    return {position: 0 for position in range(2) if input_tensor(graph, node, position).elements == elements}
 
 
 def _strides(loops: list[tuple[int, bool]]) -> tuple[int, ...]:

@@ -59,6 +59,12 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
                 ),
             },
             scratch_bytes=0,
+            # All of a window is read for the last output channel.
+            overlap={
+                0: window.overlap_distance(
+                    h, w, (batches, in_h, in_w, in_ch), (out_h, out_w, out_ch), ahead=out_ch - 1
+                )
+            },
         ),
     )
 

@@ -58,6 +58,12 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
                 ),
             },
             scratch_bytes=0,
+            # Of the last input channel, all output channels but one are written before it is read again.
+            overlap={
+                0: window.overlap_distance(
+                    h, w, (batches, in_h, in_w, in_ch), (out_h, out_w, out_ch), ahead=out_ch - in_ch
+                )
+            },
         ),
     )
 

@@ -54,6 +54,9 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
                 "mult": factor.mult,
                 "shift": factor.shift,
             },
+            # Outputs are computed in the order of the first input that each reads, so output i and those
+            # before it need nothing of what is read later at input i or below.
+            overlap={0: 0},
         ),
     )
 

@@ -40,7 +40,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
         "act_min": act_min,
         "act_max": act_max,
     }
-    return (Step("mul_s8", (x1.index, x2.index), (y.index,), fields),)
+    return (Step("mul_s8", (x1.index, x2.index), (y.index,), fields, overlap=broadcast.overlap(graph, node)),)
 
 
 OP = Op(check, lower)

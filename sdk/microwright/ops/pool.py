@@ -53,5 +53,10 @@ def lower(graph: Graph, node: Node, kernel: str) -> tuple[Step, ...]:
                 "act_min": act_min,
                 "act_max": act_max,
             },
+            overlap={
+                0: window.overlap_distance(
+                    h, w, (batches, in_h, in_w, channels), (out_h, out_w, channels), ahead=0
+                )
+            },
         ),
     )

@@ -52,4 +52,5 @@ def step(graph: Graph, node: Node, function: Callable[[int], int]) -> Step:
         (x.index,),
         (y.index,),
         {"elements": x.elements, "table": Constant(np.array(outputs, dtype=np.uint8))},
+        overlap={0: 0},  # byte i is written when byte i has been read
     )

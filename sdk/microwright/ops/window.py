@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from microwright.graph import Node, Tensor
 from microwright.ops.base import unsupported
+
+Size: TypeAlias = tuple[int, int, int]
 
 _AGAIN = "export the model again"
 
@@ -74,3 +80,30 @@ def output(node: Node, tensor: Tensor, batches: int, channels: int) -> tuple[int
             _AGAIN,
         )
     return height, width
+
+
+def overlap_distance(h: Axis, w: Axis, image: tuple[int, int, int, int], out: Size, *, ahead: int) -> int:
+    """Step.overlap of a kernel that computes output pixels in order, straight from the image.
+
+    `image` is (batches, height, width, channels), `out` (height, width, channels). While it computes a pixel,
+    the kernel writes up to `ahead` values of it before it has read all that it needs; value `ahead` + c is
+    written when channel c has been read.
+    """
+    batches, height, width, channels = image
+    out_h, out_w, out_ch = out
+    rows, columns = _first_inside(h, height, out_h)[:, None], _first_inside(w, width, out_w)[None, :]
+    first = np.where((rows < height) & (columns < width), rows * width + columns, height * width)
+    first = (np.arange(batches)[:, None] * height * width + first.reshape(1, -1)).reshape(-1)
+    # What is read for a pixel or for any later one starts here.
+    unread = np.minimum.accumulate(first[::-1])[::-1]
+    written = np.arange(len(unread)) * out_ch + ahead
+    reading = unread < batches * height * width
+    return int((written - unread * channels).max(initial=0, where=reading))
+
+
+def _first_inside(steps: Axis, size: int, out: int) -> npt.NDArray[np.int64]:
+    """The first pixel along an axis that each output reads; `size` where its whole window is outside."""
+    origin = np.arange(out, dtype=np.int64) * steps.stride - steps.before
+    taps_before = -(np.minimum(origin, 0) // steps.dilation)
+    first = origin + taps_before * steps.dilation
+    return np.where((taps_before < steps.taps) & (first < size), first, size)

@@ -1,7 +1,7 @@
 // int8 to float32.
 //   out[i] = scale * (in[i] - zp), rounded once to float32
 // in      int8    `elements` of them
-// out     float32
+// out     float32; in may be its last quarter
 
 #ifndef MW_DEQUANTIZE_S8_F32_H
 #define MW_DEQUANTIZE_S8_F32_H

@@ -4,7 +4,7 @@
 // has at least one.
 //
 // in   int8 [batches][in_h][in_w][channels]
-// out  int8 [batches][out_h][out_w][channels]  may not overlap in
+// out  int8 [batches][out_h][out_w][channels]  may overlap in where it starts so far below that no window reaches back to it
 
 #ifndef MW_MAX_POOL_2D_S8_H
 #define MW_MAX_POOL_2D_S8_H

@@ -4,7 +4,7 @@
 // `reduce_*` are up to three merged axes each, size 1 where there are fewer; stride in elements of `in`.
 //
 // in    int8, any shape of the keep and reduce sizes
-// out   int8 [keep_size[0]][keep_size[1]][keep_size[2]]  may not overlap in
+// out   int8 [keep_size[0]][keep_size[1]][keep_size[2]]  may be the same memory as in, or start below it
 // mult  in [0, 2^31); with shift in [-31, 30]: in_scale / (out_scale * product of the reduce sizes)
 // The product of the reduce sizes is at most 2^23.
 

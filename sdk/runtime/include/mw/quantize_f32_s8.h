@@ -1,7 +1,7 @@
 // float32 to int8.
 //   out[i] = clamp(round(in[i] / scale) + zp, -128, 127), round half away from zero
 // in      float32, `elements` of them; infinities saturate, NaN gives the zero point
-// out     int8    real value = scale * (out - zp)
+// out     int8    real value = scale * (out - zp); may start where in does
 // scale   above 0
 
 #ifndef MW_QUANTIZE_F32_S8_H
