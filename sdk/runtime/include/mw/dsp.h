@@ -31,6 +31,37 @@ static inline uint32_t mw_sxtb16_odd(uint32_t word)
     return halves;
 }
 
+// acc + a.low * b.low + a.high * b.high of 16-bit halves; wraps.
+static inline int32_t mw_smlad(uint32_t a, uint32_t b, int32_t acc)
+{
+    int32_t sum;
+    __asm("smlad %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(acc));
+    return sum;
+}
+
+// acc + a * b / 2^32, rounded to nearest, ties up.
+static inline int32_t mw_smmlar(int32_t a, int32_t b, int32_t acc)
+{
+    int32_t sum;
+    __asm("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(acc));
+    return sum;
+}
+
+// Clamped to [-128, 127].
+static inline int32_t mw_ssat8(int32_t value)
+{
+    int32_t clamped;
+    __asm("ssat %0, #8, %1" : "=r"(clamped) : "r"(value));
+    return clamped;
+}
+
+// saturate8(requantize(acc, mult, -exponent) + zp), see requantize.h, where round = (2 * zp + 1) * 2^(exponent - 1).
+// |acc| < 2^30, 1 <= exponent <= 23.
+static inline int8_t mw_requantize_dsp(int32_t acc, int32_t mult, int32_t round, int32_t exponent)
+{
+    return (int8_t)mw_ssat8((mw_smmlar(acc * 2, mult, round) + (acc >> 31)) >> exponent);
+}
+
 #endif
 
 #endif

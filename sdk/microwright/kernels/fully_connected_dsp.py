@@ -1,0 +1,120 @@
+"""Fully connected layers on cores with the DSP extension (include/mw/fully_connected_s8_dsp.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from microwright.kernels import gemm_dsp, scaling
+from microwright.kernels.base import Kernel, Rejected
+from microwright.kernels.gemm_dsp import Ints
+from microwright.ops import Constant, Step
+from microwright.ops.base import Field
+
+# Inputs of a group, and the words and bytes of scratch that they take.
+_GROUP = 8
+_GROUP_WORDS = 4
+_GROUP_BYTES = 16
+
+
+def _fully_connected(step: Step) -> Step:
+    batches, in_len, out_len = (step.number(name) for name in ("batches", "in_len", "out_len"))
+    values = step.values("weights")
+    assert values is not None
+    weights = values.astype(np.int64).reshape(out_len, in_len)
+    if step.number("per_channel"):
+        channels = [gemm_dsp.channel_of(step, index, row) for index, row in enumerate(weights)]
+        weights = np.stack([channel.weights for channel in channels])
+        words = np.array([channel.words for channel in channels], np.uint32).reshape(-1)
+        scales: Mapping[str, Field] = {"mult": 0, "exponent": 0}
+    else:
+        words = _biases(step, weights)
+        scales = _scale(step)
+    ordered = np.concatenate([weights, np.zeros((out_len, 1), np.int64)], axis=1)[:, _order(in_len)]
+    groups = ordered.shape[1] // _GROUP
+    return Step(
+        "fully_connected_s8_dsp",
+        step.inputs,
+        step.outputs,
+        {
+            "batches": batches,
+            "in_len": in_len,
+            "out_len": out_len,
+            **{name: step.number(name) for name in ("out_zp", "act_min", "act_max")},
+            "groups": groups,
+            "chunk": _chunk(ordered),
+            **scales,
+            "weights": Constant(_pack(ordered)),
+            "channels": Constant(words),
+        },
+        scratch_bytes=_GROUP_BYTES * groups,
+        overlap={0: _distance(batches, in_len, out_len)},
+    )
+
+
+def _distance(batches: int, in_len: int, out_len: int) -> int:
+    """How far the output has to start below the input: a batch is written when it has been read."""
+    return max((b * (out_len - in_len) for b in (1, batches - 1) if 0 < b < batches), default=-in_len)
+
+
+def _scale(step: Step) -> Mapping[str, Field]:
+    """The one multiplier of all channels."""
+    by = scaling.multiplier(step, 0)
+    if not 1 <= -by.shift <= 23:
+        raise Rejected(f"it is rescaled by 2^{by.shift}")
+    return {"mult": by.mult, "exponent": -by.shift}
+
+
+def _biases(step: Step, weights: Ints) -> npt.NDArray[np.uint32]:
+    """The biases with the input's zero point folded in."""
+    in_zp = step.number("in_zp")
+    start = np.array([scaling.bias(step, channel) for channel in range(len(weights))], np.int64)
+    biases = start - in_zp * weights.sum(axis=1)
+    over = np.flatnonzero(np.abs(biases) + 128 * np.abs(weights).sum(axis=1) >= 1 << 30)
+    if over.size:
+        raise Rejected(f"the accumulator of channel {over[0]} can reach 2^30")
+    return np.asarray(biases & 0xFFFFFFFF, np.uint32)
+
+
+def _order(in_len: int) -> Ints:
+    """Where each input of the groups comes from, -1 for none."""
+    order = gemm_dsp.k_order(1, in_len).reshape(-1)
+    return np.pad(order, (0, -len(order) % _GROUP), constant_values=-1)
+
+
+def _chunk(weights: Ints) -> int:
+    """Groups after which the sums of a pair have to be taken apart: any chunk's sum is below 2^23."""
+    by_group = 128 * np.abs(weights).reshape(len(weights), -1, _GROUP).sum(axis=2)
+    groups = int(by_group.shape[1])
+    chunk = groups
+    while any(
+        by_group[:, start : start + chunk].sum(axis=1).max() >= 1 << 23 for start in range(0, groups, chunk)
+    ):
+        chunk = (chunk + 1) // 2
+    return chunk
+
+
+def _pack(weights: Ints) -> npt.NDArray[np.uint32]:
+    """Weights [channel, input in order] as words of two channels and two inputs."""
+    if len(weights) % 2:
+        weights = np.concatenate([weights, weights[-1:]])
+    first, second = weights[::2], weights[1::2]
+    if np.any((second == -128) & (first < 0)):
+        raise Rejected("a weight of -128 beside a negative one")
+    both = (first + 256 * second) & 0xFFFF
+    # [pair of channels, pair of inputs]
+    words = both[:, ::2] | both[:, 1::2] << 16
+    in_fours = words[: len(words) // 2 * 2].reshape(-1, 2, words.shape[1]).transpose(0, 2, 1)
+    return np.concatenate([in_fours.reshape(-1), words[len(in_fours) * 2 :].reshape(-1)]).astype(np.uint32)
+
+
+def _cost(step: Step) -> float:
+    """Counted in the assembly: 27 instructions for 32 products, 3 for the round of 128, and around it."""
+    in_len, out_len = step.number("in_len"), step.number("out_len")
+    channel = 45 if step.number("per_channel") else 20
+    return step.number("batches") * (in_len * (1.5 + 0.87 * out_len) + channel * out_len)
+
+
+FULLY_CONNECTED = Kernel("fully_connected_s8_dsp", frozenset({"dsp"}), _fully_connected, _cost)

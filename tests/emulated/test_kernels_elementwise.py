@@ -1,0 +1,47 @@
+"""Fully connected layers, pools and elementwise operators on emulated cores against TensorFlow Lite Micro."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.ops.test_fully_connected import add_fully_connected
+from tests.support import layers
+from tests.support.device import assert_random_layers_equal_on
+from tests.support.layers import Layers, Rng, pick
+
+DSP_CORES = ("mps2-an386", "mps2-an500", "mps2-an505")
+CORES = ("mps2-an385", *DSP_CORES)
+
+
+def add_wide(made: Layers, rng: Rng) -> None:
+    """More inputs with larger weights than the sum of two channels in one register takes."""
+    in_len, out_len = int(pick(rng, (600, 2001, 3000))), int(pick(rng, (2, 4, 7)))
+    values = rng.integers(-127, 128, (out_len, in_len), np.int8)
+    values[:, :500] = pick(rng, (-127, 127))
+    scales = layers.weights_scales(rng, pick(rng, (1, out_len)))
+    x = made.input((1, in_len), scale=0.05, zero_point=layers.zero_point(rng))
+    w = made.maker.const(values, scales=scales, axis=0)
+    out_scale = float(np.float32(0.05 * scales[0] * 2**16))
+    y = made.output((1, out_len), scale=out_scale, zero_point=layers.zero_point(rng), name=f"wide {in_len}")
+    made.maker.node("FULLY_CONNECTED", [x, w], [y])
+
+
+def add_dense(made: Layers, rng: Rng) -> None:
+    pick(rng, (add_fully_connected, add_fully_connected, add_wide))(made, rng)
+
+
+FAMILIES: tuple[tuple[Callable[[Layers, Rng], None], str, frozenset[str]], ...] = (
+    (add_dense, "mps2-an386", frozenset({"fully_connected_s8_dsp"})),
+)
+
+
+@pytest.mark.parametrize(("add", "board_id", "expected"), FAMILIES)
+def test_random_layers(
+    tmp_path: Path, add: Callable[[Layers, Rng], None], board_id: str, expected: frozenset[str]
+) -> None:
+    found = assert_random_layers_equal_on(board_id, tmp_path / "p", add, seed=7, count=40)
+    assert found.keys() >= expected
