@@ -34,7 +34,7 @@ def _scaled(step: Step) -> dict[str, Field]:
     channels = [gemm_dsp.channel_of(step, index, row) for index, row in enumerate(by_channel)]
     return {
         "weights": Constant(np.stack([c.weights for c in channels], axis=1).astype(np.int8).reshape(-1)),
-        "scales": Constant(np.array([c.words for c in channels], np.uint32).reshape(-1)),
+        **gemm_dsp.packed_channels("scales", channels),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +58,7 @@ def pack(step: Step, weights: Ints, pairs: Ints) -> Mapping[str, Field]:
     natural = order == list(range(len(order)))
     return {
         "weights": Constant(packed.astype(np.uint32).reshape(-1)),
-        "channels": Constant(np.array([channels[i].words for i in order], np.uint32).reshape(-1)),
+        **packed_channels("channels", [channels[i] for i in order]),
         "order": None if natural else Constant(np.array(order, np.uint16)),
     }
 
@@ -69,13 +69,36 @@ def tiles(step: Step) -> Symbol:
     return Symbol("mw_gemm_dsp_clamped" if clamped else "mw_gemm_dsp_signed")
 
 
+def packed_channels(name: str, channels: Sequence[Channel]) -> Mapping[str, Field]:
+    """The kernel's fields `channel_bytes` and `name`: 7 bytes a channel where all biases fit, else 8."""
+    short = all(-(1 << 20) <= channel.bias < 1 << 20 for channel in channels)
+    size = 7 if short else 8
+    data = b"".join(
+        (channel.exponent >> 3 << 30 | channel.mult - (1 << 30)).to_bytes(4, "little")
+        + (channel.bias << 3 | channel.exponent & 7).to_bytes(size - 4, "little", signed=True)
+        for channel in channels
+    )
+    # The kernel loads whole words.
+    return {"channel_bytes": size, name: Constant(np.frombuffer(data + bytes(8 - size), np.uint8))}
+
+
 @dataclass(frozen=True, eq=False)
 class Channel:
-    """An output channel: its weights, the largest accumulator, and its words in flash (mw/gemm_dsp.h)."""
+    """An output channel: weights, the largest accumulator, bias with the input's zero point, and scale."""
 
     weights: Ints
     bound: int
-    words: tuple[int, int]
+    bias: int
+    mult: int
+    exponent: int
+
+    @property
+    def words(self) -> tuple[int, int]:
+        """(bias * 8 + exponent % 8, exponent / 8 * 2**30 + mult - 2**30)."""
+        return (
+            (self.bias << 3 & 0xFFFFFFFF) | self.exponent & 7,
+            self.exponent >> 3 << 30 | self.mult - (1 << 30),
+        )
 
 
 def channel_of(step: Step, index: int, weights: Ints) -> Channel:
@@ -94,12 +117,7 @@ def channel_of(step: Step, index: int, weights: Ints) -> Channel:
         raise Rejected(f"channel {index} is rescaled by 2^{by.shift}")
     if not -(1 << 28) <= bias < 1 << 28:
         raise Rejected(f"the bias of channel {index} does not fit 29 bits")
-    exponent = -by.shift
-    return Channel(
-        weights,
-        bound,
-        ((bias << 3 & 0xFFFFFFFF) | exponent & 7, exponent >> 3 << 30 | by.mult - (1 << 30)),
-    )
+    return Channel(weights, bound, bias, by.mult, -by.shift)
 
 
 def _order(weights: Ints, bound: Ints) -> list[int]:

@@ -9,7 +9,8 @@ void mw_conv_1x1_s8_dsp(const struct mw_conv_1x1_s8_dsp *layer, const int8_t *in
                                      layer->tiles};
     const int32_t out_row = layer->row_pixels * layer->out_ch;
 
-    mw_gemm_dsp_pairs(pairs, layer->channels, layer->order, layer->out_ch, layer->out_zp);
+    mw_gemm_dsp_pairs(pairs, (struct mw_gemm_channels_dsp){layer->channels, layer->channel_bytes}, layer->order,
+                      layer->out_ch, layer->out_zp);
     for (int32_t row = 0; row < layer->rows; ++row) {
         mw_gemm_dsp_row(&gemm, &in, 1, layer->in_ch, layer->in_step, layer->row_pixels, out, columns);
         if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {

@@ -27,7 +27,8 @@ void mw_conv_2d_s8_dsp(const struct mw_conv_2d_s8_dsp *layer, const int8_t *in, 
                                      layer->tiles};
     const int32_t out_row = layer->out_w * layer->out_ch;
 
-    mw_gemm_dsp_pairs(pairs, layer->channels, layer->order, layer->out_ch, layer->out_zp);
+    mw_gemm_dsp_pairs(pairs, (struct mw_gemm_channels_dsp){layer->channels, layer->channel_bytes}, layer->order,
+                      layer->out_ch, layer->out_zp);
 
     int32_t fetched = -layer->pad_top; // the next input row to fetch
     int32_t slot = 0;                  // where it goes

@@ -128,12 +128,13 @@ static uint32_t pair(int32_t low, int32_t high)
 
 static void expand(struct channel *to, const struct mw_depthwise_3x3_s8_dsp *layer, int32_t channel)
 {
-    const struct mw_gemm_scale_dsp scale = mw_gemm_dsp_scale(layer->scales + 2 * channel, 0, layer->out_zp);
+    const struct mw_gemm_channels_dsp scales = {layer->scales, layer->channel_bytes};
+    const struct mw_gemm_scale_dsp scale = mw_gemm_dsp_scale(scales, channel, 0, layer->out_zp);
     const int8_t *const weights = layer->weights + channel;
     to->mult = scale.mult;
     to->round = scale.round;
     to->exponent = scale.exponent;
-    to->bias = 2 * mw_gemm_dsp_bias(layer->scales + 2 * channel);
+    to->bias = 2 * mw_gemm_dsp_bias(scales, channel);
     for (int x = 0; x < 3; ++x) {
         const int32_t k0 = 2 * weights[x * layer->channels];
         const int32_t k1 = 2 * weights[(3 + x) * layer->channels];

@@ -117,35 +117,45 @@ TILE_2(clamped_2, CLAMPED)
 TILE_1(clamped_1, CLAMPED)
 const struct mw_gemm_tiles_dsp mw_gemm_dsp_clamped = {{clamped_1, clamped_2, clamped_3}};
 
-int32_t mw_gemm_dsp_bias(const uint32_t *channel)
+// bias * 8 + (exponent & 7)
+static int32_t bias_exponent(struct mw_gemm_channels_dsp channels, int32_t channel)
 {
-    return (int32_t)channel[0] >> 3;
+    const uint32_t word = mw_load32(channels.bytes + channel * channels.channel_bytes + 4);
+    const int missing = 8 * (8 - channels.channel_bytes);
+    return (int32_t)(word << missing) >> missing;
 }
 
-struct mw_gemm_scale_dsp mw_gemm_dsp_scale(const uint32_t *channel, int32_t offset, int32_t out_zp)
+int32_t mw_gemm_dsp_bias(struct mw_gemm_channels_dsp channels, int32_t channel)
 {
-    const int32_t exponent = (int32_t)((channel[0] & 7u) | (channel[1] >> 30 << 3));
+    return bias_exponent(channels, channel) >> 3;
+}
+
+struct mw_gemm_scale_dsp mw_gemm_dsp_scale(struct mw_gemm_channels_dsp channels, int32_t channel, int32_t offset,
+                                           int32_t out_zp)
+{
+    const uint32_t mult_exponent = mw_load32(channels.bytes + channel * channels.channel_bytes);
+    const int32_t exponent = (int32_t)(mult_exponent >> 30 << 3) | (bias_exponent(channels, channel) & 7);
     return (struct mw_gemm_scale_dsp){
-        .mult = (int32_t)((channel[1] & 0x3fffffffu) | 0x40000000u),
+        .mult = (int32_t)((mult_exponent & 0x3fffffffu) | 0x40000000u),
         .round = (2 * out_zp + 1) * ((int32_t)1 << (exponent - 1)),
         .exponent = exponent,
         .offset = offset,
     };
 }
 
-void mw_gemm_dsp_pairs(struct mw_gemm_pair_dsp *pairs, const uint32_t *channels, const uint16_t *order,
+void mw_gemm_dsp_pairs(struct mw_gemm_pair_dsp *pairs, struct mw_gemm_channels_dsp channels, const uint16_t *order,
                        int32_t channel_count, int32_t out_zp)
 {
     for (int32_t c = 0; c < channel_count; c += 2, ++pairs) {
         const int32_t c1 = c + 1 < channel_count ? c + 1 : c;
-        const int32_t bias0 = mw_gemm_dsp_bias(channels + 2 * c);
-        const int32_t bias01 = (int32_t)((uint32_t)bias0 + 256u * (uint32_t)mw_gemm_dsp_bias(channels + 2 * c1));
+        const int32_t bias0 = mw_gemm_dsp_bias(channels, c);
+        const int32_t bias01 = (int32_t)((uint32_t)bias0 + 256u * (uint32_t)mw_gemm_dsp_bias(channels, c1));
         for (int p = 0; p < 3; ++p) {
             pairs->bias0[p] = bias0;
             pairs->bias01[p] = bias01;
         }
-        pairs->scale1 = mw_gemm_dsp_scale(channels + 2 * c1, order ? order[c1] : c1, out_zp);
-        pairs->scale0 = mw_gemm_dsp_scale(channels + 2 * c, order ? order[c] : c, out_zp);
+        pairs->scale1 = mw_gemm_dsp_scale(channels, c1, order ? order[c1] : c1, out_zp);
+        pairs->scale0 = mw_gemm_dsp_scale(channels, c, order ? order[c] : c, out_zp);
     }
 }
 

@@ -16,13 +16,14 @@ struct mw_conv_1x1_s8_dsp {
     int32_t in_row_bytes;          // from an input row that is read to the next one that is
     int32_t in_ch, out_ch;
     int32_t in_step;               // bytes from an input pixel that is read to the next
-    int32_t out_zp;
-    int32_t act_min, act_max;
     int32_t k_pairs;
     const struct mw_gemm_tiles_dsp *tiles;
     const uint32_t *weights;
-    const uint32_t *channels;
+    const uint8_t *channels;
     const uint16_t *order;
+    uint8_t channel_bytes;
+    int8_t out_zp;
+    int8_t act_min, act_max;
 };
 
 void mw_conv_1x1_s8_dsp(const struct mw_conv_1x1_s8_dsp *layer, const int8_t *in, int8_t *out, void *scratch);

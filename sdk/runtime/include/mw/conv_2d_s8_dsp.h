@@ -18,14 +18,15 @@ struct mw_conv_2d_s8_dsp {
     int32_t filter_h, filter_w;
     int32_t stride_h, stride_w;
     int32_t pad_top, pad_left;
-    int32_t in_zp, out_zp;
-    int32_t act_min, act_max;
     int32_t k_pairs;
     int32_t row_bytes; // a row with its padding
     const struct mw_gemm_tiles_dsp *tiles;
     const uint32_t *weights;
-    const uint32_t *channels;
+    const uint8_t *channels;
     const uint16_t *order;
+    uint8_t channel_bytes;
+    int8_t in_zp, out_zp;
+    int8_t act_min, act_max;
 };
 
 void mw_conv_2d_s8_dsp(const struct mw_conv_2d_s8_dsp *layer, const int8_t *in, int8_t *out, void *scratch);

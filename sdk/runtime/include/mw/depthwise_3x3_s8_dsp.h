@@ -9,8 +9,7 @@
 // out       int8  [out_h][out_w][channels]   may be in, exactly in place, where it is not larger: out_h <= in_h,
 //                                           out_w <= in_w; pad_top <= 2
 // weights   int8  [3][3][channels]
-// scales    [channels], two words each as gemm_dsp.h describes, but bias * 8 + ... holds the bias with the input's zero
-//           point folded in; 1 <= exponent <= 23, |accumulator| < 2^30
+// scales    [channels], see gemm_dsp.h; the bias has the input's zero point folded in
 // scratch   parameters of four channels (40 bytes each), strips of four channels (8 bytes a column each)
 
 #ifndef MW_DEPTHWISE_3X3_S8_DSP_H
@@ -23,11 +22,12 @@ struct mw_depthwise_3x3_s8_dsp {
     int32_t out_h, out_w;
     int32_t stride; // 1 or 2
     int32_t pad_top, pad_left;
-    int32_t in_zp, out_zp;
-    int32_t act_min, act_max;
     int32_t columns; // of a strip
     const int8_t *weights;
-    const uint32_t *scales;
+    const uint8_t *scales;
+    uint8_t channel_bytes;
+    int8_t in_zp, out_zp;
+    int8_t act_min, act_max;
 };
 
 void mw_depthwise_3x3_s8_dsp(const struct mw_depthwise_3x3_s8_dsp *layer, const int8_t *in, int8_t *out, void *scratch);

@@ -12,9 +12,14 @@
 
 #include <stdint.h>
 
-// A channel in flash is two words:
-//   bias * 8 + (exponent & 7)
+// A channel in flash takes 7 or 8 bytes, the same for all of a layer: a little-endian word and the rest, which has a sign.
 //   (exponent >> 3) * 2^30 + mult - 2^30
+//   bias * 8 + (exponent & 7)
+// A byte after the last channel may be read.
+struct mw_gemm_channels_dsp {
+    const uint8_t *bytes;
+    int32_t channel_bytes;
+};
 
 // A channel in RAM: out = (mult * 2 * acc / 2^32 + round) >> exponent, at `offset` bytes into a pixel.
 struct mw_gemm_scale_dsp {
@@ -48,7 +53,7 @@ struct mw_gemm_dsp {
 
 // Pairs in RAM from channels in flash. `order` gives the place of each channel in a pixel, NULL: as they come. An odd last
 // channel is paired with itself.
-void mw_gemm_dsp_pairs(struct mw_gemm_pair_dsp *pairs, const uint32_t *channels, const uint16_t *order,
+void mw_gemm_dsp_pairs(struct mw_gemm_pair_dsp *pairs, struct mw_gemm_channels_dsp channels, const uint16_t *order,
                        int32_t channel_count, int32_t out_zp);
 
 // A row of output pixels. Pixel p reads row_bytes bytes from each of rows[0..row_count-1] + p * step, in the order that
@@ -57,9 +62,10 @@ void mw_gemm_dsp_pairs(struct mw_gemm_pair_dsp *pairs, const uint32_t *channels,
 void mw_gemm_dsp_row(const struct mw_gemm_dsp *gemm, const int8_t *const *rows, int32_t row_count, int32_t row_bytes,
                      int32_t step, int32_t pixels, int8_t *out, uint32_t *columns);
 
-// A channel in flash: its bias, and its scale for a channel at `offset`.
-int32_t mw_gemm_dsp_bias(const uint32_t *channel);
-struct mw_gemm_scale_dsp mw_gemm_dsp_scale(const uint32_t *channel, int32_t offset, int32_t out_zp);
+// A channel's bias, and its scale, for a place at `offset` in a pixel.
+int32_t mw_gemm_dsp_bias(struct mw_gemm_channels_dsp channels, int32_t channel);
+struct mw_gemm_scale_dsp mw_gemm_dsp_scale(struct mw_gemm_channels_dsp channels, int32_t channel, int32_t offset,
+                                           int32_t out_zp);
 
 // Clamp in place.
 void mw_clamp_dsp(int8_t *values, int32_t count, int32_t low, int32_t high);
