@@ -57,8 +57,8 @@ class Project:
     files: Mapping[str, str]
 
     @cached_property
-    def graph(self) -> Graph:
-        """The graph that the firmware runs, read from `model/model.tflite`. Raises InputError."""
+    def model(self) -> Graph:
+        """The model as it was given, read from `model/model.tflite`. Raises InputError."""
         path = self.directory / "model" / "model.tflite"
         try:
             flatbuffer = path.read_bytes()
@@ -68,7 +68,12 @@ class Project:
             ) from None
         if hashlib.sha256(flatbuffer).hexdigest() != self.model_sha256:
             raise InputError(f"{path} is not the model of this project", "generate the project again")
-        return passes.run(read_graph(flatbuffer, self.model_name))
+        return read_graph(flatbuffer, self.model_name)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph that the firmware runs: the model after all passes. Raises InputError."""
+        return passes.run(self.model)
 
 
 def stack_bytes(board: Board) -> int:

@@ -56,7 +56,10 @@ class Memory:
 
 @dataclass(frozen=True)
 class Layer:
-    """A node of the model, and the time that it took in the unit of the report's latency."""
+    """A node of the model as it was given, and the time that it took in the unit of the report's latency.
+
+    A node that a graph pass removed has no time and is not listed.
+    """
 
     index: int
     op: str
@@ -88,10 +91,11 @@ def make(
 ) -> Report:
     """Report of a measurement with an image."""
     project = image.project
-    graph, board = project.graph, project.board
+    model, graph, board = project.model, project.graph, project.board
+    given = {node.index: node for node in model.nodes}
     peak = measurement.stack_peak_bytes
     return Report(
-        model=ModelFacts(graph.name, graph.sha256, ops.macs(graph), graph.weights_bytes),
+        model=ModelFacts(model.name, model.sha256, ops.macs(model), model.weights_bytes),
         board=board.id,
         engine=project.engine,
         microwright_version=__version__,
@@ -109,14 +113,9 @@ def make(
             flash_limit_bytes=board.flash.bytes if board.flash else None,
         ),
         layers=tuple(
-            Layer(
-                timed.index,
-                graph.nodes[timed.index].op,
-                graph.nodes[timed.index].name,
-                ops.get(graph.nodes[timed.index]).macs(graph, graph.nodes[timed.index]),
-                timed.latency,
-            )
+            Layer(node.index, node.op, node.name, ops.get(node).macs(model, node), timed.latency)
             for timed in measurement.layers
+            for node in [given[graph.nodes[timed.index].index]]
         ),
         agreement=agreement,
         accuracy=accuracy,

@@ -8,7 +8,8 @@ from microwright.graph import ITEM_BYTES, Graph, Node
 from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
 
 
-def _axis(graph: Graph, node: Node) -> int:
+def axis_of(graph: Graph, node: Node) -> int:
+    """The axis of the output that the inputs follow each other on, from 0."""
     rank = len(output_tensor(graph, node).shape)
     axis = node.options.get("axis", 0)
     if not isinstance(axis, int) or not -rank <= axis < rank:
@@ -19,7 +20,7 @@ def _axis(graph: Graph, node: Node) -> int:
 def check(graph: Graph, node: Node) -> None:
     """Shapes that fit together, one type, and for quantised tensors one scale and zero point."""
     y = output_tensor(graph, node)
-    axis = _axis(graph, node)
+    axis = axis_of(graph, node)
     inputs = [input_tensor(graph, node, position) for position in range(len(node.inputs))]
     total = 0
     for x in inputs:
@@ -56,7 +57,7 @@ def _quantization(graph: Graph, tensor: int) -> tuple[tuple[float, ...], tuple[i
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     """One strided copy an input."""
     y = output_tensor(graph, node)
-    axis = _axis(graph, node)
+    axis = axis_of(graph, node)
     rows = math.prod(y.shape[:axis])
     column_bytes = math.prod(y.shape[axis + 1 :]) * ITEM_BYTES[y.dtype]
     steps: list[Step] = []

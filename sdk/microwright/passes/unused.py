@@ -15,4 +15,6 @@ def run(graph: Graph) -> Graph:
         if needed.intersection(node.outputs):
             kept.append(node)
             needed.update(node.inputs)
+    if len(kept) == len(graph.nodes):
+        return graph
     return replace(graph, nodes=tuple(reversed(kept)))
