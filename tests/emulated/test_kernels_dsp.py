@@ -12,6 +12,12 @@ from tests.support.device import assert_random_layers_equal_on
 from tests.support.layers import Layers, Rng, pick
 
 CORES = ("mps2-an386", "mps2-an500", "mps2-an505")
+KERNELS = (
+    "conv_2d_s8_dsp",
+    "conv_1x1_s8_dsp",
+    "depthwise_3x3_s8_dsp",
+    "depthwise_conv_2d_s8_dsp",
+)
 
 
 def add_layer(made: Layers, rng: Rng) -> None:
@@ -22,7 +28,7 @@ def add_layer(made: Layers, rng: Rng) -> None:
 @pytest.mark.parametrize("board_id", CORES)
 def test_random_layers(tmp_path: Path, board_id: str) -> None:
     kernels = assert_random_layers_equal_on(board_id, tmp_path / "p", add_layer, seed=5, count=40)
-    for kernel in ("conv_2d_s8_dsp", "conv_1x1_s8_dsp", "depthwise_3x3_s8_dsp"):
+    for kernel in KERNELS:
         assert kernels[kernel] > 0, f"no layer of the sample was for {kernel}"
 
 

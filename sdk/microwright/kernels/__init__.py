@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from microwright.kernels import conv_dsp, depthwise_dsp, fully_connected_dsp
+from microwright.kernels import add, conv_dsp, depthwise_dsp, fully_connected_dsp
 from microwright.kernels.base import Kernel, Rejected
 from microwright.ops import Step
 from microwright.target import Target
@@ -13,8 +13,9 @@ from microwright.target import Target
 __all__ = ["KERNELS", "Choice", "Kernel", "choose"]
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
-    "depthwise_conv_2d_s8": (depthwise_dsp.DEPTHWISE_3X3,),
+    "depthwise_conv_2d_s8": (depthwise_dsp.DEPTHWISE_3X3, depthwise_dsp.DEPTHWISE),
     "conv_2d_s8": (conv_dsp.CONV_1X1, conv_dsp.CONV),
+    "add_s8": (add.ADD_DSP, add.ADD_TABLE),
     "fully_connected_s8": (fully_connected_dsp.FULLY_CONNECTED,),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +70,13 @@ def tiles(step: Step) -> Symbol:
 
 
 def packed_channels(name: str, channels: Sequence[Channel]) -> Mapping[str, Field]:
-    """The kernel's fields `channel_bytes` and `name`: 7 bytes a channel where all biases fit, else 8."""
+    """The kernel's fields `channel_bytes` and `name`: 7 bytes a channel where all biases fit, else 8.
+
+    Raises Rejected for a bias that does not fit 29 bits.
+    """
+    for index, channel in enumerate(channels):
+        if not -(1 << 28) <= channel.bias < 1 << 28:
+            raise Rejected(f"the bias of channel {index} does not fit 29 bits")
     short = all(-(1 << 20) <= channel.bias < 1 << 20 for channel in channels)
     size = 7 if short else 8
     data = b"".join(
@@ -91,6 +97,10 @@ class Channel:
     bias: int
     mult: int
     exponent: int
+
+    def unfolded(self, in_zp: int) -> Channel:
+        """The channel with a bias for inputs less their zero point."""
+        return replace(self, bias=self.bias + in_zp * int(self.weights.sum()))
 
     @property
     def words(self) -> tuple[int, int]:
@@ -115,8 +125,6 @@ def channel_of(step: Step, index: int, weights: Ints) -> Channel:
         raise Rejected(f"the accumulator of channel {index} can reach 2^30")
     if not 1 <= -by.shift <= 23:
         raise Rejected(f"channel {index} is rescaled by 2^{by.shift}")
-    if not -(1 << 28) <= bias < 1 << 28:
-        raise Rejected(f"the bias of channel {index} does not fit 29 bits")
     return Channel(weights, bound, bias, by.mult, -by.shift)
 
 

@@ -31,6 +31,36 @@ static inline uint32_t mw_sxtb16_odd(uint32_t word)
     return halves;
 }
 
+// Bytes 0 and 2, or 1 and 3, sign-extended to 16 bits and added to two 16-bit halves.
+static inline uint32_t mw_sxtab16(uint32_t halves, uint32_t word)
+{
+    uint32_t sums;
+    __asm("sxtab16 %0, %1, %2" : "=r"(sums) : "r"(halves), "r"(word));
+    return sums;
+}
+
+static inline uint32_t mw_sxtab16_odd(uint32_t halves, uint32_t word)
+{
+    uint32_t sums;
+    __asm("sxtab16 %0, %1, %2, ror #8" : "=r"(sums) : "r"(halves), "r"(word));
+    return sums;
+}
+
+// acc + a * b of the low 16-bit halves, or of the high ones; wraps.
+static inline int32_t mw_smlabb(uint32_t a, uint32_t b, int32_t acc)
+{
+    int32_t sum;
+    __asm("smlabb %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(acc));
+    return sum;
+}
+
+static inline int32_t mw_smlatt(uint32_t a, uint32_t b, int32_t acc)
+{
+    int32_t sum;
+    __asm("smlatt %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(acc));
+    return sum;
+}
+
 // acc + a.low * b.low + a.high * b.high of 16-bit halves; wraps.
 static inline int32_t mw_smlad(uint32_t a, uint32_t b, int32_t acc)
 {
