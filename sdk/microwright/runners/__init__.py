@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import IO
 
@@ -77,11 +77,14 @@ def get(board: Board, name: str | None = None) -> Runner:
     return RUNNERS[name]
 
 
-def start(image: Image, *, runner: str | None = None) -> Device:
-    """Flash or emulate an image. Raises BoardError, ToolMissing, ToolFailed, DeviceError."""
+def start(image: Image, *, runner: str | None = None, options: Sequence[str] = ()) -> Device:
+    """Flash or emulate an image; `options` are more arguments for the runner's program.
+
+    Raises BoardError, ToolMissing, ToolFailed, DeviceError.
+    """
     board = image.project.board
     chosen = get(board, runner)
-    argv = chosen.argv(image.elf, board)
+    argv = [*chosen.argv(image.elf, board), *options]
     output = tempfile.TemporaryFile()  # noqa: SIM115 - the device closes it
     process = None
     try:

@@ -1,0 +1,356 @@
+"""Instructions, cycles, RAM and flash of models on emulated boards, beside those of another engine.
+
+Builds the firmware of each model for each board, runs it in QEMU, compares the outputs with the reference
+interpreter, and prints one row each. The same tree gives the same numbers.
+
+    ./tools/bench                                  all models of ../shared/models on all boards
+    ./tools/bench --models DIR --json FILE         other models; everything as JSON
+    ./tools/bench kws --board mps2-an386           one model, one board
+    ./tools/bench --profile kws --board mps2-an386 where its instructions go
+    ./tools/bench --write-docs                     the tables of docs/performance.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import instruction_profile
+import performance_page
+from instruction_profile import Profile, Run
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from microwright import (
+    __version__,
+    _output,
+    _run,
+    board,
+    build,
+    comparison,
+    costs,
+    graph,
+    ops,
+    project,
+    report,
+    runners,
+    samples,
+    target,
+    verify,
+)
+from microwright.board import Board, did_you_mean
+from microwright.cli._progress import Bars
+from microwright.errors import InputError, MicrowrightError, MismatchError
+from microwright.graph import Graph
+from microwright.measure import measure
+from microwright.plan import plan
+from microwright.progress import Progress, silent
+from microwright.report import Report
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMA = 1
+# One a core.
+BOARDS = ("mps2-an386", "mps3-an547", "mps2-an500", "mps2-an505", "mps2-an385", "mps2-an385-m0plus")
+SAMPLES = 3
+WIDTH = 130
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A model that was measured on a board, what it executed, and the kernels of each layer."""
+
+    board: Board
+    own: Graph
+    report: Report
+    profile: Profile
+    kernels: tuple[tuple[str, ...], ...]
+
+
+def run(model: Graph, on: Board, *, samples_count: int = SAMPLES) -> Result:
+    """Build, emulate, compare. Raises MicrowrightError."""
+    with tempfile.TemporaryDirectory(prefix="microwright-") as name:
+        folder = Path(name)
+        image = build.build(project.create(folder / "project", model, on))
+        made = image.project
+        plugin, counts = instruction_profile.compile_plugin(folder), folder / "counts"
+        inputs = samples.random(made.graph, samples_count).inputs
+        options = instruction_profile.options(image, plugin, counts)
+        with runners.start(image, runner="qemu", options=options) as device:
+            measured = measure(image, device.url, inputs, emulation=device.emulation)
+        profile = instruction_profile.read(image, counts)
+        judge = verify.reference(model)
+        agreement = None
+        if judge is not None:
+            expected = comparison.run_reference(judge, inputs, silent)
+            agreement = verify.agreement(judge.name, expected, measured.outputs)
+        calls = plan(made.graph, target.of(on)).calls
+        return Result(
+            board=on,
+            own=model,
+            report=report.make(image, measured, agreement, None),
+            profile=profile,
+            kernels=tuple(
+                tuple(call.step.kernel for call in calls if call.node == node)
+                for node in range(len(made.graph.nodes))
+            ),
+        )
+
+
+def to_json(result: Result, anchors: Mapping[str, Any]) -> dict[str, Any]:
+    """One row: the numbers with their kind and unit, those of the other engine where there are any."""
+    made, own, core = result.report, result.own, result.board.cpu.core
+    estimated = costs.estimate((run.block for run in result.profile.whole), core)
+    return {
+        "model": {
+            "name": own.name,
+            "sha256": own.sha256,
+            "macs": ops.macs(own),
+            "weights_bytes": own.weights_bytes,
+        },
+        "board": result.board.id,
+        "core": core,
+        "clock_hz": result.board.cpu.clock_hz,
+        "latency": {
+            "kind": made.latency.kind,
+            "unit": made.latency.unit,
+            "value": made.latency.median,
+        },
+        "estimated": {
+            **asdict(estimated),
+            "ms": round(estimated.ms(result.board.cpu.clock_hz), 3),
+        },
+        "memory": asdict(made.memory),
+        "agreement": None if made.agreement is None else asdict(made.agreement),
+        "anchor": _anchor(anchors, own.name, core.removeprefix("cortex-")),
+        "layers": [
+            {
+                **asdict(layer),
+                "kernels": result.kernels[layer.index],
+                "estimated_cycles": costs.estimate((run.block for run in runs), core).value,
+            }
+            for layer, runs in zip(made.layers, result.profile.layers, strict=True)
+        ],
+    }
+
+
+def _anchor(anchors: Mapping[str, Any], model: str, core: str) -> dict[str, int]:
+    found = {what: anchors.get(what, {}).get(model, {}).get(core) for what in performance_page.ANCHORS}
+    return {what: value for what, value in found.items() if value is not None}
+
+
+def read_anchors(path: Path | None) -> Mapping[str, Any]:
+    """Numbers of another engine: {"instructions": {model: {core: number}}, "arena_bytes": ...}.
+
+    None: the file beside the checkout, nothing where it does not exist. Raises InputError.
+    """
+    if path is None:
+        path = ROOT.parent / "shared" / "anchors.json"
+        if not path.is_file():
+            return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}", "give another file") from None
+    except ValueError:
+        raise InputError(f"{path} is not JSON", "give another file with --anchors") from None
+    for what in performance_page.ANCHORS:
+        numbers = content.get(what, {}) if isinstance(content, dict) else None
+        if not isinstance(numbers, dict) or not all(
+            isinstance(by_core, dict) and all(isinstance(n, int) and n > 0 for n in by_core.values())
+            for by_core in numbers.values()
+        ):
+            raise InputError(f"{path}: {what!r} is not {{model: {{core: number}}}}", "correct the file")
+    anchors: Mapping[str, Any] = content
+    return anchors
+
+
+def find_models(folder: Path | None, names: Sequence[str]) -> list[Graph]:
+    """The models of a folder, or those of these names. Raises InputError."""
+    folder = ROOT.parent / "shared" / "models" if folder is None else folder
+    paths = {path.stem: path for path in sorted(folder.glob("*.tflite"))}
+    if not paths:
+        raise InputError(f"there is no .tflite in {folder}", "give a folder that has some with --models")
+    for name in names:
+        if name not in paths:
+            raise InputError(
+                f"there is no model {name[:80]!r} in {folder}" + did_you_mean(name, paths),
+                "its models are: " + ", ".join(paths),
+            )
+    return [graph.read(paths[name].read_bytes(), name) for name in names or paths]
+
+
+def find_boards(ids: Sequence[str]) -> list[Board]:
+    """Boards of these ids, or one a core. Raises BoardError, InputError."""
+    known = board.all_ids()
+    found = [board.load(name) for name in ids or [name for name in BOARDS if name in known]]
+    for on in found:
+        if "qemu" not in on.runners or on.cpu.core not in costs.CORES:
+            raise InputError(f"board {on.id} is not emulated", "give one of: " + ", ".join(BOARDS))
+    return found
+
+
+def measure_all(
+    models: Sequence[Graph], on: Sequence[Board], anchors: Mapping[str, Any], progress: Progress
+) -> tuple[dict[str, Any], list[MicrowrightError]]:
+    """The whole content of the JSON file, and what went wrong: the rest is measured all the same."""
+    results: list[dict[str, Any]] = []
+    failures: list[MicrowrightError] = []
+    toolchain = ""
+    for number, (model, each) in enumerate((m, b) for m in models for b in on):
+        progress("measure models on boards", number, len(models) * len(on))
+        try:
+            result = run(model, each)
+            report.require_agreement(result.report.agreement, f"{model.name} on {each.id}")
+        except MismatchError as error:
+            failures.append(error)
+        except MicrowrightError as error:
+            failures.append(error)
+            continue
+        toolchain = result.report.toolchain
+        results.append(to_json(result, anchors))
+    progress("measure models on boards", 1, 1)
+    content = {
+        "schema": SCHEMA,
+        "microwright_version": __version__,
+        "toolchain": toolchain,
+        "emulator": _run.run(["qemu-system-arm", "--version"]).out.partition("\n")[0],
+        "anchors": anchors.get("what"),
+        "results": results,
+    }
+    return content, failures
+
+
+def print_profile(result: Result, layer: int | None, blocks: int, console: Console) -> None:
+    """Layers, functions and hottest blocks of an inference, or of one layer."""
+    core = result.board.cpu.core
+    if layer is not None and not 0 <= layer < len(result.profile.layers):
+        raise InputError(
+            f"there is no layer {layer}", f"the layers are 0 to {len(result.profile.layers) - 1}"
+        )
+    runs = result.profile.whole if layer is None else result.profile.layers[layer]
+    total = instruction_profile.instructions(runs)
+    what = result.own.name if layer is None else f"layer {layer} of {result.own.name}"
+    estimated = costs.estimate((run.block for run in runs), core)
+    console.print(
+        f"{what} on {result.board.id}: {total:,} instructions (emulated), "
+        f"{estimated.value:,} cycles (estimated for {core})"
+    )
+    if layer is None:
+        rows = []
+        for each, executed in zip(result.report.layers, result.profile.layers, strict=True):
+            count = instruction_profile.instructions(executed)
+            rows.append(
+                (
+                    str(each.index),
+                    each.op,
+                    ", ".join(result.kernels[each.index]),
+                    f"{each.macs:,}",
+                    f"{count / each.macs:.2f}" if each.macs else "",
+                    *_numbers(executed, total, core),
+                )
+            )
+        console.print(_table(("layer", "op", "kernel", "MACs", "per MAC", *_NUMBERS), rows, text=(1, 2)))
+    functions = instruction_profile.by_function(runs)
+    console.print(
+        _table(
+            ("function", *_NUMBERS),
+            [(name, *_numbers(each, total, core)) for name, each in functions.items()],
+            text=(0,),
+        )
+    )
+    for hot in instruction_profile.hottest(runs)[:blocks]:
+        hot_instructions, share, cycles = _numbers((hot,), total, core)
+        first = hot.lines[0]
+        console.print(
+            f"{first.function} at {first.address:#x}: {len(hot.lines)} instructions, {hot.runs:,} runs, "
+            f"{hot_instructions} ({share}), {cycles} cycles"
+        )
+        for line in hot.lines:
+            console.print(f"  {line.address:6x}  {line.instruction.mnemonic:12} {line.instruction.operands}")
+
+
+_NUMBERS = ("instructions", "share", "cycles, est.")
+
+
+def _numbers(runs: Sequence[Run], total: int, core: str) -> tuple[str, str, str]:
+    count = instruction_profile.instructions(runs)
+    cycles = costs.estimate((run.block for run in runs), core).value
+    return f"{count:,}", f"{count / total:.1%}", f"{cycles:,}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text: Sequence[int]) -> Table:
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for position, title in enumerate(header):
+        table.add_column(title, justify="left" if position in text else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="MODEL", help="names of models; default: all")
+    parser.add_argument(
+        "--models", type=Path, metavar="DIR", help="folder of .tflite files; default: ../shared/models"
+    )
+    parser.add_argument(
+        "--board", action="append", default=[], metavar="ID", help="a board; may be repeated; default: all"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything here")
+    parser.add_argument(
+        "--anchors",
+        type=Path,
+        metavar="FILE",
+        help="another engine's numbers; default: ../shared/anchors.json",
+    )
+    parser.add_argument("--profile", metavar="MODEL", help="show where the instructions of a model go")
+    parser.add_argument("--layer", type=int, metavar="N", help="with --profile: of this layer only")
+    parser.add_argument(
+        "--blocks", type=int, default=5, metavar="N", help="with --profile: disassemble so many; default: 5"
+    )
+    parser.add_argument("--write-docs", action="store_true", help="write docs/performance.{md,json}")
+    arguments = parser.parse_args()
+    # A pipe has no width: the tables keep theirs.
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDTH)
+    try:
+        _do(arguments, console)
+    except MicrowrightError as error:
+        print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _do(arguments: argparse.Namespace, console: Console) -> None:
+    on = find_boards(arguments.board)
+    if arguments.profile is not None:
+        (model,) = find_models(arguments.models, [arguments.profile])
+        print_profile(run(model, on[0], samples_count=1), arguments.layer, arguments.blocks, console)
+        return
+    models = find_models(arguments.models, arguments.names)
+    with Bars() as progress:
+        content, failures = measure_all(models, on, read_anchors(arguments.anchors), progress)
+    for table in performance_page.tables(content):
+        console.print(table.title)
+        console.print(_table(table.header, table.rows, text=(0, 1)))
+    if arguments.json is not None:
+        _output.write(arguments.json, performance_page.as_json(content))
+    for failure in failures:
+        print(f"error: {failure.message}\nhint: {failure.hint}", file=sys.stderr)
+    if failures:
+        sys.exit(failures[0].exit_code)
+    if arguments.write_docs:
+        performance_page.write(content)
+
+
+if __name__ == "__main__":
+    main()

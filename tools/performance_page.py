@@ -1,0 +1,142 @@
+"""The tables of ./tools/bench, and docs/performance.md with them: written between two markers.
+
+docs/performance.json has the numbers that the page shows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from microwright import _output
+from microwright.errors import InputError
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE, NUMBERS = DOCS / "performance.md", DOCS / "performance.json"
+BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+# What another engine's numbers may be of.
+ANCHORS = ("instructions", "arena_bytes", "code_bytes")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text; the first two columns are names."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def tables(content: Mapping[str, Any]) -> tuple[Table, Table]:
+    """Speed and memory of the results of the JSON file."""
+    return (
+        Table(
+            "One inference",
+            (
+                "model",
+                "core",
+                "instructions",
+                "TFLM",
+                "ratio",
+                "per MAC",
+                "cycles, est.",
+                "ms, est.",
+                "at MHz",
+                "outputs",
+            ),
+            tuple(_speed(result) for result in content["results"]),
+        ),
+        Table(
+            "Memory in bytes",
+            (
+                "model",
+                "core",
+                "arena",
+                "TFLM",
+                "ratio",
+                "stack",
+                "code",
+                "TFLM",
+                "ratio",
+                "constants",
+                "of own",
+            ),
+            tuple(_memory(result) for result in content["results"]),
+        ),
+    )
+
+
+def _names(result: Mapping[str, Any]) -> tuple[str, str]:
+    return result["model"]["name"], str(result["core"]).removeprefix("cortex-").upper()
+
+
+def _speed(result: Mapping[str, Any]) -> tuple[str, ...]:
+    instructions, macs = result["latency"]["value"], result["model"]["macs"]
+    agreement = result["agreement"]
+    wrong = None if agreement is None else agreement["mismatched_bytes"]
+    return (
+        *_names(result),
+        f"{instructions:,.0f}",
+        *_beside(instructions, result["anchor"].get("instructions")),
+        f"{instructions / macs:.2f}" if macs else "",
+        f"{result['estimated']['value']:,}",
+        f"{result['estimated']['ms']:,.2f}",
+        f"{result['clock_hz'] / 1e6:g}",
+        "not checked" if wrong is None else f"{wrong} differ" if wrong else "exact",
+    )
+
+
+def _memory(result: Mapping[str, Any]) -> tuple[str, ...]:
+    memory, anchor = result["memory"], result["anchor"]
+    own = result["model"]["weights_bytes"]
+    return (
+        *_names(result),
+        f"{memory['arena_bytes']:,}",
+        *_beside(memory["arena_bytes"], anchor.get("arena_bytes")),
+        f"{memory['stack_bytes']:,}",
+        f"{memory['code_bytes']:,}",
+        *_beside(memory["code_bytes"], anchor.get("code_bytes")),
+        f"{memory['weights_bytes']:,}",
+        f"{memory['weights_bytes'] / own:.3f}" if own else "",
+    )
+
+
+def _beside(value: float, anchor: int | None) -> tuple[str, str]:
+    """The other engine's number, and how many times ours it is."""
+    return ("", "") if anchor is None else (f"{anchor:,}", f"{anchor / value:.2f}" if value else "")
+
+
+def as_json(content: Mapping[str, Any]) -> bytes:
+    """As a file."""
+    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
+
+
+def without_layers(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What docs/performance.json keeps."""
+    return {
+        **content,
+        "results": [{k: v for k, v in result.items() if k != "layers"} for result in content["results"]],
+    }
+
+
+def markdown(content: Mapping[str, Any]) -> str:
+    """What stands between the markers."""
+    parts = [f"{content['toolchain']}, {content['emulator']}, Microwright {content['microwright_version']}."]
+    for table in tables(content):
+        aligned = [":--" if i < 2 else "--:" for i in range(len(table.header))]
+        rows: list[Sequence[str]] = [table.header, aligned, *table.rows]
+        parts += [f"### {table.title}", "\n".join(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n\n".join(parts)
+
+
+def write(content: Mapping[str, Any]) -> None:
+    """Write the numbers, and the tables into the page. Raises InputError where it has no markers."""
+    before, begin, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise InputError(f"{PAGE} has no {BEGIN} and {END}", "put them where the tables belong")
+    _output.write(NUMBERS, as_json(without_layers(content)))
+    _output.write(PAGE, f"{before}{BEGIN}\n\n{markdown(content)}\n\n{END}{after}".encode())
