@@ -274,7 +274,23 @@ void mw_gemm_dsp_row(const struct mw_gemm_dsp *gemm, const int8_t *const *rows, 
 
 void mw_clamp_dsp(int8_t *values, int32_t count, int32_t low, int32_t high)
 {
-    for (int32_t i = 0; i < count; ++i) {
+    const uint32_t lows = 0x01010101u * (uint8_t)low;
+    const uint32_t highs = 0x01010101u * (uint8_t)high;
+    int32_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        uint32_t word = mw_load32(values + i);
+        uint32_t difference;
+        // A byte's difference that is not negative selects the first of two words' bytes.
+        __asm("ssub8 %1, %0, %2\n\t"
+              "sel %0, %0, %2\n\t"
+              "ssub8 %1, %3, %0\n\t"
+              "sel %0, %0, %3"
+              : "+r"(word), "=&r"(difference)
+              : "r"(lows), "r"(highs)
+              : "cc");
+        memcpy(values + i, &word, sizeof word);
+    }
+    for (; i < count; ++i) {
         const int32_t value = values[i];
         values[i] = (int8_t)(value < low ? low : value > high ? high : value);
     }
