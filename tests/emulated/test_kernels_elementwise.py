@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.ops.test_add import add_add
 from tests.ops.test_fully_connected import add_fully_connected
 from tests.support import layers
 from tests.support.device import assert_random_layers_equal_on
@@ -34,8 +35,30 @@ def add_dense(made: Layers, rng: Rng) -> None:
     pick(rng, (add_fully_connected, add_fully_connected, add_wide))(made, rng)
 
 
+def add_sum(made: Layers, rng: Rng) -> None:
+    """Mostly as they come between layers: operands and sum of about one scale."""
+    if rng.random() < 0.3:
+        add_add(made, rng)
+        return
+    shape = (1, int(rng.integers(1, 5)), int(rng.integers(1, 6)), int(pick(rng, (1, 3, 4, 7, 8, 16, 17))))
+    other = pick(rng, (shape, shape, (shape[-1],), (*shape[:3], 1), ()))
+    scales = [float(np.float32(s)) for s in 0.05 * 2.0 ** rng.uniform(-1, 1, 3)]
+    zero_points = [layers.zero_point(rng) for _ in scales]
+    operands = [
+        made.input(operand, scale=scales[i], zero_point=zero_points[i])
+        for i, operand in enumerate((shape, other))
+    ]
+    activation = pick(rng, layers.ACTIVATIONS)
+    name = f"sum {shape} {other} {scales} {zero_points} {activation}"
+    y = made.output(shape, scale=scales[2], zero_point=zero_points[2], name=name)
+    operands = operands if rng.random() < 0.5 else operands[::-1]
+    made.maker.node("ADD", operands, [y], fused_activation_function=activation)
+
+
 FAMILIES: tuple[tuple[Callable[[Layers, Rng], None], str, frozenset[str]], ...] = (
     (add_dense, "mps2-an386", frozenset({"fully_connected_s8_dsp"})),
+    (add_sum, "mps2-an505", frozenset({"add_s8_dsp", "add_s8_table"})),
+    (add_sum, "mps2-an385", frozenset({"add_s8_table"})),
 )
 
 

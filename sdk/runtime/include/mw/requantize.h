@@ -5,16 +5,14 @@
 
 #include <stdint.h>
 
-// High half of 2 * a * b, rounded to nearest with ties away from zero for the product's sign as gemmlowp has it;
-// saturates for a = b = INT32_MIN.
+// High half of 2 * a * b, rounded to nearest with ties up; saturates for a = b = INT32_MIN. That is what gemmlowp gives with
+// its nudge of either sign and its division towards zero.
 static inline int32_t mw_doubling_high_mul(int32_t a, int32_t b)
 {
     if (a == INT32_MIN && b == INT32_MIN) {
         return INT32_MAX;
     }
-    const int64_t product = (int64_t)a * (int64_t)b;
-    const int64_t nudge = product >= 0 ? (int64_t)1 << 30 : 1 - ((int64_t)1 << 30);
-    return (int32_t)((product + nudge) / ((int64_t)1 << 31));
+    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
 }
 
 // x / 2^exponent, rounded to nearest with ties away from zero; 0 <= exponent <= 31.
@@ -38,6 +36,17 @@ static inline int32_t mw_requantize(int32_t x, int32_t mult, int shift)
 static inline int32_t mw_clamp(int32_t x, int32_t low, int32_t high)
 {
     return x < low ? low : x > high ? high : x;
+}
+
+// Clamped to [-128, 127].
+static inline int8_t mw_saturate_s8(int32_t x)
+{
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+    __asm("ssat %0, #8, %0" : "+r"(x));
+    return (int8_t)x;
+#else
+    return (int8_t)mw_clamp(x, INT8_MIN, INT8_MAX);
+#endif
 }
 
 // An accumulator as an int8 output value: clamp(x * mult * 2^(shift - 31) + zp, low, high). The sum wraps as in two's
