@@ -16,7 +16,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,6 @@ from microwright import (
     comparison,
     costs,
     graph,
-    ops,
     project,
     report,
     runners,
@@ -52,7 +51,7 @@ from microwright.graph import Graph
 from microwright.measure import measure
 from microwright.plan import plan
 from microwright.progress import Progress, silent
-from microwright.report import Report
+from microwright.report import Layer, Report
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = 1
@@ -64,10 +63,9 @@ WIDTH = 130
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A model that was measured on a board, what it executed, and the kernels of each layer."""
+    """A model that was measured on a board, what it executed, and the kernels of each layer that is left."""
 
     board: Board
-    own: Graph
     report: Report
     profile: Profile
     kernels: tuple[tuple[str, ...], ...]
@@ -93,7 +91,6 @@ def run(model: Graph, on: Board, *, samples_count: int = SAMPLES) -> Result:
         calls = plan(made.graph, target.of(on)).calls
         return Result(
             board=on,
-            own=model,
             report=report.make(image, measured, agreement, None),
             profile=profile,
             kernels=tuple(
@@ -105,15 +102,10 @@ def run(model: Graph, on: Board, *, samples_count: int = SAMPLES) -> Result:
 
 def to_json(result: Result, anchors: Mapping[str, Any]) -> dict[str, Any]:
     """One row: the numbers with their kind and unit, those of the other engine where there are any."""
-    made, own, core = result.report, result.own, result.board.cpu.core
+    made, core = result.report, result.board.cpu.core
     estimated = costs.estimate((run.block for run in result.profile.whole), core)
     return {
-        "model": {
-            "name": own.name,
-            "sha256": own.sha256,
-            "macs": ops.macs(own),
-            "weights_bytes": own.weights_bytes,
-        },
+        "model": asdict(made.model),
         "board": result.board.id,
         "core": core,
         "clock_hz": result.board.cpu.clock_hz,
@@ -128,16 +120,20 @@ def to_json(result: Result, anchors: Mapping[str, Any]) -> dict[str, Any]:
         },
         "memory": asdict(made.memory),
         "agreement": None if made.agreement is None else asdict(made.agreement),
-        "anchor": _anchor(anchors, own.name, core.removeprefix("cortex-")),
+        "anchor": _anchor(anchors, made.model.name, core.removeprefix("cortex-")),
         "layers": [
             {
                 **asdict(layer),
-                "kernels": result.kernels[layer.index],
+                "kernels": kernels,
                 "estimated_cycles": costs.estimate((run.block for run in runs), core).value,
             }
-            for layer, runs in zip(made.layers, result.profile.layers, strict=True)
+            for layer, runs, kernels in _layers(result)
         ],
     }
+
+
+def _layers(result: Result) -> Iterable[tuple[Layer, tuple[Run, ...], tuple[str, ...]]]:
+    return zip(result.report.layers, result.profile.layers, result.kernels, strict=True)
 
 
 def _anchor(anchors: Mapping[str, Any], model: str, core: str) -> dict[str, int]:
@@ -236,7 +232,7 @@ def print_profile(result: Result, layer: int | None, blocks: int, console: Conso
         )
     runs = result.profile.whole if layer is None else result.profile.layers[layer]
     total = instruction_profile.instructions(runs)
-    what = result.own.name if layer is None else f"layer {layer} of {result.own.name}"
+    what = result.report.model.name if layer is None else f"layer {layer} of {result.report.model.name}"
     estimated = costs.estimate((run.block for run in runs), core)
     console.print(
         f"{what} on {result.board.id}: {total:,} instructions (emulated), "
@@ -244,13 +240,13 @@ def print_profile(result: Result, layer: int | None, blocks: int, console: Conso
     )
     if layer is None:
         rows = []
-        for each, executed in zip(result.report.layers, result.profile.layers, strict=True):
+        for each, executed, kernels in _layers(result):
             count = instruction_profile.instructions(executed)
             rows.append(
                 (
                     str(each.index),
                     each.op,
-                    ", ".join(result.kernels[each.index]),
+                    ", ".join(kernels),
                     f"{each.macs:,}",
                     f"{count / each.macs:.2f}" if each.macs else "",
                     *_numbers(executed, total, core),

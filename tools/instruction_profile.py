@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from microwright import _run, costs
+from microwright import _run, costs, target
 from microwright.build import Image
 from microwright.costs import Instruction
 from microwright.errors import MicrowrightError
@@ -155,7 +155,10 @@ def _block(lines: Mapping[int, tuple[Line, int]], first: int, last: int) -> tupl
 
 def _disassemble(image: Image) -> Mapping[int, tuple[Line, int]]:
     """Address -> the instruction there, and the address behind it."""
-    listing = _run.run(["arm-none-eabi-objdump", "-d", "--no-show-raw-insn", str(image.elf)]).out
+    # Of itself it does not know the instructions that Armv8.1-M added outside of Helium.
+    helium = "mve" in target.of(image.project.board).features
+    machine = ("-m", "armv8.1-m.main") if helium else ()
+    listing = _run.run(["arm-none-eabi-objdump", "-d", "--no-show-raw-insn", *machine, str(image.elf)]).out
     found: list[Line] = []
     function = ""
     for text in listing.splitlines():
