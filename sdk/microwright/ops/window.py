@@ -13,6 +13,9 @@ from microwright.ops.base import unsupported
 
 Size: TypeAlias = tuple[int, int, int]
 
+# An option "padding" that no file has: "padding_h" and "padding_w" hold the pixels before and after the image.
+EXPLICIT = "EXPLICIT"
+
 _AGAIN = "export the model again"
 
 
@@ -62,11 +65,22 @@ def axis(node: Node, side: str, *, size: int, out: int, taps: int, dilation: int
     span = (taps - 1) * dilation + 1
     if size + span + stride >= 2**31:
         raise unsupported(node, f"a window of {span} pixels is too large", "use a smaller kernel or dilation")
-    same = node.options["padding"] == "SAME"
-    expected = (size + stride - 1) // stride if same else (size - span + stride) // stride
+    if node.options["padding"] == "SAME":
+        expected, before = same_padding(size, span, stride)
+    else:
+        padding = node.options[f"padding_{side}"] if node.options["padding"] == EXPLICIT else (0, 0)
+        assert isinstance(padding, tuple)
+        before = padding[0]
+        expected = (size + sum(padding) - span + stride) // stride
     if out != expected:
         raise unsupported(node, f"its output has size {out} along {side}, expected {expected}", _AGAIN)
-    return Axis(taps, stride, dilation, max((out - 1) * stride + span - size, 0) // 2)
+    return Axis(taps, stride, dilation, before)
+
+
+def same_padding(size: int, span: int, stride: int) -> tuple[int, int]:
+    """Outputs of a window along an axis, and pixels of padding at its start, where padding is "SAME"."""
+    out = (size + stride - 1) // stride
+    return out, max((out - 1) * stride + span - size, 0) // 2
 
 
 def output(node: Node, tensor: Tensor, batches: int, channels: int) -> tuple[int, int]:

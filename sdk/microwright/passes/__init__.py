@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from microwright import ops
 from microwright.errors import InputError
 from microwright.graph import Graph
-from microwright.passes import channels, unused
+from microwright.passes import activations, channels, constants, padding, requantize, reshapes, unused
 
 __all__ = ["PASSES", "Applied", "apply", "run"]
 
 PASSES: Mapping[str, Callable[[Graph], Graph]] = {
     "unused": unused.run,
+    "constants": constants.run,
+    "requantize": requantize.run,
+    "reshapes": reshapes.run,
+    "padding": padding.run,
+    "activations": activations.run,
     "channels": channels.run,
 }
 
@@ -34,18 +39,26 @@ def run(graph: Graph) -> Graph:
 
 
 def apply(graph: Graph) -> tuple[Applied, ...]:
-    """The passes that change the graph, in order.
+    """The passes that change the graph, in order, until none does: each makes it smaller, so that this ends.
 
     A graph that the engine does not take loses its unused nodes only; the plan says what is wrong with it.
     """
     applied: list[Applied] = []
-    for name, rewrite in PASSES.items():
-        if name != "unused" and not _is_supported(graph):
-            continue
-        after = rewrite(graph)
-        if after is not graph:
-            applied.append(Applied(name, graph, after))
-            graph = after
+
+    def change(names: Iterable[str]) -> bool:
+        nonlocal graph
+        before = len(applied)
+        for name in names:
+            after = PASSES[name](graph)
+            if after is not graph:
+                applied.append(Applied(name, graph, after))
+                graph = after
+        return len(applied) > before
+
+    change(["unused"])
+    if _is_supported(graph):
+        while change(PASSES):
+            pass
     return tuple(applied)
 
 
