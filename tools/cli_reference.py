@@ -21,7 +21,7 @@ def text() -> str:
         "Exit codes and messages: [errors.md](errors.md).",
         _help(cli.root, "microwright", None),
     ]
-    root = click.Context(cli.root, info_name="microwright")
+    root = cli.root.make_context("microwright", [], resilient_parsing=True)
     for name in cli.COMMANDS:
         command = cli.root.get_command(root, name)
         assert command is not None
@@ -30,8 +30,13 @@ def text() -> str:
 
 
 def _help(command: click.Command, name: str, parent: click.Context | None) -> str:
-    context = click.Context(
-        command, info_name=name, parent=parent, terminal_width=_COLUMNS, max_content_width=_COLUMNS
+    context = command.make_context(
+        name,
+        [],
+        parent=parent,
+        resilient_parsing=True,
+        terminal_width=_COLUMNS,
+        max_content_width=_COLUMNS,
     )
     lines = command.get_help(context).splitlines()
     return "\n".join(["```", *(line.rstrip() for line in lines), "```"])

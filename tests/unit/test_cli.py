@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -239,6 +240,29 @@ def test_control_c_is_exit_130(
     monkeypatch.setattr("microwright.pipeline.read_graph", interrupted)
     assert cli.execute(["inspect", str(model)]) == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_device_that_was_started(deployed: Path, number: int, code: int) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _MAIN, "run", str(deployed)],
+        env={**os.environ, "PYTHONPATH": str(_SDK)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert "serial line /dev/" in process.stdout.readline()
+        firmware = _children(process.pid)
+        assert len(firmware) == 1
+        process.send_signal(number)
+        assert process.wait(timeout=20) == code
+        assert not Path(f"/proc/{firmware[0]}").exists()
+
+
+def _children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
 
 
 def test_a_reader_that_goes_away_is_no_news() -> None:

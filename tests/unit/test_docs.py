@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 
 import microwright
@@ -70,7 +69,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize(("page", "arguments"), _commands(), ids=lambda value: str(value)[:60])
 def test_commands_that_are_shown_parse(page: str, arguments: list[str]) -> None:
-    root = click.Context(cli.root, info_name="microwright")
+    root = cli.root.make_context("microwright", [], resilient_parsing=True)
     command = cli.root.get_command(root, arguments[0])
     assert command is not None
     command.make_context(arguments[0], [word for word in arguments[1:] if word != "..."], parent=root)
