@@ -13,6 +13,7 @@ from microwright.comparison import Comparison
 from microwright.doctor import Finding
 from microwright.graph import Graph, Node, Tensor
 from microwright.load import Model
+from microwright.passes import Rewritten
 from microwright.plan import Plan
 from microwright.report import short_name
 from microwright.verify import Agreement
@@ -68,6 +69,24 @@ def keras_layers(model: Model) -> Table:
     if network is not None:
         table.add_section()
         table.add_row("", "", "", f"{network.count_params():,}")
+    return table
+
+
+def passes(rewritten: Rewritten) -> Table:
+    """What each graph pass removed, and what is left."""
+    table = _table("pass", ">nodes", ">channels", ">MACs", ">weight bytes")
+    for applied in rewritten.applied:
+        before, after = applied.before, applied.after
+        removed = (
+            len(before.nodes) - len(after.nodes),
+            applied.channels,
+            ops.macs(before) - ops.macs(after),
+            before.weights_bytes - after.weights_bytes,
+        )
+        table.add_row(applied.name, *(f"{-count:,}" if count else "" for count in removed))
+    graph = rewritten.graph
+    table.add_section()
+    table.add_row("left", f"{len(graph.nodes)}", "", f"{ops.macs(graph):,}", f"{graph.weights_bytes:,}")
     return table
 
 

@@ -37,7 +37,10 @@ def command(model: Path, board_id: str | None, calibration: Path | None) -> None
         graph = pipeline.load_graph(model, calibration, progress=progress)
     console.print(_tables.layers(graph))
     if board is not None:
-        planned = plan(passes.run(graph), target.of(board))
+        rewritten = passes.apply(graph)
+        if rewritten.applied:
+            console.print(_tables.passes(rewritten))
+        planned = plan(rewritten.graph, target.of(board))
         console.print(_tables.arena(planned))
         project.check_fits(planned, board)
         click.echo(f"The arena and the weights fit {board.id}.")

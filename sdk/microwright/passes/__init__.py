@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from microwright import ops
 from microwright.errors import InputError
-from microwright.graph import Graph
+from microwright.graph import Graph, Node
 from microwright.passes import activations, channels, constants, padding, requantize, reshapes, unused
 
-__all__ = ["PASSES", "Applied", "apply", "run"]
+__all__ = ["PASSES", "Applied", "Rewritten", "apply", "run"]
 
 PASSES: Mapping[str, Callable[[Graph], Graph]] = {
     "unused": unused.run,
@@ -25,21 +25,38 @@ PASSES: Mapping[str, Callable[[Graph], Graph]] = {
 
 @dataclass(frozen=True, eq=False)
 class Applied:
-    """A pass, and the graph before and after it."""
+    """A pass that changed the graph, and the graph before and after it."""
 
     name: str
     before: Graph
     after: Graph
 
+    @property
+    def channels(self) -> int:
+        """Channels that the nodes' outputs lost, not counting those of nodes that went."""
+        widths = {node.index: _width(self.after, node) for node in self.after.nodes}
+        return sum(
+            _width(self.before, node) - widths[node.index]
+            for node in self.before.nodes
+            if node.index in widths
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Rewritten:
+    """A graph after all passes, and what each of them did."""
+
+    graph: Graph
+    applied: tuple[Applied, ...]
+
 
 def run(graph: Graph) -> Graph:
     """Apply all passes. The outputs stay equal to the byte."""
-    applied = apply(graph)
-    return applied[-1].after if applied else graph
+    return apply(graph).graph
 
 
-def apply(graph: Graph) -> tuple[Applied, ...]:
-    """The passes that change the graph, in order, until none does: each makes it smaller, so that this ends.
+def apply(graph: Graph) -> Rewritten:
+    """Apply all passes in order, until none changes the graph: each makes it smaller, so that this ends.
 
     A graph that the engine does not take loses its unused nodes only; the plan says what is wrong with it.
     """
@@ -59,7 +76,7 @@ def apply(graph: Graph) -> tuple[Applied, ...]:
     if _is_supported(graph):
         while change(PASSES):
             pass
-    return tuple(applied)
+    return Rewritten(graph, tuple(applied))
 
 
 def _is_supported(graph: Graph) -> bool:
@@ -68,3 +85,8 @@ def _is_supported(graph: Graph) -> bool:
     except InputError:
         return False
     return True
+
+
+def _width(graph: Graph, node: Node) -> int:
+    """Length of the last axis of the node's outputs."""
+    return sum(graph.tensors[index].shape[-1] for index in node.outputs if graph.tensors[index].shape)
