@@ -21,6 +21,7 @@ from microwright.measure import measure
 from microwright.progress import Progress, silent
 from microwright.report import Report
 from microwright.samples import Samples
+from microwright.target import Optimize
 from microwright.verify import Agreement
 
 REPORT = "report.json"
@@ -33,6 +34,7 @@ def deploy(
     out: str | Path | None = None,
     data: str | Path | None = None,
     engine: str = "aot",
+    optimize: Optimize = "balanced",
     random_inputs: int = 20,
     json_path: str | Path | None = None,
     calibration: str | Path | None = None,
@@ -55,7 +57,7 @@ def deploy(
     board = boards.load(board_id)
     wanted = take_samples(graph, data, random_inputs)
     directory = Path(out) if out is not None else project_directory(model_path, board_id)
-    made = project.create(directory, graph, board, engine=engine, force=force)
+    made = project.create(directory, graph, board, engine=engine, optimize=optimize, force=force)
     image = builds.build(made, progress)
     result = evaluate(image, wanted, runner=runner, progress=progress, on_log=on_log)
     report.write(result, made.directory / REPORT)

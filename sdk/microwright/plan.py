@@ -38,12 +38,13 @@ class Buffer:
 class Call:
     """A kernel call of the plan; `node` is the node's position in the graph, `scratch` its arena offset.
 
-    `rejected` says why each cheaper kernel could not be taken.
+    `instructions` are an estimate; `rejected` says of each faster kernel why it is not taken.
     """
 
     node: int
     step: Step
     scratch: int | None
+    instructions: float
     rejected: Mapping[str, str]
 
 
@@ -68,13 +69,14 @@ def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
     """Lower every node and place every buffer. Raises UnsupportedOp, or TooLarge above 2 GiB."""
     ops.check(graph)
     roots = _roots(graph)
-    choices = [
-        (position, kernels.choose(step, target))
+    plain = [
+        (position, step)
         for position, node in enumerate(graph.nodes)
         if not ops.get(node).alias
         for step in ops.get(node).lower(graph, node)
     ]
-    steps = [choice.step for _, choice in choices]
+    choices = kernels.choose([step for _, step in plain], target)
+    steps = [choice.step for choice in choices]
     lives = _lives(graph, roots, steps)
     wanted = {
         tensor: Buffer(graph.tensors[tensor].name, 0, graph.tensors[tensor].size_bytes, first, last)
@@ -98,9 +100,10 @@ def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
                 position,
                 choice.step,
                 placed[_scratch(call)].offset if choice.step.scratch_bytes else None,
+                choice.instructions,
                 choice.rejected,
             )
-            for call, (position, choice) in enumerate(choices)
+            for call, ((position, _), choice) in enumerate(zip(plain, choices, strict=True))
         ),
         roots=roots,
         offsets={tensor: placed[tensor].offset for tensor in lives},

@@ -27,7 +27,9 @@ from microwright.emit import SourceSet, aot, c
 from microwright.errors import BoardError, InputError, OutputError, TooLarge
 from microwright.graph import Graph
 from microwright.graph import read as read_graph
+from microwright.kernels import code
 from microwright.plan import Plan, plan
+from microwright.target import OPTIMIZE, Optimize
 
 MANIFEST = "microwright.json"
 SCHEMA = 1
@@ -37,11 +39,13 @@ ENGINES: Mapping[str, tuple[Callable[[Plan], SourceSet], Callable[[Plan], tuple[
     aot.ENGINE: (aot.emit, aot.kernels),
 }
 
+# What the compiler does to the kernels; all else is not worth more code.
+_KERNEL_OPTIMIZATION: Mapping[Optimize, str] = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
+
 _STACK_BYTES = 16 * 1024
 _IMAGES = ("firmware.elf", "firmware.bin", "firmware.hex")
 _MANIFEST_BYTES = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([A-Za-z0-9_./]+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Project:
     directory: Path
     board: Board
     engine: str
+    optimize: Optimize
     model_name: str
     model_sha256: str
     arena_bytes: int
@@ -82,7 +87,13 @@ def stack_bytes(board: Board) -> int:
 
 
 def create(
-    directory: Path, model: Graph, board: Board, *, engine: str = aot.ENGINE, force: bool = False
+    directory: Path,
+    model: Graph,
+    board: Board,
+    *,
+    engine: str = aot.ENGINE,
+    optimize: Optimize = "balanced",
+    force: bool = False,
 ) -> Project:
     """Generate the project of a model for a board in a folder.
 
@@ -99,13 +110,14 @@ def create(
             f"there is no engine {engine[:80]!r}" + did_you_mean(engine, ENGINES),
             "choose one of: " + ", ".join(ENGINES),
         )
-    planned = plan(passes.run(model), target.of(board))
+    planned = plan(passes.run(model), target.of(board, optimize))
     check_fits(planned, board)
     files = _files(planned, board, engine)
     project = Project(
         directory=directory,
         board=board,
         engine=engine,
+        optimize=optimize,
         model_name=model.name,
         model_sha256=model.sha256,
         arena_bytes=planned.arena_bytes,
@@ -138,6 +150,7 @@ def open_project(directory: Path) -> Project:
         directory=directory,
         board=parse_board(content, manifest["board"], str(path)),
         engine=manifest["engine"],
+        optimize=manifest["optimize"],
         model_name=manifest["model"]["name"],
         model_sha256=manifest["model"]["sha256"],
         arena_bytes=manifest["arena_bytes"],
@@ -180,16 +193,19 @@ def too_large(model: str, board: Board, memory: str, excess_bytes: int, why: str
 def _files(planned: Plan, board: Board, engine: str) -> dict[str, bytes]:
     """All files of the project but the manifest."""
     emit, kernels = ENGINES[engine]
-    files: dict[str, bytes] = {f"model/{path}": text.encode() for path, text in emit(planned).items()}
+    model = emit(planned)
+    files: dict[str, bytes] = {f"model/{path}": text.encode() for path, text in model.items()}
     files["model/model.tflite"] = planned.graph.flatbuffer
     files["board.toml"] = board.text.encode()
-    files.update(_runtime_files(kernels(planned), list(emit(planned).values())))
+    runtime = code.files(kernels(planned), model.values())
+    files.update({f"runtime/{path}": content for path, content in runtime.items()})
     layers = _template_files(board)
     plain = {path: source.read_bytes() for path, source in layers.items() if not path.endswith(".j2")}
     sources = sorted(path for path in (*files, *plain) if path.endswith(".c"))
     context = {
         "board": board,
         "microwright_version": __version__,
+        "kernel_optimization": _KERNEL_OPTIMIZATION[planned.target.optimize],
         "model_name": c.comment(planned.graph.name),
         "model_sha256": planned.graph.sha256,
         "native": board.flash is None,
@@ -233,28 +249,6 @@ def _template_files(board: Board) -> dict[str, Path]:
     return files
 
 
-def _runtime_files(kernels: tuple[str, ...], model_sources: list[str]) -> dict[str, bytes]:
-    """The sources of the kernels and, transitively, every header that they and the model include.
-
-    A header `mw/NAME.h` brings the source `NAME.c` where there is one.
-    """
-    root = _paths.runtime()
-    files: dict[str, bytes] = {}
-    wanted = [f"src/{kernel}.c" for kernel in kernels]
-    wanted += [f"include/{name}" for text in model_sources for name in _INCLUDE.findall(text)]
-    while wanted:
-        path = wanted.pop()
-        if f"runtime/{path}" in files or not (root / path).is_file():
-            continue
-        content = (root / path).read_bytes()
-        files[f"runtime/{path}"] = content
-        for name in _INCLUDE.findall(content.decode()):
-            wanted += [f"include/{name}", f"src/{name}"]
-        if path.startswith("include/mw/"):
-            wanted.append(f"src/{PurePosixPath(path).stem}.c")
-    return files
-
-
 def _render(source: Path, context: Mapping[str, object]) -> bytes:
     # The output is C, CMake and Markdown, for which there is no escaping: the values are safe as they come.
     environment = jinja2.Environment(  # noqa: S701
@@ -269,6 +263,7 @@ def _manifest(project: Project) -> bytes:
         "microwright_version": __version__,
         "board": project.board.id,
         "engine": project.engine,
+        "optimize": project.optimize,
         "model": {"name": project.model_name, "sha256": project.model_sha256},
         "arena_bytes": project.arena_bytes,
         "files": project.files,
@@ -305,6 +300,7 @@ def _sound(manifest: Any) -> bool:
     return (
         isinstance(manifest.get("board"), str)
         and isinstance(manifest.get("engine"), str)
+        and manifest.get("optimize") in OPTIMIZE
         and isinstance(arena, int)
         and arena >= 0
         and isinstance(model, dict)

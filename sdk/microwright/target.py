@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from microwright.board import Board
 
 Feature: TypeAlias = Literal["dsp", "mve", "thumb2"]
 Optimize: TypeAlias = Literal["speed", "balanced", "size"]
+OPTIMIZE: tuple[Optimize, ...] = get_args(Optimize)
 
 # dsp: SMLAD and its kin (Armv7E-M, Armv8-M with the DSP extension). mve: Helium. thumb2: 64-bit products,
 # saturation and unaligned loads, which Armv6-M lacks.

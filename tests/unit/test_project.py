@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from microwright import board, project
+from microwright import board, project, target
 from microwright.board import Board, Region
 from microwright.errors import BoardError, InputError, OutputError, TooLarge, UnsupportedOp
+from microwright.plan import plan
 from microwright.project import MANIFEST
+from microwright.target import Optimize
 from tests.support.firmware import dense
 
 GRAPH = dense()
 MCU = board.load("mps2-an386")
 HOST = board.load("host")
+
+
+SOUND = {
+    "schema": 1,
+    "board": "host",
+    "engine": "aot",
+    "optimize": "size",
+    "arena_bytes": 16,
+    "model": {"name": "x", "sha256": "0"},
+    "files": {},
+}
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -39,6 +53,11 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+def kernels_of(board: Board, optimize: Optimize = "balanced") -> set[str]:
+    """What GRAPH is computed with."""
+    return {call.step.kernel for call in plan(GRAPH, target.of(board, optimize)).calls}
+
+
 @pytest.mark.parametrize("made_for", [MCU, HOST], ids=lambda b: b.id)
 def test_a_project_has_all_its_files(out: Path, made_for: Board) -> None:
     project.create(out, GRAPH, made_for)
@@ -54,9 +73,9 @@ def test_a_project_has_all_its_files(out: Path, made_for: Board) -> None:
         "model/model.tflite",
         "port/mw_port.h",
         "runtime/include/mw.h",
-        "runtime/include/mw/fully_connected_s8.h",
-        "runtime/src/fully_connected_s8.c",
     }
+    for kernel in kernels_of(made_for):
+        expected |= {f"runtime/include/mw/{kernel}.h", f"runtime/src/{kernel}.c"}
     files = contents(out)
     assert expected <= set(files)
     assert not [path for path in files if path.endswith(".j2") or "conv_2d" in path]
@@ -72,6 +91,7 @@ def test_the_manifest_lists_every_generated_file(out: Path) -> None:
     assert manifest["files"] == {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
     assert manifest["board"] == "mps2-an386"
     assert manifest["engine"] == "aot"
+    assert manifest["optimize"] == "balanced"
     assert manifest["model"] == {"name": "dense", "sha256": GRAPH.sha256}
     assert manifest["arena_bytes"] == made.arena_bytes > 0
 
@@ -208,16 +228,9 @@ def test_an_added_file_in_the_way_is_not_overwritten(out: Path) -> None:
         "{}",
         '{"schema": 1}',
         "[" * 100_000,
-        json.dumps(
-            {
-                "schema": 1,
-                "board": "host",
-                "engine": "aot",
-                "arena_bytes": 16,
-                "model": {"name": "x", "sha256": "0"},
-                "files": {"../outside": "0" * 64},
-            }
-        ),
+        json.dumps({**SOUND, "files": {"../outside": "0" * 64}}),
+        json.dumps({**SOUND, "optimize": "everything"}),
+        json.dumps({**SOUND, "optimize": ["size"]}),
     ],
 )
 def test_a_broken_manifest_is_refused(out: Path, manifest: str) -> None:
@@ -299,14 +312,29 @@ def test_an_unwritable_place_is_named(out: Path, monkeypatch: pytest.MonkeyPatch
         project.create(out, GRAPH, MCU)
 
 
+@pytest.mark.parametrize(("optimize", "flag"), [("speed", "-O3"), ("balanced", "-O2"), ("size", "-Os")])
+def test_a_project_is_built_for_its_goal(out: Path, optimize: Optimize, flag: str) -> None:
+    made = project.create(out, GRAPH, MCU, optimize=optimize)
+    assert made.optimize == optimize
+    assert project.open_project(out) == made
+    kernels = "".join(f"  {path}\n" for path in sorted(made.files) if path.startswith("runtime/src/"))
+    text = (out / "CMakeLists.txt").read_text()
+    assert f"set_source_files_properties(\n{kernels}  PROPERTIES COMPILE_OPTIONS {flag}\n)" in text
+    for kernel in kernels_of(MCU, optimize):
+        assert f"  runtime/src/{kernel}.c\n" in kernels
+
+
 def test_a_model_that_is_too_large_says_by_how_much(out: Path) -> None:
     large = dense(inputs=1000, outputs=100)
     with pytest.raises(
         TooLarge, match=r"flash is \d+ bytes too small; of 65536 bytes, the weights alone take 100400"
     ):
         project.create(out, large, with_memory(65_536, 65_536))
-    with pytest.raises(TooLarge, match=r"RAM is 352 bytes too small; of 1024 bytes, the arena takes 1120"):
+    with pytest.raises(TooLarge, match=r"RAM is \d+ bytes too small; of 1024 bytes, the arena") as caught:
         project.create(out, large, with_memory(1 << 20, 1024))
+    excess, arena, stack = map(int, re.findall(r"(?:is|takes|stack) (\d+)", caught.value.message))
+    assert excess == arena + stack - 1024
+    assert (arena, stack) == (plan(large, target.of(MCU)).arena_bytes, 256)
     assert not out.exists()
 
 

@@ -19,7 +19,7 @@ FOLDER = Path(runners.__file__).parent
 
 
 def image(for_board: Board) -> Image:
-    made = Project(Path("/project"), for_board, "aot", "m", "0" * 64, 16, {})
+    made = Project(Path("/project"), for_board, "aot", "balanced", "m", "0" * 64, 16, {})
     return Image(made, Path("/project/build/firmware.elf"), "00", {}, 0, 0, 0, 0, "GCC")
 
 

@@ -52,6 +52,18 @@ def engine(function: _F) -> _F:
     )(function)
 
 
+def optimize(function: _F) -> _F:
+    """--optimize speed, balanced or size."""
+    return click.option(
+        "--optimize",
+        type=click.Choice(("speed", "balanced", "size")),
+        default="balanced",
+        show_default=True,
+        metavar="GOAL",
+        help="speed, balanced, or size: without kernels that save little time for their code.",
+    )(function)
+
+
 def inputs(function: _F) -> _F:
     """--data FILE and --random-inputs N."""
     function = click.option(

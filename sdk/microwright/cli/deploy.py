@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from microwright.cli import _options
+
+if TYPE_CHECKING:
+    from microwright.target import Optimize
 
 
 @click.command("deploy")
@@ -17,6 +21,7 @@ from microwright.cli import _options
 )
 @_options.inputs
 @_options.engine
+@_options.optimize
 @_options.calibration
 @_options.runner
 @click.option("--json", "json_path", type=_options.PATH, metavar="FILE", help="Write the report here, too.")
@@ -28,6 +33,7 @@ def command(
     data: Path | None,
     random_inputs: int,
     engine: str,
+    optimize: Optimize,
     calibration: Path | None,
     runner: str | None,
     json_path: Path | None,
@@ -49,6 +55,7 @@ def command(
             out=directory,
             data=data,
             engine=engine,
+            optimize=optimize,
             random_inputs=random_inputs,
             json_path=json_path,
             calibration=calibration,

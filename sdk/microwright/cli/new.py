@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from microwright.cli import _options
+
+if TYPE_CHECKING:
+    from microwright.target import Optimize
 
 
 @click.command("new")
@@ -16,10 +20,17 @@ from microwright.cli import _options
     "-o", "out", type=_options.PATH, metavar="DIR", help="Folder of the project. [default: MODEL-BOARD]"
 )
 @_options.engine
+@_options.optimize
 @_options.calibration
 @click.option("--force", is_flag=True, help="Drop edits of the project's generated files.")
 def command(
-    model: Path, board_id: str, out: Path | None, engine: str, calibration: Path | None, force: bool
+    model: Path,
+    board_id: str,
+    out: Path | None,
+    engine: str,
+    optimize: Optimize,
+    calibration: Path | None,
+    force: bool,
 ) -> None:
     """Generate the firmware project of a model for a board.
 
@@ -32,5 +43,5 @@ def command(
     with _options.progress() as progress:
         graph = pipeline.load_graph(model, calibration, progress=progress)
     directory = out or pipeline.project_directory(model, board_id)
-    made = project.create(directory, graph, board, engine=engine, force=force)
+    made = project.create(directory, graph, board, engine=engine, optimize=optimize, force=force)
     click.echo(f"{directory}: {len(made.files)} files, arena {made.arena_bytes:,} bytes")

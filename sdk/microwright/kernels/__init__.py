@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from microwright.kernels import add, conv_dsp, depthwise_dsp, fully_connected_dsp
-from microwright.kernels.base import Kernel, Rejected
+from microwright.kernels import add, conv_dsp, depthwise_dsp, fully_connected_dsp, selection
+from microwright.kernels.base import Kernel
+from microwright.kernels.selection import Choice
 from microwright.ops import Step
 from microwright.target import Target
 
@@ -20,21 +20,6 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """How a step is computed, and why each kernel that would be cheaper could not be taken."""
-
-    step: Step
-    rejected: Mapping[str, str]
-
-
-def choose(step: Step, target: Target) -> Choice:
-    """The cheapest kernel that the target can run and whose preconditions hold; the plain one otherwise."""
-    rejected: dict[str, str] = {}
-    usable = [kernel for kernel in KERNELS.get(step.kernel, ()) if kernel.needs <= target.features]
-    for kernel in sorted(usable, key=lambda kernel: kernel.cost(step)):
-        try:
-            return Choice(kernel.repack(step), rejected)
-        except Rejected as reason:
-            rejected[kernel.name] = str(reason)
-    return Choice(step, rejected)
+def choose(steps: Sequence[Step], target: Target) -> list[Choice]:
+    """How the target computes each of a model's plain steps."""
+    return selection.choose(steps, KERNELS, target)
