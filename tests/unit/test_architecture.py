@@ -89,9 +89,7 @@ def _files_with(package: str, attribute: str) -> set[str]:
 
 
 def test_every_operator_file_is_in_the_registry() -> None:
-    made = {
-        stem: importlib.import_module(f"microwright.ops.{stem}").OP for stem in _files_with("ops", "OP")
-    }
+    made = {stem: importlib.import_module(f"microwright.ops.{stem}").OP for stem in _files_with("ops", "OP")}
     for stem, op in made.items():
         assert ops.OPS[stem.upper()] is op
     # Some are another one under a second name.
