@@ -8,15 +8,17 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from unittest import mock
 
 import numpy as np
 import pytest
 from tflite.Model import Model
 
-from microwright import _paths, passes
+from microwright import _paths, kernels, passes
 from microwright.emit import aot
 from microwright.graph import Array, Graph
+from microwright.kernels import code
 from microwright.plan import plan
 
 FLAGS = (
@@ -111,18 +113,23 @@ class Native:
         return inputs
 
 
-def native(graph: Graph) -> Native:
-    """Rewrite, plan, emit and compile a graph. Programs are kept by content: a rerun compiles nothing."""
-    planned = plan(passes.run(graph))
+def native(graph: Graph, *, plain: bool = False) -> Native:
+    """Rewrite, plan, emit and compile a graph. Programs are kept by content: a rerun compiles nothing.
+
+    `plain`: by the plain kernels, which otherwise run only where no faster one can be taken.
+    """
+    with mock.patch.object(kernels, "KERNELS", {} if plain else kernels.KERNELS):
+        planned = plan(passes.run(graph))
     texts = {**aot.emit(planned), "main.c": _MAIN}
-    kernels = [_kernel_object(kernel) for kernel in aot.kernels(planned)]
+    sources = [PurePosixPath(path) for path in code.files(aot.kernels(planned), texts.values())]
+    objects = [_runtime_object(source.stem) for source in sources if source.suffix == ".c"]
 
     def build(directory: Path, target: Path) -> None:
         for name, text in texts.items():
             (directory / name).write_text(text, encoding="ascii")
-        _compile(["-I.", "main.c", "mw_model.c", *map(str, kernels), "-o", str(target)], directory)
+        _compile(["-I.", "main.c", "mw_model.c", *map(str, objects), "-o", str(target)], directory)
 
-    parts = [*(f"{name}\n{text}" for name, text in sorted(texts.items())), *(k.name for k in kernels)]
+    parts = [*(f"{name}\n{text}" for name, text in sorted(texts.items())), *(o.name for o in objects)]
     return Native(planned.graph, _cached("model", parts, build))
 
 
@@ -150,26 +157,30 @@ def references(flatbuffer: bytes, samples: Sequence[Sequence[Array]]) -> list[tu
 
 
 def assert_equal_to_reference(graph: Graph, samples: Sequence[Sequence[Array]]) -> None:
-    """The compiled graph gives the reference's outputs to the byte, for every sample."""
+    """The compiled graph gives the reference's outputs to the byte, for every sample.
+
+    So it does by the fastest kernels that any machine can run, and by the plain ones.
+    """
     expected = references(graph.flatbuffer, samples)
-    actual = native(graph).run(samples)
-    for sample, (want, have) in enumerate(zip(expected, actual, strict=True)):
-        for output, (a, b) in enumerate(zip(want, have, strict=True)):
-            name = graph.tensors[graph.outputs[output]].name
-            where = f"sample {sample}, output {output} ({name})"
-            np.testing.assert_array_equal(b.reshape(a.shape), a, err_msg=where)
-            assert a.tobytes() == b.tobytes(), where
+    for program in {native(graph, plain=plain).program for plain in (False, True)}:
+        actual = Native(graph, program).run(samples)
+        for sample, (want, have) in enumerate(zip(expected, actual, strict=True)):
+            for output, (a, b) in enumerate(zip(want, have, strict=True)):
+                name = graph.tensors[graph.outputs[output]].name
+                where = f"{program.name}, sample {sample}, output {output} ({name})"
+                np.testing.assert_array_equal(b.reshape(a.shape), a, err_msg=where)
+                assert a.tobytes() == b.tobytes(), where
 
 
 @cache
-def _kernel_object(kernel: str) -> Path:
-    """Object file of a runtime kernel, compiled apart because many graphs share it."""
-    source = _paths.runtime() / "src" / f"{kernel}.c"
+def _runtime_object(stem: str) -> Path:
+    """Object file of a source of the runtime, compiled apart because many graphs share it."""
+    source = _paths.runtime() / "src" / f"{stem}.c"
 
     def build(directory: Path, target: Path) -> None:
         _compile(["-c", str(source), "-o", str(target)], directory)
 
-    return _cached(kernel, [source.read_text(encoding="utf-8")], build)
+    return _cached(stem, [source.read_text(encoding="utf-8")], build)
 
 
 def _compile(arguments: Sequence[str], directory: Path) -> None:

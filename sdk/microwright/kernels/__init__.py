@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from microwright.kernels import add, conv_dsp, depthwise_dsp, fully_connected_dsp, selection
+from microwright.kernels import (
+    add,
+    conv_dsp,
+    conv_portable,
+    depthwise_dsp,
+    depthwise_portable,
+    fully_connected_dsp,
+    selection,
+)
 from microwright.kernels.base import Kernel
 from microwright.kernels.selection import Choice
 from microwright.ops import Step
@@ -13,8 +21,12 @@ from microwright.target import Target
 __all__ = ["KERNELS", "Choice", "Kernel", "choose"]
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
-    "depthwise_conv_2d_s8": (depthwise_dsp.DEPTHWISE_3X3, depthwise_dsp.DEPTHWISE),
-    "conv_2d_s8": (conv_dsp.CONV_1X1, conv_dsp.CONV),
+    "depthwise_conv_2d_s8": (
+        depthwise_dsp.DEPTHWISE_3X3,
+        depthwise_dsp.DEPTHWISE,
+        depthwise_portable.DEPTHWISE,
+    ),
+    "conv_2d_s8": (conv_dsp.CONV_1X1, conv_dsp.CONV, conv_portable.CONV_1X1, conv_portable.CONV),
     "add_s8": (add.ADD_DSP, add.ADD_TABLE),
     "fully_connected_s8": (fully_connected_dsp.FULLY_CONNECTED,),
 }

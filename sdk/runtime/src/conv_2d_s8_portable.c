@@ -1,0 +1,50 @@
+#include "mw/conv_2d_s8_portable.h"
+
+#include <string.h>
+
+// Copies input row `y`, or the zero point where it lies outside, to its slot of the ring.
+static void fetch_row(const struct mw_conv_2d_s8_portable *layer, const int8_t *in, int32_t y, int8_t *slot)
+{
+    const int32_t before = layer->pad_left * layer->in_ch;
+    const int32_t bytes = layer->in_w * layer->in_ch;
+    if (y < 0 || y >= layer->in_h) {
+        memset(slot, layer->in_zp, (size_t)layer->row_bytes);
+        return;
+    }
+    memset(slot, layer->in_zp, (size_t)before);
+    memcpy(slot + before, in + y * bytes, (size_t)bytes);
+    memset(slot + before + bytes, layer->in_zp, (size_t)(layer->row_bytes - before - bytes));
+}
+
+void mw_conv_2d_s8_portable(const struct mw_conv_2d_s8_portable *layer, const int8_t *in, int8_t *out, void *scratch)
+{
+    const int32_t row_weights = layer->filter_w * layer->in_ch;
+    const int32_t k = layer->filter_h * row_weights;
+    const int8_t **const rows = scratch;
+    struct mw_channel *const channels = (struct mw_channel *)(rows + layer->filter_h);
+    uint32_t *const columns = (uint32_t *)(channels + layer->out_ch);
+    int8_t *const ring = (int8_t *)(columns + 3 * k);
+    const struct mw_gemm_portable gemm = {layer->weights, channels, channels + layer->out_ch - 1, k, layer->out_ch};
+    const int32_t out_row = layer->out_w * layer->out_ch;
+
+    mw_channels_unpack(channels, layer->channels, layer->channel_bytes, layer->out_ch, layer->out_zp);
+
+    int32_t fetched = -layer->pad_top; // the next input row to fetch
+    int32_t slot = 0;                  // where it goes
+    for (int32_t oy = 0; oy < layer->out_h; ++oy) {
+        const int32_t top = oy * layer->stride_h - layer->pad_top;
+        for (; fetched < top + layer->filter_h; ++fetched) {
+            fetch_row(layer, in, fetched, ring + slot * layer->row_bytes);
+            slot = slot + 1 == layer->filter_h ? 0 : slot + 1;
+        }
+        // The ring holds the last filter_h rows; the oldest is the one that is overwritten next.
+        for (int32_t y = 0, from = slot; y < layer->filter_h; ++y) {
+            rows[y] = ring + from * layer->row_bytes;
+            from = from + 1 == layer->filter_h ? 0 : from + 1;
+        }
+        mw_gemm_portable_row(&gemm, rows, layer->filter_h, row_weights, layer->stride_w * layer->in_ch, layer->out_w, out,
+                             columns);
+        mw_clamp_s8(out, out_row, layer->act_min, layer->act_max);
+        out += out_row;
+    }
+}
