@@ -64,6 +64,24 @@ class Plan:
     buffers: tuple[Buffer, ...]
     arena_bytes: int
 
+    def live(self, call: int) -> list[Buffer]:
+        """The buffers in use during a call; -1 is before the first one, len(calls) after the last."""
+        return [buffer for buffer in self.buffers if buffer.first <= call <= buffer.last]
+
+    def used_bytes(self, call: int) -> int:
+        """Bytes of the arena in use during a call, shared ones counted once."""
+        used = end = 0
+        for buffer in self.live(call):
+            start = max(end, buffer.offset)
+            end = max(end, buffer.offset + buffer.size_bytes)
+            used += max(0, end - start)
+        return used
+
+    @property
+    def peak(self) -> int:
+        """The call that uses most of the arena; the first one of several."""
+        return max(range(-1, len(self.calls) + 1), key=lambda call: (self.used_bytes(call), -call))
+
 
 def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
     """Lower every node and place every buffer. Raises UnsupportedOp, or TooLarge above 2 GiB."""

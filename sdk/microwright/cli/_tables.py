@@ -90,16 +90,47 @@ def passes(rewritten: Rewritten) -> Table:
     return table
 
 
-def arena(planned: Plan) -> Table:
-    """The arena's buffers: where, how large, during which calls."""
-    table = _table(">offset", ">bytes", ">from call", ">to call", "what")
-    for buffer in planned.buffers:
-        first = "input" if buffer.first < 0 else str(buffer.first)
-        last = "output" if buffer.last >= len(planned.calls) else str(buffer.last)
-        table.add_row(f"{buffer.offset:,}", f"{buffer.size_bytes:,}", first, last, short_name(buffer.what))
+def kernels(planned: Plan) -> Table:
+    """The kernel that each layer gets, its estimated instructions, and why no faster one."""
+    table = _table(">layer", "kernel", ">~instructions", ">scratch bytes", "name", "not taken")
+    for call in planned.calls:
+        table.add_row(
+            str(call.node),
+            call.step.kernel,
+            f"{call.instructions:,.0f}",
+            f"{call.step.scratch_bytes:,}" if call.step.scratch_bytes else "",
+            short_name(planned.graph.nodes[call.node].name),
+            "; ".join(f"{name}: {reason}" for name, reason in call.rejected.items()),
+        )
     table.add_section()
-    table.add_row("", f"{planned.arena_bytes:,}", "", "", "arena")
+    table.add_row(
+        "", "", f"{sum(call.instructions for call in planned.calls):,.0f}", "", "all, estimated", ""
+    )
     return table
+
+
+def buffers(planned: Plan, marks: Sequence[str]) -> Table:
+    """The arena's buffers with their marks on the map: where, how large, from layer to layer."""
+    table = _table("", ">offset", ">bytes", ">from", ">to", "what")
+    for mark, buffer in zip(marks, planned.buffers, strict=True):
+        table.add_row(
+            mark,
+            f"{buffer.offset:,}",
+            f"{buffer.size_bytes:,}",
+            layer_at(planned, buffer.first),
+            layer_at(planned, buffer.last),
+            short_name(buffer.what),
+        )
+    table.add_section()
+    table.add_row("", "", f"{planned.arena_bytes:,}", "", "", "arena")
+    return table
+
+
+def layer_at(planned: Plan, call: int) -> str:
+    """The layer of a call, `in` before the first one, `out` after the last."""
+    if call < 0:
+        return "in"
+    return str(planned.calls[call].node) if call < len(planned.calls) else "out"
 
 
 def agreement(result: Agreement) -> str:

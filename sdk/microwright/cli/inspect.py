@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from microwright.cli import _options
+
+if TYPE_CHECKING:
+    from microwright.target import Optimize
 
 
 @click.command("inspect")
@@ -14,8 +18,12 @@ from microwright.cli import _options
 @click.option(
     "--board", "board_id", metavar="ID", help="Show the arena's plan, and whether it fits this board."
 )
+@click.option("--memory", is_flag=True, help="Draw who lives where in the arena and when; with --board.")
+@_options.optimize
 @_options.calibration
-def command(model: Path, board_id: str | None, calibration: Path | None) -> None:
+def command(
+    model: Path, board_id: str | None, memory: bool, optimize: Optimize, calibration: Path | None
+) -> None:
     """Show the layers of a model: shapes, MACs, weights.
 
     MODEL is a .tflite, or a Keras file; with --calibration, a Keras model is quantised first and shown as it
@@ -23,9 +31,11 @@ def command(model: Path, board_id: str | None, calibration: Path | None) -> None
     """
     from microwright import board as boards
     from microwright import load, passes, pipeline, project, target
-    from microwright.cli import _tables
+    from microwright.cli import _memory_map, _tables
     from microwright.plan import plan
 
+    if memory and board_id is None:
+        raise click.UsageError("--memory needs --board: the arena depends on its core")
     console = _options.console()
     board = None if board_id is None else boards.load(board_id)
     if calibration is None and board is None:
@@ -40,7 +50,11 @@ def command(model: Path, board_id: str | None, calibration: Path | None) -> None
         rewritten = passes.apply(graph)
         if rewritten.applied:
             console.print(_tables.passes(rewritten))
-        planned = plan(rewritten.graph, target.of(board))
-        console.print(_tables.arena(planned))
+        planned = plan(rewritten.graph, target.of(board, optimize))
+        console.print(_tables.kernels(planned))
+        if memory:
+            console.print(_memory_map.chart(planned, console.width))
+            console.print(_tables.buffers(planned, _memory_map.marks(planned)))
+        console.print(_memory_map.summary(planned))
         project.check_fits(planned, board)
         click.echo(f"The arena and the weights fit {board.id}.")
