@@ -170,8 +170,9 @@ def _parameters(number: int, step: Step) -> list[str]:
     members: list[str] = []
     for name, value in step.fields.items():
         if isinstance(value, Constant):
-            parts.append(_constant(f"call_{number}_{name}", value))
-            members.append(f"    .{name} = call_{number}_{name},")
+            constant = f"call_{number}_{name.replace('.', '_')}"
+            parts.append(_constant(constant, value))
+            members.append(f"    .{name} = {constant},")
         elif isinstance(value, Symbol):
             members.append(f"    .{name} = &{value.name},")
         elif isinstance(value, tuple):

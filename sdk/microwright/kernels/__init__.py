@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from microwright.kernels import (
     add,
     conv_dsp,
+    conv_mve,
     conv_portable,
     depthwise_dsp,
     depthwise_portable,
@@ -26,7 +27,14 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         depthwise_dsp.DEPTHWISE,
         depthwise_portable.DEPTHWISE,
     ),
-    "conv_2d_s8": (conv_dsp.CONV_1X1, conv_dsp.CONV, conv_portable.CONV_1X1, conv_portable.CONV),
+    "conv_2d_s8": (
+        conv_mve.CONV_1X1,
+        conv_mve.CONV,
+        conv_dsp.CONV_1X1,
+        conv_dsp.CONV,
+        conv_portable.CONV_1X1,
+        conv_portable.CONV,
+    ),
     "add_s8": (add.ADD_DSP, add.ADD_TABLE),
     "fully_connected_s8": (fully_connected_dsp.FULLY_CONNECTED,),
 }

@@ -1,0 +1,331 @@
+#include "mw/gemm_mve.h"
+
+#include "mw/channels_mve.h"
+
+#include <stddef.h>
+
+enum { ROUND = 9, VECTOR = 16, PIXELS = 3, COLUMN = VECTOR * PIXELS };
+
+// The assembly relies on these offsets; another one divides by zero here.
+enum {
+    ACCS_AT_12 = 1 / (offsetof(struct mw_gemm_mve, accs) == 12),
+    NEGATIVE_AT_40 = 1 / (offsetof(struct mw_gemm_mve, negative) == 40),
+};
+
+#define LOAD_X(q, at) "vldrw.32 " q ", [r3, #" at "]\n\t"
+#define MAC(sum, x) "vmladava.s8 " sum ", " x ", q0\n\t"
+#define LOAD_W "vldrb.8 q0, [r1], #16\n\t"
+// Only a part of these are the channel's: the columns are zero beyond it.
+#define LOAD_TAIL_W "vldrb.8 q0, [r1]\n\tadd r1, r1, r12\n\t"
+
+// Four channels of a pixel from accs: scaled, rounded half up. Before a right shift of a negative number, 1 is
+// subtracted, so that ties are rounded away from zero.
+#define SCALE(q, at) \
+    "vldrw.32 " q ", [r0, #" at "]\n\t" \
+    "vqrdmulh.s32 " q ", " q ", q6\n\t" \
+    "vrshl.s32 " q ", " q ", q7\n\t"
+#define SCALE_NEGATIVE(q, at) \
+    "vldrw.32 " q ", [r0, #" at "]\n\t" \
+    "vqrdmulh.s32 " q ", " q ", q6\n\t" \
+    "vpt.s32 lt, " q ", zr\n\t" \
+    "vsubt.i32 " q ", " q ", r10\n\t" \
+    "vrshl.s32 " q ", " q ", q7\n\t"
+#define LOAD_SCALE "vldrw.32 q6, [r2], #16\n\tvldrw.32 q7, [r2], #16\n\t"
+// Even channels and odd ones to eight outputs.
+#define NARROW(even, odd) \
+    "vqmovnb.s32 " even ", " even "\n\t" \
+    "vqmovnt.s32 " even ", " odd "\n\t" \
+    "vqadd.s16 " even ", " even ", r4\n\t" \
+    "vqmovnb.s16 " even ", " even "\n\t"
+// The last four channels or fewer of a pixel.
+#define SCALE_REST(at) \
+    "vldrw.32 q0, [r0, #" at "]\n\t" \
+    "vqrdmulh.s32 q0, q0, q6\n\t" \
+    "vshr.s32 q1, q0, #31\n\t" \
+    "vand q1, q1, q5\n\t" \
+    "vadd.i32 q0, q0, q1\n\t" \
+    "vrshl.s32 q0, q0, q4\n\t" \
+    "vadd.i32 q0, q0, r10\n\t" \
+    "vqmovnb.s32 q0, q0\n\t" \
+    "vqmovnb.s16 q0, q0\n\t" \
+    "vpst\n\t" \
+    "vstrbt.32 q0, [r4]\n\t" \
+    "add r4, r4, r8\n\t"
+
+#define SCALE_8_OF_3(scale) \
+    LOAD_SCALE scale("q0", "0") scale("q1", "64") scale("q2", "128") \
+    LOAD_SCALE scale("q3", "16") scale("q4", "80") scale("q5", "144") \
+    NARROW("q0", "q3") NARROW("q1", "q4") NARROW("q2", "q5") \
+    "vstrb.16 q0, [r6]\n\t" \
+    "add r6, r6, r8\n\t" \
+    "vstrb.16 q1, [r6]\n\t" \
+    "add r6, r6, r8\n\t" \
+    "vstrb.16 q2, [r6], #8\n\t" \
+    "sub r6, r6, r8, lsl #1\n\t"
+#define SCALE_8_OF_2(scale) \
+    LOAD_SCALE scale("q0", "0") scale("q1", "64") \
+    LOAD_SCALE scale("q3", "16") scale("q4", "80") \
+    NARROW("q0", "q3") NARROW("q1", "q4") \
+    "vstrb.16 q0, [r6]\n\t" \
+    "add r6, r6, r8\n\t" \
+    "vstrb.16 q1, [r6], #8\n\t" \
+    "sub r6, r6, r8\n\t"
+
+// A tile is three or two pixels, for all channels. The loops are written in assembly because they need all registers.
+//
+// The frame: [sp] end of the first round's columns, [sp, #4] end_or_tail, [sp, #8] out, [sp, #12] out_step,
+// [sp, #16] scales, [sp, #20] channels left, [sp, #24] accs, [sp, #28] their end,
+// [sp, #32] out_zp, [sp, #36] negative.
+// In the loop over pairs: r0, r2 sums of pixel 0, r4, r6 of pixel 1, r8, r10 of pixel 2; r1 weights, r3 end of the round's
+// columns, r5 where the first round is entered, r7 biases, r9 accs, r11 what follows a round, r12 end_or_tail.
+// A round takes 9 vectors of k, the first one what is left over.
+#define TILE(NAME, VECTOR_BYTES, BIASES, VECTOR_OF_K, TAIL, STORE, SCALE_8, SCALE_8_NEGATIVE, SCALE_4)                  \
+    __attribute__((naked)) static void NAME(const struct mw_gemm_mve *gemm __attribute__((unused)),                     \
+                                            int8_t *out __attribute__((unused)),                                       \
+                                            int32_t out_step __attribute__((unused)))                                  \
+    {                                                                                                                  \
+        __asm volatile("push {r4-r11, lr}\n\t"                                                                         \
+                       "vpush {d8-d15}\n\t"                                                                            \
+                       "sub sp, sp, #40\n\t"                                                                           \
+                       "strd r1, r2, [sp, #8]\n\t"                                                                     \
+                       "ldrd r1, r7, [r0]\n\t"                                                                         \
+                       "ldrd r2, r3, [r0, #8]\n\t"                                                                     \
+                       "ldr r4, [r0, #32]\n\t"                                                                         \
+                       "strd r2, r4, [sp, #16]\n\t"                                                                    \
+                       "add r4, r3, #64\n\t"                                                                           \
+                       "strd r3, r4, [sp, #24]\n\t"                                                                    \
+                       "ldrd r3, r12, [r0, #16]\n\t"                                                                   \
+                       "strd r3, r12, [sp]\n\t"                                                                        \
+                       "ldrd r2, r4, [r0, #24]\n\t"                                                                    \
+                       "movs r6, #" #VECTOR_BYTES "\n\t"                                                               \
+                       "adr.w r5, 1f\n\t"                                                                              \
+                       "mla r5, r2, r6, r5\n\t"                                                                        \
+                       "orr r5, r5, #1\n\t"                                                                            \
+                       "adr.w r11, 4f\n\t"                                                                             \
+                       "cmp r4, #1\n\t"                                                                                \
+                       "bmi.n 0f\n\t"                                                                                  \
+                       "adr.w r11, 5f\n\t"                                                                             \
+                       "beq.n 0f\n\t"                                                                                  \
+                       "adr.w r11, 3f\n"                                                                               \
+                       "0:\n\t"                                                                                        \
+                       "orr r11, r11, #1\n\t"                                                                          \
+                       "ldrd r4, r10, [r0, #36]\n\t"                                                                   \
+                       "strd r4, r10, [sp, #32]\n"                                                                     \
+                       "10:\n\t"                                                                                       \
+                       "ldrd r0, r9, [sp, #20]\n\t"                                                                    \
+                       "cmp r0, #16\n\t"                                                                               \
+                       "it gt\n\t"                                                                                     \
+                       "movgt r0, #16\n\t"                                                                             \
+                       "adds r0, r0, #1\n\t"                                                                           \
+                       "lsrs r0, r0, #1\n\t"                                                                           \
+                       "dls lr, r0\n"                                                                                  \
+                       "2:\n\t" BIASES "bx r5\n\t"                                                                     \
+                       ".balign 4\n"                                                                                   \
+                       "1:\n\t"                                                                                        \
+                       ".set mw_at, -432\n\t"                                                                          \
+                       ".rept 9\n\t" VECTOR_OF_K ".set mw_at, mw_at + 48\n\t"                                          \
+                       ".endr\n\t"                                                                                     \
+                       "bx r11\n\t"                                                                                    \
+                       ".balign 4\n"                                                                                   \
+                       "5:\n\t" TAIL "b.n 4f\n\t"                                                                      \
+                       ".balign 4\n"                                                                                   \
+                       "3:\n\t"                                                                                        \
+                       "cmp r3, r12\n\t"                                                                               \
+                       "add.w r3, r3, #432\n\t"                                                                        \
+                       "bne.w 1b\n\t"                                                                                  \
+                       "ldr r3, [sp]\n\t"                                                                              \
+                       ".balign 4\n"                                                                                   \
+                       "4:\n\t" STORE "le lr, 2b\n\t"                                                                  \
+                       "ldrd r6, r8, [sp, #8]\n\t"                                                                     \
+                       "ldrd r2, r9, [sp, #16]\n\t"                                                                    \
+                       "ldrd r0, lr, [sp, #24]\n\t"                                                                    \
+                       "ldrd r4, r10, [sp, #32]\n"                                                                     \
+                       "6:\n\t"                                                                                        \
+                       "subs r9, r9, #8\n\t"                                                                           \
+                       "blt.w 8f\n\t"                                                                                  \
+                       "cmp r10, #0\n\t"                                                                               \
+                       "bne.w 7f\n\t" SCALE_8 "b.n 9f\n"                                                               \
+                       "7:\n\t"                                                                                        \
+                       SCALE_8_NEGATIVE                                                                                \
+                       "9:\n\t"                                                                                        \
+                       "adds r0, r0, #32\n\t"                                                                          \
+                       "cmp r0, lr\n\t"                                                                                \
+                       "bne.w 6b\n\t"                                                                                  \
+                       "str r6, [sp, #8]\n\t"                                                                          \
+                       "strd r2, r9, [sp, #16]\n\t"                                                                    \
+                       "cmp r9, #0\n\t"                                                                                \
+                       "bne.w 10b\n\t"                                                                                 \
+                       "b.n 12f\n"                                                                                     \
+                       "8:\n\t"                                                                                        \
+                       "adds r9, r9, #8\n\t"                                                                           \
+                       "beq.n 12f\n\t"                                                                                 \
+                       "rsb r10, r10, #0\n\t"                                                                          \
+                       "vdup.32 q5, r10\n\t"                                                                           \
+                       "mov r10, r4\n"                                                                                 \
+                       "11:\n\t"                                                                                       \
+                       "vctp.32 r9\n\t"                                                                                \
+                       "mov r4, r6\n\t"                                                                                \
+                       "vldrw.32 q6, [r2], #16\n\t"                                                                    \
+                       "vldrw.32 q4, [r2], #16\n\t" SCALE_4                                                            \
+                       "adds r0, r0, #16\n\t"                                                                          \
+                       "adds r6, r6, #4\n\t"                                                                           \
+                       "subs r9, r9, #4\n\t"                                                                           \
+                       "bgt.n 11b\n"                                                                                   \
+                       "12:\n\t"                                                                                       \
+                       "add sp, sp, #40\n\t"                                                                           \
+                       "vpop {d8-d15}\n\t"                                                                             \
+                       "pop {r4-r11, pc}\n\t");                                                                        \
+    }
+
+TILE(tile_3, 44, "ldrd r0, r2, [r7], #8\n\tldrd r4, r6, [r7, #-8]\n\tldrd r8, r10, [r7, #-8]\n\t",
+     LOAD_W LOAD_X("q1", "mw_at") MAC("r0", "q1") LOAD_X("q2", "mw_at + 16") MAC("r4", "q2")
+     LOAD_X("q3", "mw_at + 32") MAC("r8", "q3") LOAD_W MAC("r2", "q1") MAC("r6", "q2") MAC("r10", "q3"),
+     LOAD_TAIL_W LOAD_X("q1", "0") MAC("r0", "q1") LOAD_X("q2", "16") MAC("r4", "q2")
+     LOAD_X("q3", "32") MAC("r8", "q3") LOAD_TAIL_W MAC("r2", "q1") MAC("r6", "q2") MAC("r10", "q3"),
+     "strd r0, r2, [r9], #8\n\tstrd r4, r6, [r9, #56]\n\tstrd r8, r10, [r9, #120]\n\t",
+     SCALE_8_OF_3(SCALE), SCALE_8_OF_3(SCALE_NEGATIVE), SCALE_REST("0") SCALE_REST("64") SCALE_REST("128"))
+
+TILE(tile_2, 32, "ldrd r0, r2, [r7], #8\n\tldrd r4, r6, [r7, #-8]\n\t",
+     LOAD_W LOAD_X("q1", "mw_at") MAC("r0", "q1") LOAD_X("q2", "mw_at + 16") MAC("r4", "q2")
+     LOAD_W MAC("r2", "q1") MAC("r6", "q2"),
+     LOAD_TAIL_W LOAD_X("q1", "0") MAC("r0", "q1") LOAD_X("q2", "16") MAC("r4", "q2")
+     LOAD_TAIL_W MAC("r2", "q1") MAC("r6", "q2"),
+     "strd r0, r2, [r9], #8\n\tstrd r4, r6, [r9, #56]\n\t",
+     SCALE_8_OF_2(SCALE), SCALE_8_OF_2(SCALE_NEGATIVE), SCALE_REST("0") SCALE_REST("64"))
+
+int8_t *mw_gemm_mve_start(struct mw_gemm_mve *gemm, const struct mw_product_mve *product, int32_t joined,
+                          void *scratch)
+{
+    const int32_t channels = (product->out_ch + 3) & ~3;
+    const int32_t k = product->k;
+    const int32_t columns_of_k = (k + VECTOR - 1) / VECTOR;
+    const int32_t vectors = product->tail_bytes ? k / VECTOR : columns_of_k;
+    const int32_t first = vectors == 0 ? 0 : (vectors - 1) % ROUND + 1;
+    int32_t *const accs = scratch;
+    int32_t *const scales = accs + VECTOR * PIXELS;
+    int32_t *const biases = scales + 2 * channels;
+    int8_t *const columns = (int8_t *)(biases + channels);
+    int8_t *const line = columns + COLUMN * columns_of_k;
+    *gemm = (struct mw_gemm_mve){
+        .weights = product->weights,
+        .biases = biases,
+        .scales = scales,
+        .accs = accs,
+        .first = columns + COLUMN * first,
+        .end_or_tail = product->tail_bytes ? product->tail_bytes : (int32_t)(intptr_t)(columns + COLUMN * vectors),
+        .skip = ROUND - first,
+        .mode = product->tail_bytes ? 1 : vectors > ROUND ? 2 : 0,
+        .out_ch = product->out_ch,
+        .out_zp = product->out_zp,
+        .negative = product->act_min < product->out_zp,
+        .columns = columns,
+        .line = line,
+        .k = k,
+    };
+    mw_channels_mve(biases, scales, product->channels, product->out_ch, product->channel_bytes);
+    return joined ? line + VECTOR * (columns_of_k + 1) : line;
+}
+
+// Three pixels whose rows are whole vectors.
+static inline int8_t *gather_vectors(int8_t *column, const int8_t *from, int32_t vectors, int32_t step1, int32_t step2)
+{
+    const int8_t *from1 = from + step1;
+    const int8_t *from2 = from + step2;
+    __asm volatile("dls lr, %[vectors]\n"
+                   "1:\n\t"
+                   "vldrb.8 q0, [%[from]], #16\n\t"
+                   "vldrb.8 q1, [%[from1]], #16\n\t"
+                   "vstrb.8 q0, [%[column]], #16\n\t"
+                   "vldrb.8 q2, [%[from2]], #16\n\t"
+                   "vstrb.8 q1, [%[column]], #16\n\t"
+                   "vstrb.8 q2, [%[column]], #16\n\t"
+                   "le lr, 1b"
+                   : [column] "+r"(column), [from] "+r"(from), [from1] "+r"(from1), [from2] "+r"(from2)
+                   : [vectors] "r"(vectors)
+                   : "q0", "q1", "q2", "lr", "memory");
+    return column;
+}
+
+// A pixel's k contiguous bytes to its column; the last vector is filled up with zeros.
+static inline void gather_line(int8_t *column, const int8_t *line, int32_t k)
+{
+    __asm volatile("wls lr, %[vectors], 2f\n"
+                   "1:\n\t"
+                   "vldrb.8 q0, [%[line]], #16\n\t"
+                   "vstrb.8 q0, [%[column]], #48\n\t"
+                   "le lr, 1b\n"
+                   "2:\n\t"
+                   "cbz %[rest], 3f\n\t"
+                   "vctp.8 %[rest]\n\t"
+                   "vpst\n\t"
+                   "vldrbt.8 q0, [%[line]]\n\t"
+                   "vstrb.8 q0, [%[column]]\n"
+                   "3:"
+                   : [column] "+r"(column), [line] "+r"(line)
+                   : [vectors] "r"(k >> 4), [rest] "l"(k & 15)
+                   : "q0", "lr", "cc", "memory");
+}
+
+// Rows of row_bytes one after the other. Whole vectors are copied: what is too much is overwritten by the next row.
+static inline void join_rows(int8_t *line, const int8_t *const *rows, int32_t row_count, int32_t row_bytes, int32_t at)
+{
+    for (int32_t row = 0; row < row_count; ++row, line += row_bytes) {
+        const int8_t *from = rows[row] + at;
+        int8_t *to = line;
+        for (int32_t left = row_bytes; left > 0; left -= VECTOR) {
+            __asm volatile("vldrb.8 q0, [%[from]], #16\n\t"
+                           "vstrb.8 q0, [%[to]], #16"
+                           : [from] "+r"(from), [to] "+r"(to)
+                           :
+                           : "q0", "memory");
+        }
+    }
+}
+
+// Columns of three pixels; those at step1 and step2 bytes may be the same one again.
+static void gather(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t row_count, int32_t row_bytes,
+                   int32_t at, int32_t step1, int32_t step2)
+{
+    int8_t *column = gemm->columns;
+    if ((row_bytes & (VECTOR - 1)) == 0) {
+        for (int32_t row = 0; row < row_count; ++row) {
+            column = gather_vectors(column, rows[row] + at, row_bytes / VECTOR, step1, step2);
+        }
+        return;
+    }
+    for (int p = 0; p < PIXELS; ++p, column += VECTOR) {
+        const int32_t from = at + (p == 0 ? 0 : p == 1 ? step1 : step2);
+        if (row_count == 1) {
+            gather_line(column, rows[0] + from, gemm->k);
+        } else {
+            join_rows(gemm->line, rows, row_count, row_bytes, from);
+            gather_line(column, gemm->line, gemm->k);
+        }
+    }
+}
+
+void mw_gemm_mve_row(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t row_count, int32_t row_bytes,
+                     int32_t step, int32_t pixels, int8_t *out)
+{
+    const int32_t out_step = gemm->out_ch;
+    int32_t at = 0;
+    // Four pixels are two and two.
+    while (pixels > 4 || pixels == 3) {
+        gather(gemm, rows, row_count, row_bytes, at, step, 2 * step);
+        tile_3(gemm, out, out_step);
+        at += 3 * step;
+        out += 3 * out_step;
+        pixels -= 3;
+    }
+    for (; pixels >= 2; pixels -= 2) {
+        gather(gemm, rows, row_count, row_bytes, at, step, step);
+        tile_2(gemm, out, out_step);
+        at += 2 * step;
+        out += 2 * out_step;
+    }
+    if (pixels == 1) {
+        // The same pixel twice.
+        gather(gemm, rows, row_count, row_bytes, at, 0, 0);
+        tile_2(gemm, out, 0);
+    }
+}
