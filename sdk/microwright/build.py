@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from microwright import _run
+from microwright.board import Board
 from microwright.errors import InputError, TooLarge, ToolFailed
 from microwright.progress import Progress, silent
 from microwright.project import Project, too_large
@@ -46,14 +47,19 @@ class Image:
     toolchain: str
 
 
+def require_tools(board: Board) -> None:
+    """Raise ToolMissing where something is not installed that builds projects for a board."""
+    for tool in ("cmake", "cc" if board.cpu.core == "native" else "arm-none-eabi-gcc"):
+        _run.find(tool)
+    if shutil.which("make") is None:
+        _run.find("ninja")
+
+
 def build(project: Project, progress: Progress = silent) -> Image:
     """Configure and build a project. Raises ToolMissing, ToolFailed, TooLarge."""
     output = _output(project)
     progress("build", 0, 2)
-    for tool in ("cmake", "cc" if project.board.cpu.core == "native" else "arm-none-eabi-gcc"):
-        _run.find(tool)
-    if shutil.which("make") is None:
-        _run.find("ninja")
+    require_tools(project.board)
     if _cached(output, "CMAKE_HOME_DIRECTORY") not in (None, str(project.directory)):
         shutil.rmtree(output)  # made where the project lay before: CMake refuses it
     ninja = shutil.which("ninja") is not None and _cached(output, "CMAKE_GENERATOR") is None

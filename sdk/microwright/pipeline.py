@@ -56,6 +56,8 @@ def deploy(
     graph = load_graph(model_path, calibration, progress=progress)
     board = boards.load(board_id)
     wanted = take_samples(graph, data, random_inputs)
+    builds.require_tools(board)
+    runners.require_tool(board, runner)
     directory = Path(out) if out is not None else project_directory(model_path, board_id)
     made = project.create(directory, graph, board, engine=engine, optimize=optimize, force=force)
     image = builds.build(made, progress)

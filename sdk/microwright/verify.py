@@ -28,6 +28,10 @@ _Integers: TypeAlias = npt.NDArray[np.int64]
 _Run: TypeAlias = Callable[[tuple[Array, ...]], tuple[Array, ...]]
 _Opened: TypeAlias = tuple[str, _Run]
 
+# In the name of a reference that is not TensorFlow Lite Micro and may differ from it in the last place: it
+# multiplies the scales of fully connected layers in single precision.
+STAND_IN = "standing in for tflite_micro"
+
 # Beyond this the reference would not model anything that fits a microcontroller, only exhaust the host.
 _MAX_ARENA_BYTES = 1 << 30
 
@@ -63,12 +67,12 @@ class Reference:
 def reference(graph: Graph) -> Reference | None:
     """The best reference interpreter that is installed, ready to run, or None where there is none.
 
-    That is TensorFlow Lite Micro, else LiteRT's reference kernels, else TensorFlow's. Raises UnsupportedOp
+    That is TensorFlow Lite Micro, else LiteRT's reference kernels. Raises UnsupportedOp
     for a graph that the engine does not take (the interpreters trust a model and may crash on a wrong one),
     InputError where the interpreter refuses it.
     """
     ops.check(graph)
-    for open_interpreter in (_tflite_micro, _litert, _tensorflow):
+    for open_interpreter in (_tflite_micro, _litert):
         opened = open_interpreter(graph)
         if opened is not None:
             name, run = opened
@@ -257,17 +261,9 @@ def _litert(graph: Graph) -> _Opened | None:
     module = _module("ai_edge_litert.interpreter")
     if module is None:
         return None
-    name = f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')} reference kernels"
+    version = importlib.metadata.version("ai-edge-litert")
+    name = f"ai-edge-litert {version} reference kernels, {STAND_IN}"
     return name, _lite(name, graph, module.Interpreter, module.OpResolverType.BUILTIN_REF)
-
-
-def _tensorflow(graph: Graph) -> _Opened | None:
-    tensorflow = _module("tensorflow")
-    if tensorflow is None:
-        return None
-    name = f"tensorflow {tensorflow.__version__} reference kernels"
-    lite = tensorflow.lite
-    return name, _lite(name, graph, lite.Interpreter, lite.experimental.OpResolverType.BUILTIN_REF)
 
 
 def _lite(name: str, graph: Graph, interpreter_class: Any, resolver: Any) -> _Run:

@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import IO
 
@@ -75,6 +76,14 @@ def get(board: Board, name: str | None = None) -> Runner:
             "its runners are: " + (", ".join(known) or "none that this version knows"),
         )
     return RUNNERS[name]
+
+
+def require_tool(board: Board, name: str | None = None) -> None:
+    """Raise ToolMissing where the program of a board's runner is not installed."""
+    elf = Path("firmware.elf")
+    program = get(board, name).argv(elf, board)[0]
+    if program != str(elf):  # the host runs the image itself
+        _run.find(program)
 
 
 def start(image: Image, *, runner: str | None = None, options: Sequence[str] = ()) -> Device:
