@@ -57,6 +57,7 @@ def add_sum(made: Layers, rng: Rng) -> None:
 
 FAMILIES: tuple[tuple[Callable[[Layers, Rng], None], str, frozenset[str]], ...] = (
     (add_dense, "mps2-an386", frozenset({"fully_connected_s8_dsp"})),
+    (add_dense, "mps2-an385", frozenset({"fully_connected_s8_portable"})),
     (add_sum, "mps2-an505", frozenset({"add_s8_dsp", "add_s8_table"})),
     (add_sum, "mps2-an385", frozenset({"add_s8_table"})),
 )

@@ -11,7 +11,7 @@ from microwright.kernels import (
     conv_portable,
     depthwise_dsp,
     depthwise_portable,
-    fully_connected_dsp,
+    fully_connected,
     selection,
 )
 from microwright.kernels.base import Kernel
@@ -36,7 +36,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         conv_portable.CONV,
     ),
     "add_s8": (add.ADD_DSP, add.ADD_TABLE),
-    "fully_connected_s8": (fully_connected_dsp.FULLY_CONNECTED,),
+    "fully_connected_s8": (fully_connected.DSP, fully_connected.PORTABLE),
 }
 
 

@@ -1,8 +1,8 @@
-"""Fully connected layers on cores with the DSP extension (include/mw/fully_connected_s8_dsp.h)."""
+"""Fully connected layers: on cores with the DSP extension, and on any (include/mw/fully_connected_s8_*.h)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,27 +11,17 @@ from microwright.kernels import gemm_dsp, scaling
 from microwright.kernels.base import Kernel, Rejected
 from microwright.kernels.gemm_dsp import Ints
 from microwright.ops import Constant, Step
-from microwright.ops.base import Field
 
-# Inputs of a group, and the words and bytes of scratch that they take.
+# With the DSP extension, inputs of a group and the bytes of scratch that they take.
 _GROUP = 8
-_GROUP_WORDS = 4
 _GROUP_BYTES = 16
+# Without, channels that are computed together.
+_TOGETHER = 8
 
 
-def _fully_connected(step: Step) -> Step:
+def _dsp(step: Step) -> Step:
     batches, in_len, out_len = (step.number(name) for name in ("batches", "in_len", "out_len"))
-    values = step.values("weights")
-    assert values is not None
-    weights = values.astype(np.int64).reshape(out_len, in_len)
-    if step.number("per_channel"):
-        channels = [gemm_dsp.channel_of(step, index, row) for index, row in enumerate(weights)]
-        weights = np.stack([channel.weights for channel in channels])
-        words = np.array([channel.words for channel in channels], np.uint32).reshape(-1)
-        scales: Mapping[str, Field] = {"mult": 0, "exponent": 0}
-    else:
-        words = _biases(step, weights)
-        scales = _scale(step)
+    weights, scales = _channels(step)
     ordered = np.concatenate([weights, np.zeros((out_len, 1), np.int64)], axis=1)[:, _order(in_len)]
     groups = ordered.shape[1] // _GROUP
     return Step(
@@ -45,9 +35,10 @@ def _fully_connected(step: Step) -> Step:
             **{name: step.number(name) for name in ("out_zp", "act_min", "act_max")},
             "groups": groups,
             "chunk": _chunk(ordered),
-            **scales,
+            "mult": scales.mult,
+            "exponent": scales.exponent,
             "weights": Constant(_pack(ordered)),
-            "channels": Constant(words),
+            "channels": Constant(scales.words),
         },
         scratch_bytes=_GROUP_BYTES * groups,
         overlap={0: _distance(batches, in_len, out_len)},
@@ -59,23 +50,32 @@ def _distance(batches: int, in_len: int, out_len: int) -> int:
     return max((b * (out_len - in_len) for b in (1, batches - 1) if 0 < b < batches), default=-in_len)
 
 
-def _scale(step: Step) -> Mapping[str, Field]:
-    """The one multiplier of all channels."""
+class _Scales(NamedTuple):
+    """The one multiplier of all channels, and their biases; or 0, and words of biases and multipliers."""
+
+    mult: int
+    exponent: int
+    words: npt.NDArray[np.uint32]
+
+
+def _channels(step: Step) -> tuple[Ints, _Scales]:
+    """Weights [channel, input], biases and multipliers. Raises Rejected where no kernel can take them."""
+    values = step.values("weights")
+    assert values is not None
+    weights = values.astype(np.int64).reshape(step.number("out_len"), step.number("in_len"))
+    if step.number("per_channel"):
+        channels = [gemm_dsp.channel_of(step, index, row) for index, row in enumerate(weights)]
+        words = np.array([channel.words for channel in channels], np.uint32).reshape(-1)
+        return np.stack([channel.weights for channel in channels]), _Scales(0, 0, words)
     by = scaling.multiplier(step, 0)
     if not 1 <= -by.shift <= 23:
         raise Rejected(f"it is rescaled by 2^{by.shift}")
-    return {"mult": by.mult, "exponent": -by.shift}
-
-
-def _biases(step: Step, weights: Ints) -> npt.NDArray[np.uint32]:
-    """The biases with the input's zero point folded in."""
-    in_zp = step.number("in_zp")
     start = np.array([scaling.bias(step, channel) for channel in range(len(weights))], np.int64)
-    biases = start - in_zp * weights.sum(axis=1)
+    biases = start - step.number("in_zp") * weights.sum(axis=1)
     over = np.flatnonzero(np.abs(biases) + 128 * np.abs(weights).sum(axis=1) >= 1 << 30)
     if over.size:
         raise Rejected(f"the accumulator of channel {over[0]} can reach 2^30")
-    return np.asarray(biases & 0xFFFFFFFF, np.uint32)
+    return weights, _Scales(by.mult, -by.shift, np.asarray(biases & 0xFFFFFFFF, np.uint32))
 
 
 def _order(in_len: int) -> Ints:
@@ -110,11 +110,40 @@ def _pack(weights: Ints) -> npt.NDArray[np.uint32]:
     return np.concatenate([in_fours.reshape(-1), words[len(in_fours) * 2 :].reshape(-1)]).astype(np.uint32)
 
 
-def _cost(step: Step) -> float:
+def _portable(step: Step) -> Step:
+    weights, scales = _channels(step)
+    out_len, in_len = weights.shape
+    together = out_len // _TOGETHER * _TOGETHER
+    interleaved = weights[:together].reshape(-1, _TOGETHER, in_len).transpose(0, 2, 1).reshape(-1)
+    packed = np.concatenate([interleaved, weights[together:].reshape(-1)])
+    return Step(
+        "fully_connected_s8_portable",
+        step.inputs,
+        step.outputs,
+        {
+            **{name: step.number(name) for name in ("batches", "in_len", "out_len")},
+            **{name: step.number(name) for name in ("out_zp", "act_min", "act_max")},
+            "mult": scales.mult,
+            "exponent": scales.exponent,
+            "weights": Constant(packed.astype(np.int8)),
+            "channels": Constant(scales.words),
+        },
+    )
+
+
+def _dsp_cost(step: Step) -> float:
     """Counted in the assembly: 27 instructions for 32 products, 3 for the round of 128, and around it."""
     in_len, out_len = step.number("in_len"), step.number("out_len")
     channel = 45 if step.number("per_channel") else 20
     return step.number("batches") * (in_len * (1.5 + 0.87 * out_len) + channel * out_len)
 
 
-FULLY_CONNECTED = Kernel("fully_connected_s8_dsp", frozenset({"dsp"}), _fully_connected, _cost)
+def _portable_cost(step: Step) -> float:
+    """Counted in the assembly for eight channels together."""
+    in_len, out_len = step.number("in_len"), step.number("out_len")
+    rest = out_len % _TOGETHER
+    return step.number("batches") * (40 * out_len + in_len * (2.2 * (out_len - rest) + 3.8 * rest))
+
+
+DSP = Kernel("fully_connected_s8_dsp", frozenset({"dsp"}), _dsp, _dsp_cost)
+PORTABLE = Kernel("fully_connected_s8_portable", frozenset(), _portable, _portable_cost)
