@@ -33,9 +33,13 @@ def text() -> str:
         "",
         "CODE_BYTES: Mapping[str, int] = {",
     ]
-    sources = sorted((_RUNTIME / "src").glob("*.c"))
-    lines += [f'    "{source.stem}": {_bytes(source)},' for source in sources]
+    lines += [f'    "{source}": {size},' for source, size in sizes().items()]
     return "\n".join([*lines, "}", ""])
+
+
+def sizes() -> dict[str, int]:
+    """Stem of each source -> bytes."""
+    return {source.stem: _bytes(source) for source in sorted((_RUNTIME / "src").glob("*.c"))}
 
 
 def _bytes(source: Path) -> int:

@@ -1,0 +1,38 @@
+"""Arenas of the reference models: what they need, and how long planning takes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from microwright import board, graph, passes, target
+from microwright.plan import plan
+
+LIMITS = {
+    ("mps2-an386", "kws"): 12_000,
+    ("mps2-an386", "vww"): 42_000,
+    ("mps2-an386", "ic"): 38_000,
+    ("mps2-an386", "ad"): 2_400,
+    ("mps3-an547", "kws"): 14_000,
+    ("mps3-an547", "vww"): 42_000,
+    ("mps3-an547", "ic"): 40_000,
+    ("mps3-an547", "ad"): 2_400,
+}
+
+
+@pytest.mark.parametrize(("board_id", "name"), LIMITS)
+def test_the_arena_stays_within_its_limit(shared_models: Path, board_id: str, name: str) -> None:
+    model = graph.read((shared_models / f"{name}.tflite").read_bytes(), name)
+    planned = plan(passes.run(model), target.of(board.load(board_id)))
+    assert planned.arena_bytes <= LIMITS[board_id, name]
+    # For these, the placement is optimal: nothing lies unused when most is in use.
+    assert planned.arena_bytes - planned.used_bytes(planned.peak) < 64
+
+
+def test_compiling_takes_little_time(shared_models: Path) -> None:
+    content = (shared_models / "vww.tflite").read_bytes()
+    started = time.process_time()
+    plan(passes.run(graph.read(content, "vww")), target.of(board.load("mps2-an386"), "size"))
+    assert time.process_time() - started < 2
