@@ -1,7 +1,7 @@
 """Write sdk/microwright/kernels/code_bytes.py: how much code each source of the runtime compiles to.
 
-Compiled with -Os for a Cortex-M55, M4 or M3, the least that the source needs. With --check, fail where the file
-is not current.
+Compiled with -Os for a Cortex-M55, M4 or M3, the least that the source needs. With --check, fail where the
+file is not current.
 """
 
 from __future__ import annotations
