@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.ops.test_conv_2d import add_conv
+from tests.ops.test_fully_connected import add_fully_connected
 from tests.support.device import assert_random_layers_equal_on
 from tests.support.layers import Layers, Rng, pick
 
 BOARD = "mps3-an547"
+KERNELS = ("conv_2d_s8_mve", "conv_1x1_s8_mve", "fully_connected_s8_mve")
 
 
-def add_layer(made: Layers, rng: Rng) -> None:
+def add_convolution(made: Layers, rng: Rng) -> None:
     """Vectors of 16 and what is left of them, in several rounds of the inner loop and in one."""
     add_conv(
         made,
@@ -24,9 +26,13 @@ def add_layer(made: Layers, rng: Rng) -> None:
     )
 
 
+def add_layer(made: Layers, rng: Rng) -> None:
+    pick(rng, (add_convolution, add_convolution, add_fully_connected))(made, rng)
+
+
 def test_random_layers(tmp_path: Path) -> None:
     kernels = assert_random_layers_equal_on(BOARD, tmp_path / "p", add_layer, seed=11, count=60)
-    for kernel in ("conv_2d_s8_mve", "conv_1x1_s8_mve"):
+    for kernel in KERNELS:
         assert kernels[kernel] > 0, f"no layer of the sample was for {kernel}"
 
 

@@ -12,6 +12,7 @@ from microwright.kernels import (
     depthwise_dsp,
     depthwise_portable,
     fully_connected,
+    fully_connected_mve,
     selection,
 )
 from microwright.kernels.base import Kernel
@@ -36,7 +37,11 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         conv_portable.CONV,
     ),
     "add_s8": (add.ADD_DSP, add.ADD_TABLE),
-    "fully_connected_s8": (fully_connected.DSP, fully_connected.PORTABLE),
+    "fully_connected_s8": (
+        fully_connected_mve.FULLY_CONNECTED,
+        fully_connected.DSP,
+        fully_connected.PORTABLE,
+    ),
 }
 
 
