@@ -46,12 +46,14 @@ from microwright import (
 )
 from microwright.board import Board, did_you_mean
 from microwright.cli._progress import Bars
-from microwright.errors import InputError, MicrowrightError, MismatchError
+from microwright.costs import Estimate
+from microwright.errors import InputError, MicrowrightError
 from microwright.graph import Graph
 from microwright.measure import measure
 from microwright.plan import plan
 from microwright.progress import Progress, silent
 from microwright.report import Layer, Report
+from microwright.target import Optimize
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = 1
@@ -71,11 +73,11 @@ class Result:
     kernels: tuple[tuple[str, ...], ...]
 
 
-def run(model: Graph, on: Board, *, samples_count: int = SAMPLES) -> Result:
+def run(model: Graph, on: Board, *, optimize: Optimize = "balanced", samples_count: int = SAMPLES) -> Result:
     """Build, emulate, compare. Raises MicrowrightError."""
     with tempfile.TemporaryDirectory(prefix="microwright-") as name:
         folder = Path(name)
-        image = build.build(project.create(folder / "project", model, on))
+        image = build.build(project.create(folder / "project", model, on, optimize=optimize))
         made = image.project
         plugin, counts = instruction_profile.compile_plugin(folder), folder / "counts"
         inputs = samples.random(made.graph, samples_count).inputs
@@ -88,7 +90,7 @@ def run(model: Graph, on: Board, *, samples_count: int = SAMPLES) -> Result:
         if judge is not None:
             expected = comparison.run_reference(judge, inputs, silent)
             agreement = verify.agreement(judge.name, expected, measured.outputs)
-        calls = plan(made.graph, target.of(on)).calls
+        calls = plan(made.graph, target.of(on, optimize)).calls
         return Result(
             board=on,
             report=report.make(image, measured, agreement, None),
@@ -103,21 +105,16 @@ def run(model: Graph, on: Board, *, samples_count: int = SAMPLES) -> Result:
 def to_json(result: Result, anchors: Mapping[str, Any]) -> dict[str, Any]:
     """One row: the numbers with their kind and unit, those of the other engine where there are any."""
     made, core = result.report, result.board.cpu.core
-    estimated = costs.estimate((run.block for run in result.profile.whole), core)
     return {
         "model": asdict(made.model),
         "board": result.board.id,
         "core": core,
-        "clock_hz": result.board.cpu.clock_hz,
         "latency": {
             "kind": made.latency.kind,
             "unit": made.latency.unit,
             "value": made.latency.median,
         },
-        "estimated": {
-            **asdict(estimated),
-            "ms": round(estimated.ms(result.board.cpu.clock_hz), 3),
-        },
+        "estimated": asdict(_estimate(result, result.profile.whole)),
         "memory": asdict(made.memory),
         "agreement": None if made.agreement is None else asdict(made.agreement),
         "anchor": _anchor(anchors, made.model.name, core.removeprefix("cortex-")),
@@ -125,7 +122,7 @@ def to_json(result: Result, anchors: Mapping[str, Any]) -> dict[str, Any]:
             {
                 **asdict(layer),
                 "kernels": kernels,
-                "estimated_cycles": costs.estimate((run.block for run in runs), core).value,
+                "estimated_cycles": _estimate(result, runs).value,
             }
             for layer, runs, kernels in _layers(result)
         ],
@@ -134,6 +131,11 @@ def to_json(result: Result, anchors: Mapping[str, Any]) -> dict[str, Any]:
 
 def _layers(result: Result) -> Iterable[tuple[Layer, tuple[Run, ...], tuple[str, ...]]]:
     return zip(result.report.layers, result.profile.layers, result.kernels, strict=True)
+
+
+def _estimate(result: Result, runs: Iterable[Run]) -> Estimate:
+    cpu = result.board.cpu
+    return costs.estimate((run.block for run in runs), cpu.core, cpu.clock_hz)
 
 
 def _anchor(anchors: Mapping[str, Any], model: str, core: str) -> dict[str, int]:
@@ -167,7 +169,7 @@ def read_anchors(path: Path | None) -> Mapping[str, Any]:
     return anchors
 
 
-def find_models(folder: Path | None, names: Sequence[str]) -> list[Graph]:
+def find_models(folder: Path | None, names: Sequence[str]) -> list[Path]:
     """The models of a folder, or those of these names. Raises InputError."""
     folder = ROOT.parent / "shared" / "models" if folder is None else folder
     paths = {path.stem: path for path in sorted(folder.glob("*.tflite"))}
@@ -179,7 +181,12 @@ def find_models(folder: Path | None, names: Sequence[str]) -> list[Graph]:
                 f"there is no model {name[:80]!r} in {folder}" + did_you_mean(name, paths),
                 "its models are: " + ", ".join(paths),
             )
-    return [graph.read(paths[name].read_bytes(), name) for name in names or paths]
+    return [paths[name] for name in names or paths]
+
+
+def read_model(path: Path) -> Graph:
+    """A model under the name of its file. Raises InputError, UnsupportedOp."""
+    return graph.read(path.read_bytes(), path.stem)
 
 
 def find_boards(ids: Sequence[str]) -> list[Board]:
@@ -193,28 +200,32 @@ def find_boards(ids: Sequence[str]) -> list[Board]:
 
 
 def measure_all(
-    models: Sequence[Graph], on: Sequence[Board], anchors: Mapping[str, Any], progress: Progress
-) -> tuple[dict[str, Any], list[MicrowrightError]]:
+    models: Sequence[Path],
+    on: Sequence[Board],
+    anchors: Mapping[str, Any],
+    *,
+    optimize: Optimize = "balanced",
+    progress: Progress = silent,
+) -> tuple[dict[str, Any], list[tuple[str, MicrowrightError]]]:
     """The whole content of the JSON file, and what went wrong: the rest is measured all the same."""
     results: list[dict[str, Any]] = []
-    failures: list[MicrowrightError] = []
+    failures: list[tuple[str, MicrowrightError]] = []
     toolchain = ""
-    for number, (model, each) in enumerate((m, b) for m in models for b in on):
+    for number, (path, each) in enumerate((m, b) for m in models for b in on):
         progress("measure models on boards", number, len(models) * len(on))
+        where = f"{path.name} on {each.id}"
         try:
-            result = run(model, each)
-            report.require_agreement(result.report.agreement, f"{model.name} on {each.id}")
-        except MismatchError as error:
-            failures.append(error)
+            result = run(read_model(path), each, optimize=optimize)
+            toolchain = result.report.toolchain
+            results.append(to_json(result, anchors))
+            report.require_agreement(result.report.agreement, where)
         except MicrowrightError as error:
-            failures.append(error)
-            continue
-        toolchain = result.report.toolchain
-        results.append(to_json(result, anchors))
+            failures.append((where, error))
     progress("measure models on boards", 1, 1)
     content = {
         "schema": SCHEMA,
         "microwright_version": __version__,
+        "optimize": optimize,
         "toolchain": toolchain,
         "emulator": _run.run(["qemu-system-arm", "--version"]).out.partition("\n")[0],
         "anchors": anchors.get("what"),
@@ -233,7 +244,7 @@ def print_profile(result: Result, layer: int | None, blocks: int, console: Conso
     runs = result.profile.whole if layer is None else result.profile.layers[layer]
     total = instruction_profile.instructions(runs)
     what = result.report.model.name if layer is None else f"layer {layer} of {result.report.model.name}"
-    estimated = costs.estimate((run.block for run in runs), core)
+    estimated = _estimate(result, runs)
     console.print(
         f"{what} on {result.board.id}: {total:,} instructions (emulated), "
         f"{estimated.value:,} cycles (estimated for {core})"
@@ -249,7 +260,7 @@ def print_profile(result: Result, layer: int | None, blocks: int, console: Conso
                     ", ".join(kernels),
                     f"{each.macs:,}",
                     f"{count / each.macs:.2f}" if each.macs else "",
-                    *_numbers(executed, total, core),
+                    *_numbers(result, executed, total),
                 )
             )
         console.print(_table(("layer", "op", "kernel", "MACs", "per MAC", *_NUMBERS), rows, text=(1, 2)))
@@ -257,12 +268,12 @@ def print_profile(result: Result, layer: int | None, blocks: int, console: Conso
     console.print(
         _table(
             ("function", *_NUMBERS),
-            [(name, *_numbers(each, total, core)) for name, each in functions.items()],
+            [(name, *_numbers(result, each, total)) for name, each in functions.items()],
             text=(0,),
         )
     )
     for hot in instruction_profile.hottest(runs)[:blocks]:
-        hot_instructions, share, cycles = _numbers((hot,), total, core)
+        hot_instructions, share, cycles = _numbers(result, (hot,), total)
         first = hot.lines[0]
         console.print(
             f"{first.function} at {first.address:#x}: {len(hot.lines)} instructions, {hot.runs:,} runs, "
@@ -275,10 +286,9 @@ def print_profile(result: Result, layer: int | None, blocks: int, console: Conso
 _NUMBERS = ("instructions", "share", "cycles, est.")
 
 
-def _numbers(runs: Sequence[Run], total: int, core: str) -> tuple[str, str, str]:
+def _numbers(result: Result, runs: Sequence[Run], total: int) -> tuple[str, str, str]:
     count = instruction_profile.instructions(runs)
-    cycles = costs.estimate((run.block for run in runs), core).value
-    return f"{count:,}", f"{count / total:.1%}", f"{cycles:,}"
+    return f"{count:,}", f"{count / total:.1%}", f"{_estimate(result, runs).value:,}"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text: Sequence[int]) -> Table:
@@ -301,6 +311,7 @@ def main() -> None:
     parser.add_argument(
         "--board", action="append", default=[], metavar="ID", help="a board; may be repeated; default: all"
     )
+    parser.add_argument("--optimize", choices=target.OPTIMIZE, default="balanced", help="default: balanced")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything here")
     parser.add_argument(
         "--anchors",
@@ -329,21 +340,28 @@ def main() -> None:
 def _do(arguments: argparse.Namespace, console: Console) -> None:
     on = find_boards(arguments.board)
     if arguments.profile is not None:
-        (model,) = find_models(arguments.models, [arguments.profile])
-        print_profile(run(model, on[0], samples_count=1), arguments.layer, arguments.blocks, console)
+        (path,) = find_models(arguments.models, [arguments.profile])
+        result = run(read_model(path), on[0], optimize=arguments.optimize, samples_count=1)
+        print_profile(result, arguments.layer, arguments.blocks, console)
         return
     models = find_models(arguments.models, arguments.names)
     with Bars() as progress:
-        content, failures = measure_all(models, on, read_anchors(arguments.anchors), progress)
+        content, failures = measure_all(
+            models,
+            on,
+            read_anchors(arguments.anchors),
+            optimize=arguments.optimize,
+            progress=progress,
+        )
     for table in performance_page.tables(content):
         console.print(table.title)
         console.print(_table(table.header, table.rows, text=(0, 1)))
     if arguments.json is not None:
         _output.write(arguments.json, performance_page.as_json(content))
-    for failure in failures:
-        print(f"error: {failure.message}\nhint: {failure.hint}", file=sys.stderr)
+    for where, error in failures:
+        print(f"error: {where}: {error.message}\nhint: {error.hint}", file=sys.stderr)
     if failures:
-        sys.exit(failures[0].exit_code)
+        sys.exit(failures[0][1].exit_code)
     if arguments.write_docs:
         performance_page.write(content)
 

@@ -84,7 +84,7 @@ def _speed(result: Mapping[str, Any]) -> tuple[str, ...]:
         f"{instructions / macs:.2f}" if macs else "",
         f"{result['estimated']['value']:,}",
         f"{result['estimated']['ms']:,.2f}",
-        f"{result['clock_hz'] / 1e6:g}",
+        f"{result['estimated']['clock_hz'] / 1e6:g}",
         "not checked" if wrong is None else f"{wrong} differ" if wrong else "exact",
     )
 

@@ -95,17 +95,17 @@ class Core:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Cycles by the cost model. Never a measurement: `kind` says so wherever it goes."""
+    """Cycles by the cost model, and milliseconds at a clock. Never a measurement: `kind` says so wherever it
+    goes, `source` what it rests on.
+    """
 
     value: int
+    ms: float
+    clock_hz: int
     core: str
     source: str
     unit: Literal["cycles"] = field(default="cycles", init=False)
     kind: Literal["estimated"] = field(default="estimated", init=False)
-
-    def ms(self, clock_hz: int) -> float:
-        """Milliseconds at a clock."""
-        return self.value * 1e3 / clock_hz
 
 
 _FLASH_WAIT = 5 / 16
@@ -139,11 +139,33 @@ CORES: Mapping[str, Core] = {
 }
 
 
-def estimate(blocks: Iterable[Block], core: str) -> Estimate:
+# Of the four models of docs/performance.md, by `estimate`: mean of cycles over instructions.
+CYCLES_PER_INSTRUCTION: Mapping[str, float] = {
+    "cortex-m3": 1.84,
+    "cortex-m4": 1.62,
+    "cortex-m7": 0.96,
+    "cortex-m33": 1.41,
+    "cortex-m55": 1.44,
+}
+
+
+def estimate(blocks: Iterable[Block], core: str, clock_hz: int) -> Estimate:
     """Cycles of executed blocks on a core, a key of CORES."""
     takes = CORES[core]
-    total = sum(_cycles(block, takes) for block in blocks)
-    return Estimate(round(takes.share * total), core, takes.source)
+    cycles = takes.share * sum(_cycles(block, takes) for block in blocks)
+    return _estimate(cycles, core, clock_hz, takes.source)
+
+
+def of_count(instructions: float, core: str, clock_hz: int) -> Estimate | None:
+    """Cycles of so many instructions, whichever they are; None where nothing is known about the core."""
+    if core not in CYCLES_PER_INSTRUCTION:
+        return None
+    ratio = CYCLES_PER_INSTRUCTION[core]
+    return _estimate(instructions * ratio, core, clock_hz, f"{ratio} cycles an instruction")
+
+
+def _estimate(cycles: float, core: str, clock_hz: int, source: str) -> Estimate:
+    return Estimate(round(cycles), round(cycles * 1e3 / clock_hz, 3), clock_hz, core, source)
 
 
 def _cycles(block: Block, core: Core) -> float:

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from microwright import __version__, _output, ops
+from microwright import __version__, _output, costs, ops
 from microwright.build import Image
+from microwright.costs import Estimate
 from microwright.errors import MismatchError
 from microwright.measure import Latency, Measurement
 from microwright.verify import Agreement
@@ -71,7 +72,7 @@ class Layer:
 @dataclass(frozen=True)
 class Report:
     """One measurement. `agreement` is None where no reference interpreter is installed, `accuracy` (0 to 1)
-    where no labels were given.
+    where no labels were given, `estimated` where the latency is not emulated or the core is not known.
     """
 
     model: ModelFacts
@@ -84,6 +85,7 @@ class Report:
     layers: tuple[Layer, ...]
     agreement: Agreement | None
     accuracy: float | None
+    estimated: Estimate | None = None
 
 
 def make(
@@ -94,13 +96,14 @@ def make(
     model, graph, board = project.model, project.graph, project.board
     given = {node.index: node for node in model.nodes}
     peak = measurement.stack_peak_bytes
+    latency = measurement.latency
     return Report(
         model=ModelFacts(model.name, model.sha256, ops.macs(model), model.weights_bytes),
         board=board.id,
         engine=project.engine,
         microwright_version=__version__,
         toolchain=image.toolchain,
-        latency=measurement.latency,
+        latency=latency,
         memory=Memory(
             arena_bytes=project.arena_bytes,
             stack_bytes=measurement.stack_bytes,
@@ -119,6 +122,9 @@ def make(
         ),
         agreement=agreement,
         accuracy=accuracy,
+        estimated=costs.of_count(latency.median, board.cpu.core, board.cpu.clock_hz)
+        if latency.kind == "emulated"
+        else None,
     )
 
 
@@ -147,6 +153,8 @@ def to_json(report: Report) -> Mapping[str, object]:
     }
     if report.accuracy is not None:
         content["accuracy"] = report.accuracy
+    if report.estimated is not None:
+        content["estimated"] = asdict(report.estimated)
     return content
 
 
@@ -178,6 +186,11 @@ def render(report: Report, console: Console) -> None:
     table.add_column(no_wrap=True, justify="right")
     table.add_column()
     table.add_row(f"latency, {latency.kind}", f"{_number(latency.median)} {latency.unit}", _spread(latency))
+    if estimated := report.estimated:
+        clock = f"{estimated.clock_hz / 1e6:g} MHz; {estimated.source}"
+        table.add_row(
+            "latency, estimated", f"{estimated.value:,} cycles", f"{estimated.ms:,.1f} ms at {clock}"
+        )
     ram, flash = memory.ram_total_bytes, memory.flash_total_bytes
     table.add_row("RAM", _bytes(ram), _share(ram, memory.ram_limit_bytes))
     table.add_row("  arena", _bytes(memory.arena_bytes), "tensors and scratch of the model")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
+import statistics
+from pathlib import Path
 
 import pytest
 
 from microwright import board, costs
 from microwright.costs import Block, Instruction
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def block(*lines: str, runs: int = 1, jumps: int = 0, constant_bytes: int = 0) -> Block:
@@ -17,7 +22,7 @@ def block(*lines: str, runs: int = 1, jumps: int = 0, constant_bytes: int = 0) -
 
 
 def cycles(core: str, *lines: str, **counts: int) -> int:
-    return costs.estimate([block(*lines, **counts)], core).value
+    return costs.estimate([block(*lines, **counts)], core, 1).value
 
 
 @pytest.mark.parametrize(
@@ -94,7 +99,7 @@ def test_runs_jumps_and_constants_are_counted() -> None:
     assert cycles("cortex-m4", *loop, runs=100) == 400
     assert cycles("cortex-m4", *loop, runs=100, jumps=98) == 400 + 147
     assert cycles("cortex-m4", *loop, runs=100, constant_bytes=320) == 400 + 100
-    assert costs.estimate([block(*loop), block(*loop)], "cortex-m4").value == 8
+    assert costs.estimate([block(*loop), block(*loop)], "cortex-m4", 1).value == 8
 
 
 def test_cores_differ_where_their_manuals_do() -> None:
@@ -138,10 +143,30 @@ def test_shares_are_those_of_the_published_results(core: str, clock_hz: float, m
 
 
 def test_an_estimate_says_that_it_is_one() -> None:
-    estimate = costs.estimate([block("nop", runs=250)], "cortex-m4")
+    estimate = costs.estimate([block("nop", runs=250)], "cortex-m4", 25_000_000)
     assert (estimate.kind, estimate.unit, estimate.core) == ("estimated", "cycles", "cortex-m4")
+    assert (estimate.value, estimate.ms, estimate.clock_hz) == (250, 0.01, 25_000_000)
     assert estimate.source
-    assert estimate.ms(25_000_000) == 0.01
+
+
+def test_a_count_alone_takes_what_instructions_take_on_average() -> None:
+    estimate = costs.of_count(1_000_000, "cortex-m4", 25_000_000)
+    assert estimate is not None
+    assert (estimate.value, estimate.ms, estimate.kind) == (1_620_000, 64.8, "estimated")
+    assert "1.62 cycles an instruction" in estimate.source
+    assert costs.of_count(1_000_000, "native", 1) is None
+
+
+def test_the_averages_are_those_of_the_page() -> None:
+    results = json.loads((_CHECKOUT / "docs" / "performance.json").read_text())["results"]
+    by_core: dict[str, list[float]] = {}
+    for result in results:
+        ratio = result["estimated"]["value"] / result["latency"]["value"]
+        by_core.setdefault(result["core"], []).append(ratio)
+    assert by_core.keys() == costs.CYCLES_PER_INSTRUCTION.keys()
+    for core, ratios in by_core.items():
+        mean = statistics.mean(ratios)
+        assert costs.CYCLES_PER_INSTRUCTION[core] == pytest.approx(mean, rel=0.1), f"{core}: {mean:.2f}"
 
 
 def test_every_core_of_an_emulated_board_has_a_model() -> None:

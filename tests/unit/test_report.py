@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from microwright import report
+from microwright import costs, report
 from microwright.errors import MismatchError, OutputError
 from microwright.measure import Latency
 from microwright.report import Layer, Memory, ModelFacts, Report
@@ -103,6 +103,27 @@ def test_what_was_not_given_or_not_checked_is_not_claimed() -> None:
     content = report.to_json(replace(_REPORT, accuracy=None, agreement=None))
     assert "accuracy" not in content
     assert content["agreement"] is None
+
+
+def test_an_estimate_stands_beside_the_latency_and_says_what_it_is() -> None:
+    estimated = costs.of_count(250.0, "cortex-m4", 25_000_000)
+    assert estimated is not None
+    made = replace(_REPORT, estimated=estimated)
+    content = report.to_json(made)
+    assert content["latency"] == report.to_json(_REPORT)["latency"]
+    assert content["estimated"] == {
+        "kind": "estimated",
+        "unit": "cycles",
+        "value": estimated.value,
+        "ms": 0.016,
+        "clock_hz": 25_000_000,
+        "core": "cortex-m4",
+        "source": estimated.source,
+    }
+    shown = _shown(made)
+    assert "latency, estimated" in shown
+    assert f"{estimated.value} cycles" in shown
+    assert "latency, estimated" not in _shown(_REPORT)
 
 
 def test_the_file_is_the_json_and_replaces_an_older_one(tmp_path: Path) -> None:
