@@ -73,6 +73,15 @@ def test_each_layer_is_in_its_kernel(tools: dict[str, ModuleType], measured: Any
             assert f"mw_{kernel}" in names(runs)
 
 
+def test_jumps_are_counted(measured: Any) -> None:
+    last = {run: run.lines[-1].instruction.mnemonic for run in measured.profile.whole}
+    calls = [run for run, mnemonic in last.items() if mnemonic == "bl"]
+    assert calls
+    assert all(run.jumps == run.runs for run in calls)
+    conditional = [run for run, mnemonic in last.items() if mnemonic in ("bne.n", "bne.w", "bge.n", "blt.n")]
+    assert 0 < sum(run.jumps for run in conditional) < sum(run.runs for run in conditional)
+
+
 def test_constants_that_are_read_are_counted(measured: Any) -> None:
     read = sum(run.constant_bytes for run in measured.profile.whole)
     assert read >= measured.report.model.weights_bytes * 0.9
