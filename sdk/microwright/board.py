@@ -51,6 +51,7 @@ else:
 # The compiler flags of each core, by FPU (None: without). The only place that knows cores.
 CORES: Mapping[str, Mapping[str | None, tuple[str, ...]]] = {
     "native": {None: ()},
+    "cortex-m0plus": {None: ("-mcpu=cortex-m0plus", "-mthumb", "-mfloat-abi=soft")},
     "cortex-m3": {None: ("-mcpu=cortex-m3", "-mthumb", "-mfloat-abi=soft")},
     "cortex-m4": {
         None: ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft"),

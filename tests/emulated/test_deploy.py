@@ -13,7 +13,7 @@ from microwright.graph import Array, Graph
 from microwright.measure import Measurement, measure
 from tests.support.firmware import convolutional
 
-BOARDS = ("host", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547")
+BOARDS = ("host", "mps2-an385", "mps2-an385-m0plus", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547")
 CORTEX_M = BOARDS[1:]
 
 

@@ -14,7 +14,7 @@ from microwright.build import Image
 from tests.support.firmware import dense
 
 _MAIN = Path(__file__).parent.parent / "support" / "port_check.c"
-BOARDS = ("host", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547")
+BOARDS = ("host", "mps2-an385", "mps2-an385-m0plus", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547")
 CORTEX_M = BOARDS[1:]
 
 

@@ -8,10 +8,9 @@
 
 // One output channel at work.
 struct work {
+    const uint32_t *weights, *weights_end; // a word a tap
+    const int32_t *offsets;                // of the taps, in bytes
     struct mw_channel channel;
-    const uint32_t *weights; // a word a tap
-    const int32_t *offsets;  // of the taps, in words
-    int32_t taps;
     int32_t row_words;   // from one row of the band to the next
     int32_t phase_words; // from a phase to the next
     int32_t out_w, out_step;
@@ -20,26 +19,97 @@ struct work {
 typedef void accumulate(const struct work *work, const uint32_t *x, uint32_t acc[PIXELS]);
 
 // Four outputs side by side, whose first window starts at x: any window.
+#if defined(__thumb2__) && defined(__GNUC__)
+
+static inline void accumulate_any(const struct work *work, const uint32_t *x, uint32_t acc[PIXELS])
+{
+    const uint32_t *w = work->weights;
+    const int32_t *offset = work->offsets;
+    __asm volatile("1:\n\t"
+                   "ldr r4, [%[offset]], #4\n\t"
+                   "ldr r8, [%[w]], #4\n\t"
+                   "add r4, r4, %[x]\n\t"
+                   "ldmia r4, {r4, r5, r6, r9}\n\t"
+                   "mla %[acc0], r4, r8, %[acc0]\n\t"
+                   "mla %[acc1], r5, r8, %[acc1]\n\t"
+                   "mla %[acc2], r6, r8, %[acc2]\n\t"
+                   "mla %[acc3], r9, r8, %[acc3]\n\t"
+                   "cmp %[w], %[end]\n\t"
+                   "bne 1b"
+                   : [acc0] "+r"(acc[0]), [acc1] "+r"(acc[1]), [acc2] "+r"(acc[2]), [acc3] "+r"(acc[3]), [w] "+r"(w),
+                     [offset] "+r"(offset)
+                   : [x] "r"(x), [end] "r"(work->weights_end)
+                   : "r4", "r5", "r6", "r8", "r9", "cc", "memory");
+}
+
+#elif defined(__thumb__) && defined(__GNUC__)
+
+// r1 weights, r2 offsets, r8-r11 sums, r12 x, lr end of the weights; a sum in a high register can be added to.
+__attribute__((naked, noinline)) static void accumulate_any(const struct work *work __attribute__((unused)),
+                                                            const uint32_t *x __attribute__((unused)),
+                                                            uint32_t acc[PIXELS] __attribute__((unused)))
+{
+    __asm volatile(".syntax unified\n\t"
+                   "push {r2, r4-r7, lr}\n\t"
+                   "mov r4, r8\n\t"
+                   "mov r5, r9\n\t"
+                   "mov r6, r10\n\t"
+                   "mov r7, r11\n\t"
+                   "push {r4-r7}\n\t"
+                   "ldmia r2!, {r4-r7}\n\t"
+                   "mov r8, r4\n\t"
+                   "mov r9, r5\n\t"
+                   "mov r10, r6\n\t"
+                   "mov r11, r7\n\t"
+                   "mov r12, r1\n\t"
+                   "ldmia r0!, {r1, r2, r3}\n\t"
+                   "mov lr, r2\n\t"
+                   "mov r2, r3\n"
+                   "1:\n\t"
+                   "ldmia r2!, {r3}\n\t"
+                   "ldmia r1!, {r0}\n\t"
+                   "add r3, r12\n\t"
+                   "ldmia r3, {r3, r4, r5, r6}\n\t"
+                   "muls r3, r0, r3\n\t"
+                   "add r8, r3\n\t"
+                   "muls r4, r0, r4\n\t"
+                   "add r9, r4\n\t"
+                   "muls r5, r0, r5\n\t"
+                   "add r10, r5\n\t"
+                   "muls r6, r0, r6\n\t"
+                   "add r11, r6\n\t"
+                   "cmp r1, lr\n\t"
+                   "bne 1b\n\t"
+                   "ldr r0, [sp, #16]\n\t"
+                   "mov r4, r8\n\t"
+                   "mov r5, r9\n\t"
+                   "mov r6, r10\n\t"
+                   "mov r7, r11\n\t"
+                   "stmia r0!, {r4-r7}\n\t"
+                   "pop {r4-r7}\n\t"
+                   "mov r8, r4\n\t"
+                   "mov r9, r5\n\t"
+                   "mov r10, r6\n\t"
+                   "mov r11, r7\n\t"
+                   "pop {r2, r4-r7, pc}\n\t");
+}
+
+#else
+
 static inline void accumulate_any(const struct work *work, const uint32_t *x, uint32_t acc[PIXELS])
 {
     const uint32_t *weight = work->weights;
     const int32_t *offset = work->offsets;
-    uint32_t acc0 = acc[0];
-    uint32_t acc1 = acc[1];
-    uint32_t acc2 = acc[2];
-    uint32_t acc3 = acc[3];
-    for (const uint32_t *const end = weight + work->taps; weight != end; ++weight, ++offset) {
-        const uint32_t *const tap = x + *offset;
-        acc0 += *weight * tap[0];
-        acc1 += *weight * tap[1];
-        acc2 += *weight * tap[2];
-        acc3 += *weight * tap[3];
+    for (; weight != work->weights_end; ++weight, ++offset) {
+        const uint32_t *const tap = (const uint32_t *)((const uint8_t *)x + *offset);
+        acc[0] += *weight * tap[0];
+        acc[1] += *weight * tap[1];
+        acc[2] += *weight * tap[2];
+        acc[3] += *weight * tap[3];
     }
-    acc[0] = acc0;
-    acc[1] = acc1;
-    acc[2] = acc2;
-    acc[3] = acc3;
 }
+
+#endif
 
 #if defined(__thumb2__) && defined(__GNUC__)
 #define FILTER_3X3 1
@@ -62,21 +132,22 @@ static inline void accumulate_any(const struct work *work, const uint32_t *x, ui
     "mla %[acc3], r5, r9, %[acc3]\n\t" \
     "mla %[acc3], r6, r10, %[acc3]\n\t"
 
-// Even columns, then odd ones; `next` leads from the odd ones to the even ones of the next row.
+// Even columns, then odd ones, then the next row: each lies `phase` bytes on.
 #define ROW_STRIDE_2 \
     "ldmia %[w]!, {r8, r9, r10}\n\t" \
-    "ldmia %[x]!, {r4, r5, r6}\n\t" \
+    "ldmia %[x], {r4, r5, r6}\n\t" \
     "mla %[acc0], r4, r8, %[acc0]\n\t" \
     "mla %[acc0], r5, r10, %[acc0]\n\t" \
     "mla %[acc1], r5, r8, %[acc1]\n\t" \
     "mla %[acc1], r6, r10, %[acc1]\n\t" \
     "mla %[acc2], r6, r8, %[acc2]\n\t" \
-    "ldmia %[x], {r4, r5}\n\t" \
-    "add %[x], %[x], %[odd]\n\t" \
+    "ldrd r4, r5, [%[x], #12]\n\t" \
+    "add %[x], %[x], %[phase]\n\t" \
     "mla %[acc2], r4, r10, %[acc2]\n\t" \
     "mla %[acc3], r4, r8, %[acc3]\n\t" \
     "mla %[acc3], r5, r10, %[acc3]\n\t" \
     "ldmia %[x], {r4, r5, r6, r8}\n\t" \
+    "add %[x], %[x], %[phase]\n\t" \
     "mla %[acc0], r4, r9, %[acc0]\n\t" \
     "mla %[acc1], r5, r9, %[acc1]\n\t" \
     "mla %[acc2], r6, r9, %[acc2]\n\t" \
@@ -98,12 +169,10 @@ static inline void accumulate_3x3(const struct work *work, const uint32_t *x, ui
 static inline void accumulate_3x3_stride_2(const struct work *work, const uint32_t *x, uint32_t acc[PIXELS])
 {
     const uint32_t *w = work->weights;
-    const int32_t odd = 4 * work->phase_words - 12;
-    const int32_t next = 4 * work->row_words - 12 - odd;
-    __asm volatile(ROW_STRIDE_2 NEXT_ROW ROW_STRIDE_2 NEXT_ROW ROW_STRIDE_2
+    __asm volatile(ROW_STRIDE_2 ROW_STRIDE_2 ROW_STRIDE_2
                    : [acc0] "+r"(acc[0]), [acc1] "+r"(acc[1]), [acc2] "+r"(acc[2]), [acc3] "+r"(acc[3]), [x] "+r"(x),
                      [w] "+r"(w)
-                   : [odd] "r"(odd), [next] "r"(next)
+                   : [phase] "r"(4 * work->phase_words)
                    : "r4", "r5", "r6", "r8", "r9", "r10", "memory");
 }
 
@@ -213,8 +282,8 @@ static void offsets_of_taps(const struct mw_depthwise_conv_2d_s8_portable *layer
         for (int32_t x = 0; x < layer->filter_w; ++x) {
             const int32_t column = x * layer->dilation_w;
             const int32_t in_phase = column / layer->stride_w;
-            *offsets++ = y * layer->dilation_h * row_words
-                         + (column - in_phase * layer->stride_w) * layer->phase_words + in_phase;
+            const int32_t phase = column - in_phase * layer->stride_w;
+            *offsets++ = 4 * (y * layer->dilation_h * row_words + phase * layer->phase_words + in_phase);
         }
     }
 }
@@ -230,8 +299,15 @@ void mw_depthwise_conv_2d_s8_portable(const struct mw_depthwise_conv_2d_s8_porta
     int32_t *const offsets = (int32_t *)(weights + taps);
     uint32_t *const band = (uint32_t *)(offsets + taps);
     row *const row_outputs = row_for(layer);
-    struct work work = {.weights = weights, .offsets = offsets, .taps = taps, .row_words = row_words,
-                        .phase_words = layer->phase_words, .out_w = layer->out_w, .out_step = layer->out_step};
+    struct work work = {
+        .weights = weights,
+        .weights_end = weights + taps,
+        .offsets = offsets,
+        .row_words = row_words,
+        .phase_words = layer->phase_words,
+        .out_w = layer->out_w,
+        .out_step = layer->out_step,
+    };
 
     offsets_of_taps(layer, row_words, offsets);
     for (int32_t i = 0; i < layer->band_rows * row_words; ++i) {

@@ -48,6 +48,72 @@ static inline __attribute__((always_inline)) void accumulate(struct sums *s0, st
 
 #else
 
+#if defined(__thumb__) && defined(__GNUC__)
+
+// r1 column, r2 zero, r3 weights, r8-r10 sums, r11 and lr ends of the column; a sum in a high register can be added to.
+#define STEP \
+    "ldmia r1!, {r4, r5, r6}\n\t" \
+    "ldrsb r7, [r3, r2]\n\t" \
+    "muls r4, r7, r4\n\t" \
+    "add r8, r4\n\t" \
+    "muls r5, r7, r5\n\t" \
+    "add r9, r5\n\t" \
+    "muls r6, r7, r6\n\t" \
+    "add r10, r6\n\t" \
+    "adds r3, #1\n\t"
+
+__attribute__((naked, noinline)) static void accumulate_one(struct sums *sums __attribute__((unused)),
+                                                            const uint32_t *at __attribute__((unused)),
+                                                            int32_t k __attribute__((unused)),
+                                                            const int8_t *w __attribute__((unused)))
+{
+    __asm volatile(".syntax unified\n\t"
+                   "push {r4-r7, lr}\n\t"
+                   "mov r4, r8\n\t"
+                   "mov r5, r9\n\t"
+                   "mov r6, r10\n\t"
+                   "mov r7, r11\n\t"
+                   "push {r4-r7}\n\t"
+                   "mov r12, r0\n\t"
+                   "ldmia r0!, {r4, r5, r6}\n\t"
+                   "mov r8, r4\n\t"
+                   "mov r9, r5\n\t"
+                   "mov r10, r6\n\t"
+                   "movs r7, #12\n\t"
+                   "muls r7, r2, r7\n\t"
+                   "adds r7, r7, r1\n\t"
+                   "mov lr, r7\n\t"
+                   "lsrs r2, r2, #2\n\t"
+                   "movs r7, #48\n\t"
+                   "muls r7, r2, r7\n\t"
+                   "adds r7, r7, r1\n\t"
+                   "mov r11, r7\n\t"
+                   "movs r2, #0\n\t"
+                   "b 2f\n"
+                   "1:\n\t" STEP STEP STEP STEP
+                   "2:\n\t"
+                   "cmp r1, r11\n\t"
+                   "bne 1b\n\t"
+                   "b 4f\n"
+                   "3:\n\t" STEP
+                   "4:\n\t"
+                   "cmp r1, lr\n\t"
+                   "bne 3b\n\t"
+                   "mov r0, r12\n\t"
+                   "mov r4, r8\n\t"
+                   "mov r5, r9\n\t"
+                   "mov r6, r10\n\t"
+                   "stmia r0!, {r4, r5, r6}\n\t"
+                   "pop {r4-r7}\n\t"
+                   "mov r8, r4\n\t"
+                   "mov r9, r5\n\t"
+                   "mov r10, r6\n\t"
+                   "mov r11, r7\n\t"
+                   "pop {r4-r7, pc}\n\t");
+}
+
+#else
+
 static inline void accumulate_one(struct sums *sums, const uint32_t *at, int32_t k, const int8_t *w)
 {
     uint32_t a = sums->a;
@@ -71,6 +137,8 @@ static inline void accumulate_one(struct sums *sums, const uint32_t *at, int32_t
     }
     *sums = (struct sums){a, b, c};
 }
+
+#endif
 
 static inline void accumulate(struct sums *s0, struct sums *s1, const uint32_t *at, int32_t k, const int8_t *w,
                               int32_t second)

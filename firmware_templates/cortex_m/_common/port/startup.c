@@ -58,14 +58,18 @@ __attribute__((section(".vectors"), used, aligned(128))) static const struct {
 // The coprocessors CP10 and CP11 (FPU, MVE) come first: the compiler may use their registers in any C function.
 __attribute__((naked, noreturn)) void reset_handler(void)
 {
-    __asm volatile("ldr r0, =0xe000ed88\n"
-                   "ldr r1, [r0]\n"
-                   "orr r1, r1, #(0xf << 20)\n"
-                   "str r1, [r0]\n"
-                   "dsb\n"
-                   "isb\n"
-                   "b start\n"
-                   ".ltorg\n");
+    __asm volatile(
+#ifdef __thumb2__
+        "ldr r0, =0xe000ed88\n"
+        "ldr r1, [r0]\n"
+        "orr r1, r1, #(0xf << 20)\n"
+        "str r1, [r0]\n"
+        "dsb\n"
+        "isb\n"
+#endif
+        "ldr r0, =start\n"
+        "bx r0\n"
+        ".ltorg\n");
 }
 
 __attribute__((used, noreturn)) void start(void)
@@ -86,7 +90,8 @@ __attribute__((naked, noreturn)) void fault_handler(void)
     __asm volatile("mov r0, sp\n"
                    "ldr r1, =mw_stack_top\n"
                    "mov sp, r1\n"
-                   "b report_fault\n"
+                   "ldr r1, =report_fault\n"
+                   "bx r1\n"
                    ".ltorg\n");
 }
 
