@@ -192,6 +192,8 @@ def _tensor(table: Table, index: int, buffers: Sequence[npt.NDArray[np.uint8] | 
     size_bytes = math.prod(shape) * ITEM_BYTES[dtype]
     if size_bytes > _MAX_TENSOR_BYTES:
         table.file.fail(f"{what} of shape {list(shape)} has {size_bytes} bytes")
+    if size_bytes == 0 and math.prod(size or 1 for size in shape) > _MAX_TENSOR_BYTES:
+        table.file.fail(f"{what} has the shape {list(shape)}, which no array can have")
     contents = buffers[buffer]
     data: Array | None = None
     if contents is not None:

@@ -241,6 +241,7 @@ def _model(**values: Any) -> Callable[[Maker], None]:
         (_set(x__buffer=1), r"192.* expected|expected 192"),
         (_set(x__shape=(2**31 - 1, 3)), "'x'.*6442450941 bytes"),
         (_set(x__shape=(2**31 - 1,) * 8), "'x'.*bytes"),
+        (_set(x__shape=(0, *(2**31 - 1,) * 3)), "'x'.*no array"),
         (_set(x__shape=(1,) * 9), "9 dimensions"),
         (_set(x__shape=(1, 0, 8, 3)), "input 0.*'x'"),
         (_set(z__shape=(1, 0)), "output 0 of node 1"),

@@ -78,10 +78,11 @@ def _layers(graph: Graph, bounds: Mapping[int, Bounds]) -> Mapping[int, _Layer]:
         if node.op in ("CONV_2D", "FULLY_CONNECTED"):
             (step,) = ops.get(node).lower(graph, node)
             weights = graph.tensors[node.inputs[1]].data
-            channels = _channels(graph.tensors[node.inputs[0]])
+            x = graph.tensors[node.inputs[0]]
+            channels = _channels(x)
             assert weights is not None
             grouped = "groups" in step.fields and step.number("groups") > 1
-            if not grouped and channels and weights[0].size % channels == 0:
+            if x.elements and not grouped and weights[0].size % channels == 0:
                 by_channel = weights.reshape(len(weights), -1, channels)
                 layers[node.index] = _layer(step, by_channel, bounds[node.inputs[0]])
     return layers
@@ -111,7 +112,7 @@ def _is_padded(step: Step) -> bool:
 def _kept(graph: Graph, layers: Mapping[int, _Layer]) -> dict[int, Flags]:
     """Channels that each tensor in use keeps: the fewest that those that have to stay depend on."""
     used = {i for node in graph.nodes for i in (*node.inputs, *node.outputs) if i >= 0}
-    used.update(graph.inputs)
+    used.update(graph.inputs, graph.outputs)
     tensors = [graph.tensors[i] for i in sorted(used)]
     keep = {t.index: np.full(_channels(t), t.data is not None) for t in tensors}
     ties = [tie for node in graph.nodes for tie in _ties(graph, node) or ()]

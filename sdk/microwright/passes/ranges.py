@@ -51,7 +51,7 @@ def of(graph: Graph) -> Mapping[int, Bounds] | None:
             bounds[tensor.index] = _full(tensor.shape)
     for node in graph.nodes:
         y = node.outputs[0]
-        if y in bounds and node.inputs[0] in bounds:
+        if all(i in bounds and graph.tensors[i].elements for i in (y, node.inputs[0])):
             result = _result(graph, node, bounds)
             if result is not None:
                 shape = graph.tensors[y].shape
@@ -59,7 +59,7 @@ def of(graph: Graph) -> Mapping[int, Bounds] | None:
     return bounds
 
 
-def accumulators(step: Step, image: Bounds) -> Bounds:
+def _accumulators(step: Step, image: Bounds) -> Bounds:
     """Bounds of the sums of a convolution's, depthwise convolution's or fully connected layer's call.
 
     int64 [batches, height, width, channels]; exact in float64, since the sums fit 32 bits.
@@ -98,7 +98,7 @@ def _weighted(step: Step, image: Bounds) -> Bounds | None:
         return None
     mult, shift = step.values("mult"), step.values("shift")
     assert mult is not None and shift is not None
-    sums = accumulators(step, image)
+    sums = _accumulators(step, image)
     return _rescaled(step, sums, mult.astype(np.int64), shift.astype(np.int64))
 
 
