@@ -10,6 +10,9 @@ from pathlib import PurePosixPath
 from microwright import _paths
 from microwright.kernels.code_bytes import CODE_BYTES
 
+# Of a source that was not measured yet.
+_UNKNOWN_BYTES = 1000
+
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([A-Za-z0-9_./]+)"', re.MULTILINE)
 
 
@@ -36,7 +39,7 @@ def files(kernels: Iterable[str], texts: Iterable[str] = ()) -> Mapping[str, byt
 
 def code_bytes(kernels: Iterable[str]) -> int:
     """About how much code the kernels bring, what they share counted once."""
-    return sum(CODE_BYTES.get(source, 0) for source in {s for kernel in kernels for s in _sources(kernel)})
+    return sum(CODE_BYTES.get(s, _UNKNOWN_BYTES) for s in {s for k in kernels for s in _sources(k)})
 
 
 @cache

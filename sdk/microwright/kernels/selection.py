@@ -10,8 +10,8 @@ from microwright.kernels.base import Kernel, Rejected
 from microwright.ops import Constant, Step
 from microwright.target import Target
 
-# For size, a byte of flash has to save so large a share of the model's instructions: 1 % for 200 bytes.
-_SHARE_PER_BYTE = 0.01 / 200
+# For size, a byte of flash has to save so large a share of the model's instructions: 1 % for 100 bytes.
+_SHARE_PER_BYTE = 0.01 / 100
 
 
 @dataclass(frozen=True, eq=False)
