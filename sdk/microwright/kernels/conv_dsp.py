@@ -42,24 +42,27 @@ def _product_cost(step: Step, k_pairs: int) -> float:
 
 
 def _conv(step: Step) -> Step:
-    convolution.require(step, {"groups": 1, "batches": 1, "dilation_h": 1, "dilation_w": 1})
+    convolution.require(step, {"groups": 1, "batches": 1})
     in_ch, filter_h, filter_w = (step.number(name) for name in ("in_ch", "filter_h", "filter_w"))
-    pairs = gemm_dsp.k_order(filter_h, filter_w * in_ch)
-    row_bytes = convolution.row_bytes(step)
+    # A row of taps is one run of bytes, or one a tap where they are apart.
+    runs_w = 1 if step.number("dilation_w") == 1 else filter_w
+    runs = filter_h * runs_w
+    pairs = gemm_dsp.k_order(runs, filter_w // runs_w * in_ch)
+    row_bytes, ring_rows = convolution.row_bytes(step), convolution.span(step, "h")
     return Step(
         "conv_2d_s8_dsp",
         step.inputs,
         step.outputs,
         {
             **convolution.numbers(step, "in_h", "in_w", "in_ch", "out_h", "out_w", "out_ch"),
-            **convolution.numbers(
-                step, "filter_h", "filter_w", "stride_h", "stride_w", "pad_top", "pad_left"
-            ),
+            **convolution.numbers(step, "filter_h", "filter_w", "stride_h", "stride_w"),
+            **convolution.numbers(step, "dilation_h", "dilation_w", "pad_top", "pad_left"),
             **convolution.numbers(step, "in_zp", "out_zp", "act_min", "act_max"),
+            "runs_w": runs_w,
             "row_bytes": row_bytes,
             **_product(step, pairs),
         },
-        scratch_bytes=_scratch_bytes(step, pairs) + filter_h * (_POINTER_BYTES + row_bytes),
+        scratch_bytes=_scratch_bytes(step, pairs) + runs * _POINTER_BYTES + ring_rows * row_bytes,
         overlap={0: convolution.rows_distance(step)},
     )
 

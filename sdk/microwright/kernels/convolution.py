@@ -23,10 +23,15 @@ def require(step: Step, values: Mapping[str, int]) -> None:
             raise Rejected(f"its {name} is {step.number(name)}, not {value}")
 
 
+def span(step: Step, side: str) -> int:
+    """Pixels from a window's first tap to its last along "h" or "w", both included."""
+    return (step.number(f"filter_{side}") - 1) * step.number(f"dilation_{side}") + 1
+
+
 def row_bytes(step: Step) -> int:
     """Bytes of an input row with the padding that a window reads; whole words."""
     width = max(
-        (step.number("out_w") - 1) * step.number("stride_w") + step.number("filter_w"),
+        (step.number("out_w") - 1) * step.number("stride_w") + span(step, "w"),
         step.number("pad_left") + step.number("in_w"),
     )
     return (width * step.number("in_ch") + 3) // 4 * 4
@@ -36,7 +41,7 @@ def rows_distance(step: Step) -> int:
     """Step.overlap of a kernel that writes an output row when the rows up to its last tap are copied."""
     rows = np.arange(step.number("out_h"))
     written = (rows + 1) * step.number("out_w") * step.number("out_ch")
-    read = rows * step.number("stride_h") + step.number("filter_h") - step.number("pad_top")
+    read = rows * step.number("stride_h") + span(step, "h") - step.number("pad_top")
     in_h = step.number("in_h")
     copied = np.clip(read, 0, in_h) * step.number("in_w") * step.number("in_ch")
     return max(0, int((written - copied).max()))
