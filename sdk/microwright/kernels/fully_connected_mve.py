@@ -17,7 +17,8 @@ def _repack(step: Step) -> Step:
     weights = step.values("weights")
     assert weights is not None
     rows = weights.astype(np.int64).reshape(out_len, in_len)
-    scaled, scratch = _by_channel(step, rows) if step.number("per_channel") else _alike(step, rows)
+    per_channel = step.number("per_channel")
+    rows, scaled = _by_channel(step, rows) if per_channel else (rows, _alike(step, rows))
     copied = in_len % _VECTOR != 0
     behind = _VECTOR if copied else 0
     return Step(
@@ -28,22 +29,26 @@ def _repack(step: Step) -> Step:
             **{name: step.number(name) for name in ("batches", "in_len", "out_len", "out_zp")},
             **{name: step.number(name) for name in ("act_min", "act_max")},
             **scaled,
-            "weights": Constant(np.pad(weights.reshape(-1), (0, behind))),
+            "weights": Constant(np.pad(rows.astype(np.int8).reshape(-1), (0, behind))),
         },
-        scratch_bytes=scratch + (-(-in_len // _VECTOR) * _VECTOR if copied else 0),
+        scratch_bytes=(
+            (channels_mve.ram_bytes(out_len) if per_channel else 0)
+            + (-(-in_len // _VECTOR) * _VECTOR if copied else 0)
+        ),
         # An input that is copied is not read again.
         overlap={0: -in_len} if copied and step.number("batches") == 1 else {},
     )
 
 
-def _by_channel(step: Step, rows: channels_mve.Ints) -> tuple[dict[str, Field], int]:
-    """The fields of channels that are scaled each for itself, and their scratch."""
-    fields = channels_mve.fields(channels_mve.of(step, rows))
-    return {"mult": 0, "shift": 0, "bias": None, **fields}, channels_mve.ram_bytes(len(rows))
+def _by_channel(step: Step, rows: channels_mve.Ints) -> tuple[channels_mve.Ints, dict[str, Field]]:
+    """Weights and fields of channels that are scaled each for itself."""
+    channels = channels_mve.of(step, rows)
+    kept = np.stack([channel.weights for channel in channels])
+    return kept, {"mult": 0, "shift": 0, "bias": None, **channels_mve.fields(channels)}
 
 
-def _alike(step: Step, rows: channels_mve.Ints) -> tuple[dict[str, Field], int]:
-    """The fields of channels that are scaled alike, and their scratch."""
+def _alike(step: Step, rows: channels_mve.Ints) -> dict[str, Field]:
+    """The fields of channels that are scaled alike."""
     by = scaling.multiplier(step, 0)
     least = 1 if step.number("act_min") < step.number("out_zp") else 0
     if not least <= -by.shift <= 31:
@@ -57,7 +62,7 @@ def _alike(step: Step, rows: channels_mve.Ints) -> tuple[dict[str, Field], int]:
         "channel_bytes": 0,
         "bias": Constant(np.pad(folded, (0, -len(rows) % channels_mve.GROUP))),
         "channels": None,
-    }, 0
+    }
 
 
 def _cost(step: Step) -> float:

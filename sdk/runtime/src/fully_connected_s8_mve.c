@@ -130,7 +130,8 @@ __attribute__((naked, noinline)) static void run(const struct groups *groups __a
                    "8:\n\t"
                    "add sp, sp, #20\n\t"
                    "vpop {d14-d15}\n\t"
-                   "pop {r4-r11, pc}");
+                   "pop {r4-r11, pc}" ::
+                       : "memory");
 }
 
 // The first round is entered behind the vectors that it has not: its addresses are that much lower.

@@ -174,7 +174,8 @@ enum {
                        "12:\n\t"                                                                                       \
                        "add sp, sp, #40\n\t"                                                                           \
                        "vpop {d8-d15}\n\t"                                                                             \
-                       "pop {r4-r11, pc}\n\t");                                                                        \
+                       "pop {r4-r11, pc}" ::                                                                           \
+                       : "memory");                                                                                    \
     }
 
 TILE(tile_3, 44, "ldrd r0, r2, [r7], #8\n\tldrd r4, r6, [r7, #-8]\n\tldrd r8, r10, [r7, #-8]\n\t",
