@@ -279,8 +279,10 @@ def print_profile(result: Result, layer: int | None, blocks: int, console: Conso
             f"{first.function} at {first.address:#x}: {len(hot.lines)} instructions, {hot.runs:,} runs, "
             f"{hot_instructions} ({share}), {cycles} cycles"
         )
-        for line in hot.lines:
-            console.print(f"  {line.address:6x}  {line.instruction.mnemonic:12} {line.instruction.operands}")
+        each_cycles = costs.each(hot.block.instructions, core)
+        for line, takes in zip(hot.lines, each_cycles, strict=True):
+            mnemonic, operands = line.instruction.mnemonic, line.instruction.operands
+            console.print(f"  {line.address:8x} {takes:4g}  {mnemonic:12} {operands}")
 
 
 _NUMBERS = ("instructions", "share", "cycles, est.")

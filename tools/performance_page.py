@@ -70,7 +70,8 @@ def tables(content: Mapping[str, Any]) -> tuple[Table, Table]:
 
 
 def _names(result: Mapping[str, Any]) -> tuple[str, str]:
-    return result["model"]["name"], str(result["core"]).removeprefix("cortex-").upper()
+    core = str(result["core"]).removeprefix("cortex-").upper().replace("PLUS", "+")
+    return result["model"]["name"], core
 
 
 def _speed(result: Mapping[str, Any]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ but not on an M55, where it lies in tightly coupled memory. Instructions are tak
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -141,6 +141,7 @@ CORES: Mapping[str, Core] = {
 
 # Of the four models of docs/performance.md, by `estimate`: mean of cycles over instructions.
 CYCLES_PER_INSTRUCTION: Mapping[str, float] = {
+    "cortex-m0plus": 1.41,
     "cortex-m3": 1.84,
     "cortex-m4": 1.62,
     "cortex-m7": 0.96,
@@ -151,9 +152,8 @@ CYCLES_PER_INSTRUCTION: Mapping[str, float] = {
 
 def estimate(blocks: Iterable[Block], core: str, clock_hz: int) -> Estimate:
     """Cycles of executed blocks on a core, a key of CORES."""
-    takes = CORES[core]
-    cycles = takes.share * sum(_cycles(block, takes) for block in blocks)
-    return _estimate(cycles, core, clock_hz, takes.source)
+    cycles = CORES[core].share * sum(_cycles(block, core) for block in blocks)
+    return _estimate(cycles, core, clock_hz, CORES[core].source)
 
 
 def of_count(instructions: float, core: str, clock_hz: int) -> Estimate | None:
@@ -168,15 +168,21 @@ def _estimate(cycles: float, core: str, clock_hz: int, source: str) -> Estimate:
     return Estimate(round(cycles), round(cycles * 1e3 / clock_hz, 3), clock_hz, core, source)
 
 
-def _cycles(block: Block, core: Core) -> float:
-    # The end of a low-overhead loop takes no place among the others.
-    body = [i for i in block.instructions if kind_of(i) != "loop"]
-    ends_loop = kind_of(block.instructions[-1]) == "loop"
-    # The blocks that count are loops: what ran before the first instruction is the last.
-    pairs = zip(body, body[-1:] + body[:-1], strict=True)
-    once = sum(_instruction_cycles(instruction, before, core) for instruction, before in pairs)
-    jump = 0.0 if ends_loop else core.jump
-    return block.runs * once + block.jumps * jump + block.constant_bytes * core.wait
+def each(instructions: Sequence[Instruction], core: str) -> tuple[float, ...]:
+    """Cycles of each instruction of a block that runs again and again, without the branch back."""
+    takes = CORES[core]
+    # The end of a low-overhead loop takes no time and no place among the others.
+    body = [i for i in instructions if kind_of(i) != "loop"]
+    before = body[-1:] + body[:-1]
+    cycles = iter([_instruction_cycles(i, b, takes) for i, b in zip(body, before, strict=True)])
+    return tuple(0.0 if kind_of(i) == "loop" else next(cycles) for i in instructions)
+
+
+def _cycles(block: Block, core: str) -> float:
+    takes = CORES[core]
+    jump = 0.0 if kind_of(block.instructions[-1]) == "loop" else takes.jump
+    once = sum(each(block.instructions, core))
+    return block.runs * once + block.jumps * jump + block.constant_bytes * takes.wait
 
 
 def _instruction_cycles(instruction: Instruction, before: Instruction, core: Core) -> float:

@@ -49,6 +49,7 @@ def test_the_page_shows_the_numbers_that_were_measured(tools: dict[str, ModuleTy
         assert result["agreement"]["mismatched_bytes"] == 0
         assert result["latency"]["kind"] == "emulated"
         assert result["estimated"]["kind"] == "estimated"
+        assert result["memory"]["stack_bytes"] <= 1000
 
 
 def test_what_is_counted_is_what_the_timer_says(tools: dict[str, ModuleType], measured: Any) -> None:
