@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.ops.test_add import add_add
 from tests.ops.test_fully_connected import add_fully_connected
+from tests.ops.test_mean import add_mean
 from tests.support import layers
 from tests.support.device import assert_random_layers_equal_on
 from tests.support.layers import Layers, Rng, pick
@@ -55,11 +57,39 @@ def add_sum(made: Layers, rng: Rng) -> None:
     made.maker.node("ADD", operands, [y], fused_activation_function=activation)
 
 
+def add_any_pool(made: Layers, rng: Rng) -> None:
+    """Pools and means of a few pixels, now and then of hundreds."""
+    match int(rng.integers(4)):
+        case 0:
+            layers.add_pool(made, rng, "AVERAGE_POOL_2D")
+        case 1:
+            layers.add_pool(made, rng, "MAX_POOL_2D")
+        case 2:
+            add_mean(made, rng)
+        case _:
+            add_global(made, rng)
+
+
+def add_global(made: Layers, rng: Rng) -> None:
+    h, w, channels = (int(pick(rng, sizes)) for sizes in ((1, 7, 16), (1, 8, 25), (4, 6, 9)))
+    if rng.random() < 0.5:
+        add_mean(made, rng, (1, h, w, channels), [1, 2])
+        return
+    quantization: dict[str, Any] = {"scale": 0.1, "zero_point": layers.zero_point(rng)}
+    x = made.input((1, h, w, channels), **quantization)
+    y = made.output((1, 1, 1, channels), **quantization, name=f"global {h} {w} {channels}")
+    options = {"filter_height": h, "filter_width": w, "stride_h": h, "stride_w": w, "padding": "VALID"}
+    made.maker.node("AVERAGE_POOL_2D", [x], [y], **options)
+
+
+LANES = frozenset({"average_pool_2d_s8_lanes", "max_pool_2d_s8_lanes", "mean_s8_lanes"})
 FAMILIES: tuple[tuple[Callable[[Layers, Rng], None], str, frozenset[str]], ...] = (
     (add_dense, "mps2-an386", frozenset({"fully_connected_s8_dsp"})),
     (add_dense, "mps2-an385", frozenset({"fully_connected_s8_portable"})),
     (add_sum, "mps2-an505", frozenset({"add_s8_dsp", "add_s8_table"})),
     (add_sum, "mps2-an385", frozenset({"add_s8_table"})),
+    (add_any_pool, "mps2-an386", LANES),
+    (add_any_pool, "mps2-an385", LANES),
 )
 
 

@@ -13,6 +13,7 @@ from microwright.kernels import (
     depthwise_portable,
     fully_connected,
     fully_connected_mve,
+    lanes,
     selection,
 )
 from microwright.kernels.base import Kernel
@@ -37,6 +38,9 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         conv_portable.CONV,
     ),
     "add_s8": (add.ADD_DSP, add.ADD_TABLE),
+    "average_pool_2d_s8": (lanes.AVERAGE_POOL,),
+    "max_pool_2d_s8": (lanes.MAX_POOL,),
+    "mean_s8": (lanes.MEAN,),
     "fully_connected_s8": (
         fully_connected_mve.FULLY_CONNECTED,
         fully_connected.DSP,

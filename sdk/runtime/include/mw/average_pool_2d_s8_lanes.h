@@ -1,0 +1,23 @@
+// Average pooling, int8, four channels at a time: parameters, formula and bytes are those of average_pool_2d_s8.
+//
+// in   int8 [batches][in_h][in_w][channels]
+// out  int8 [batches][out_h][out_w][channels]  four channels of a pixel are written when they have been read
+
+#ifndef MW_AVERAGE_POOL_2D_S8_LANES_H
+#define MW_AVERAGE_POOL_2D_S8_LANES_H
+
+#include <stdint.h>
+
+struct mw_average_pool_2d_s8_lanes {
+    int32_t batches;
+    int32_t in_h, in_w, channels;
+    int32_t out_h, out_w;
+    int32_t filter_h, filter_w; // filter_h * filter_w <= 2^23
+    int32_t stride_h, stride_w;
+    int32_t pad_top, pad_left;
+    int32_t act_min, act_max;
+};
+
+void mw_average_pool_2d_s8_lanes(const struct mw_average_pool_2d_s8_lanes *layer, const int8_t *in, int8_t *out);
+
+#endif
