@@ -49,6 +49,24 @@ def padded_window(made: Layers, rng: Rng) -> None:
     made.maker.node(op, [y, w], [z], **options)
 
 
+def single_channel(made: Layers, rng: Rng) -> None:
+    """A depthwise convolution of one channel to several, as the first layer of speech models."""
+    options, image, taps, out = layers.window(rng)
+    channels = int(rng.integers(2, 9))
+    in_zp = layers.zero_point(rng)
+    x = made.input((1, *image, 1), scale=layers.scale(rng), zero_point=in_zp)
+    values = layers.weights(rng, (1, *taps, channels))
+    scales = layers.weights_scales(rng, channels)
+    bias = layers.bias(rng, np.moveaxis(values, 3, 0).reshape(channels, -1), in_zp)
+    operands = [x, made.maker.const(values, scales=scales, axis=3)]
+    operands.append(made.maker.const(bias, scales=scales * np.float32(made.maker.tensors[x].scales[0])))
+    scale = layers.output_scale(rng, made.maker.tensors[x].scales[0], float(scales.max()), taps[0] * taps[1])
+    y = made.output((1, *out, channels), scale=scale, zero_point=layers.zero_point(rng))
+    activation = pick(rng, layers.ACTIVATIONS)
+    options |= {"depth_multiplier": channels, "fused_activation_function": activation}
+    made.maker.node("DEPTHWISE_CONV_2D", operands, [y], **options)
+
+
 def separate_activation(made: Layers, rng: Rng) -> None:
     """RELU or RELU6 behind a layer, of the layer's scale and zero point."""
     quantization = {"scale": float(np.float32(rng.uniform(0.01, 0.1))), "zero_point": layers.zero_point(rng)}
@@ -123,8 +141,9 @@ def _graph(add: Callable[[Layers, Rng], None], seed: int, count: int) -> Graph:
 # What has to be there for fewer of at the end, and the most that may be left of it, of 40 samples.
 CASES: tuple[tuple[Callable[[Layers, Rng], None], str, int], ...] = (
     (padded_window, "PAD", 0),
-    (separate_activation, "RELU", 10),
-    (conversion, "DEQUANTIZE", 12),
+    (single_channel, "DEPTHWISE_CONV_2D", 0),
+    (separate_activation, "RELU", 0),
+    (conversion, "DEQUANTIZE", 8),
     (reshape, "RESHAPE", 0),
     (constant, "ADD", 0),
 )

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from microwright import ops
 from microwright.errors import InputError
 from microwright.graph import Graph, Node
-from microwright.passes import activations, channels, constants, padding, requantize, reshapes, unused
+from microwright.passes import (
+    activations,
+    channels,
+    constants,
+    depthwise,
+    padding,
+    requantize,
+    reshapes,
+    unused,
+)
 
 __all__ = ["PASSES", "Applied", "Rewritten", "apply", "run"]
 
@@ -19,6 +28,7 @@ PASSES: Mapping[str, Callable[[Graph], Graph]] = {
     "reshapes": reshapes.run,
     "padding": padding.run,
     "activations": activations.run,
+    "depthwise": depthwise.run,
     "channels": channels.run,
 }
 
