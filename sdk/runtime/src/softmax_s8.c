@@ -1,5 +1,7 @@
 #include "mw/softmax_s8.h"
 
+#include <limits.h>
+
 #include "mw/requantize.h"
 
 // Exponentials are summed in Q12.19.
@@ -30,46 +32,58 @@ static int32_t one_over_one_plus(int32_t x)
     return saturating_shift_left(y, 1);
 }
 
+// Of x > 0.
 static int leading_zeros(uint32_t x)
 {
+#if defined(__GNUC__) && UINT_MAX == 0xffffffffu
+    return __builtin_clz(x);
+#else
     int zeros = 0;
-    for (; zeros < 32 && (x & 0x80000000u) == 0; x <<= 1) {
+    for (; (x & 0x80000000u) == 0; x <<= 1) {
         ++zeros;
     }
     return zeros;
+#endif
 }
 
-static void softmax_row(const struct mw_softmax_s8 *layer, const int8_t *in, int8_t *out)
+static void softmax_row(const int32_t *exps, int32_t entries, const int8_t *in, int32_t depth, int8_t *out)
 {
-    int32_t max = in[0];
-    for (int32_t i = 1; i < layer->depth; ++i) {
-        max = in[i] > max ? in[i] : max;
+    const int8_t *const end = in + depth;
+    int32_t max = INT8_MIN;
+    for (const int8_t *p = in; p != end; ++p) {
+        max = *p > max ? *p : max;
     }
     int32_t sum = 0;
-    for (int32_t i = 0; i < layer->depth; ++i) {
-        const int32_t below = max - in[i];
-        if (below < layer->entries) {
-            sum += mw_rounding_divide_by_pot(layer->exps[below], SUM_INTEGER_BITS);
+    for (const int8_t *p = in; p != end; ++p) {
+        const int32_t below = max - *p;
+        if (below < entries) {
+            // Exponentials are not negative; rounded, the largest one is 2^31.
+            sum += (int32_t)(((uint32_t)exps[below] + (1u << (SUM_INTEGER_BITS - 1))) >> SUM_INTEGER_BITS);
         }
     }
     // The maximum itself adds 1, so the sum is at least that. It is (1 + x) * 2^(SUM_INTEGER_BITS - zeros).
     const int zeros = leading_zeros((uint32_t)sum);
     const int32_t scale = one_over_one_plus((int32_t)(((uint32_t)sum << zeros) - 0x80000000u));
     const int exponent = SUM_INTEGER_BITS - zeros + 31 - 8;
-    for (int32_t i = 0; i < layer->depth; ++i) {
-        const int32_t below = max - in[i];
+    if (exponent > 31) {
+        // Every quotient rounds to 0.
+        entries = 0;
+    }
+    for (; in != end; ++in) {
+        const int32_t below = max - *in;
         int32_t value = 0;
-        // Beyond 31 every quotient rounds to 0.
-        if (below < layer->entries && exponent <= 31) {
-            value = mw_rounding_divide_by_pot(mw_doubling_high_mul(scale, layer->exps[below]), exponent);
+        if (below < entries) {
+            value = mw_rounding_divide_by_pot(mw_doubling_high_mul(scale, exps[below]), exponent);
         }
-        out[i] = (int8_t)mw_clamp(value - 128, INT8_MIN, INT8_MAX);
+        *out++ = (int8_t)mw_clamp(value - 128, INT8_MIN, INT8_MAX);
     }
 }
 
 void mw_softmax_s8(const struct mw_softmax_s8 *layer, const int8_t *in, int8_t *out)
 {
     for (int32_t row = 0; row < layer->rows; ++row) {
-        softmax_row(layer, in + row * layer->depth, out + row * layer->depth);
+        softmax_row(layer->exps, layer->entries, in, layer->depth, out);
+        in += layer->depth;
+        out += layer->depth;
     }
 }
