@@ -23,6 +23,7 @@ from microwright import cli, errors, graph, verify
 from microwright.cli import _progress
 from microwright.graph import Array, Graph
 from tests.support.small_model import CLASSES, INPUT_SHAPE, small_model
+from tests.support.tflite_maker import Maker
 
 _SDK = Path(cli.__file__).resolve().parents[2]
 _MAIN = "from microwright.cli import main; main()"
@@ -431,6 +432,20 @@ def test_inspect_shows_layers_and_the_arena(model: Path, capsys: pytest.CaptureF
     assert "int8 1x8x8x6" in printed
     assert "input int8 1x8x8x3" in printed
     assert "fit mps2-an386" in printed
+
+
+def test_inspect_tells_what_graph_passes_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    m = Maker()
+    x, y, z = (m.tensor((1, 2, 2, 3), scale=0.1) for _ in range(3))
+    w = np.ones((3, 1, 1, 3), np.int8)
+    w[1:] = 0
+    m.node("CONV_2D", [x, m.const(w, scales=[0.1])], [y], stride_h=1, stride_w=1)
+    m.node("CONV_2D", [y, m.const(w + np.int8(1), scales=[0.1])], [z], stride_h=1, stride_w=1)
+    path = tmp_path / "idle.tflite"
+    path.write_bytes(m.build([x], [z]))
+    assert cli.execute(["inspect", str(path), "--board", "host"]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "channels" in line and "-" in line)
+    assert line.split() == ["channels", "-2", "-48", "-12"]
 
 
 def test_inspect_shows_a_model_that_the_engine_cannot_run(
