@@ -142,11 +142,11 @@ CORES: Mapping[str, Core] = {
 # Of the four models of docs/performance.md, by `estimate`: mean of cycles over instructions.
 CYCLES_PER_INSTRUCTION: Mapping[str, float] = {
     "cortex-m0plus": 1.41,
-    "cortex-m3": 1.84,
+    "cortex-m3": 1.94,
     "cortex-m4": 1.62,
     "cortex-m7": 0.96,
     "cortex-m33": 1.41,
-    "cortex-m55": 1.44,
+    "cortex-m55": 1.38,
 }
 
 
