@@ -12,6 +12,7 @@ import pytest
 from tests.ops.test_add import add_add
 from tests.ops.test_fully_connected import add_fully_connected
 from tests.ops.test_mean import add_mean
+from tests.ops.test_mul import add_mul
 from tests.support import layers
 from tests.support.device import assert_random_layers_equal_on
 from tests.support.layers import Layers, Rng, pick
@@ -82,12 +83,31 @@ def add_global(made: Layers, rng: Rng) -> None:
     made.maker.node("AVERAGE_POOL_2D", [x], [y], **options)
 
 
+def add_product(made: Layers, rng: Rng) -> None:
+    """Mostly as they come between layers: by a value a channel, of about the product's scale."""
+    if rng.random() < 0.3:
+        add_mul(made, rng)
+        return
+    shape = (1, int(rng.integers(1, 5)), int(rng.integers(1, 6)), int(pick(rng, (1, 3, 4, 7, 8, 16, 17))))
+    other = pick(rng, (shape, (shape[-1],), (1, 1, 1, shape[-1]), (*shape[:3], 1), ()))
+    zero_points = [layers.zero_point(rng) for _ in range(3)]
+    operands = [made.input(s, scale=0.05, zero_point=zero_points[i]) for i, s in enumerate((shape, other))]
+    activation = pick(rng, layers.ACTIVATIONS)
+    scale = float(np.float32(0.0025 * 2.0 ** rng.uniform(2, 8)))
+    name = f"product {shape} {other} {scale} {zero_points} {activation}"
+    y = made.output(shape, scale=scale, zero_point=zero_points[2], name=name)
+    operands = operands if rng.random() < 0.5 else operands[::-1]
+    made.maker.node("MUL", operands, [y], fused_activation_function=activation)
+
+
 LANES = frozenset({"average_pool_2d_s8_lanes", "max_pool_2d_s8_lanes", "mean_s8_lanes"})
 FAMILIES: tuple[tuple[Callable[[Layers, Rng], None], str, frozenset[str]], ...] = (
     (add_dense, "mps2-an386", frozenset({"fully_connected_s8_dsp"})),
     (add_dense, "mps2-an385", frozenset({"fully_connected_s8_portable"})),
     (add_sum, "mps2-an505", frozenset({"add_s8_dsp", "add_s8_table"})),
     (add_sum, "mps2-an385", frozenset({"add_s8_table"})),
+    (add_product, "mps2-an386", frozenset({"mul_s8_portable"})),
+    (add_product, "mps2-an385", frozenset({"mul_s8_portable"})),
     (add_any_pool, "mps2-an386", LANES),
     (add_any_pool, "mps2-an385", LANES),
 )

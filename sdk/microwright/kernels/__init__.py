@@ -14,6 +14,7 @@ from microwright.kernels import (
     fully_connected,
     fully_connected_mve,
     lanes,
+    mul,
     selection,
 )
 from microwright.kernels.base import Kernel
@@ -41,6 +42,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "average_pool_2d_s8": (lanes.AVERAGE_POOL,),
     "max_pool_2d_s8": (lanes.MAX_POOL,),
     "mean_s8": (lanes.MEAN,),
+    "mul_s8": (mul.MUL,),
     "fully_connected_s8": (
         fully_connected_mve.FULLY_CONNECTED,
         fully_connected.DSP,

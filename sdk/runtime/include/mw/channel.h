@@ -44,9 +44,13 @@ static inline int8_t mw_channel_scale(struct mw_channel channel, int32_t acc)
     int32_t low;
     int32_t high;
     __asm("lsl %[high], %[acc], #1\n\t"
+#if defined(__ARM_FEATURE_DSP)
+          "smmlar %[high], %[high], %[mult], %[round]\n\t"
+#else
           "smull %[low], %[high], %[high], %[mult]\n\t"
           "lsls %[low], %[low], #1\n\t"
           "adc %[high], %[high], %[round]\n\t"
+#endif
           "add %[high], %[high], %[acc], asr #31\n\t"
           "asr %[high], %[high], %[exponent]\n\t"
           "ssat %[high], #8, %[high]"
