@@ -65,8 +65,33 @@ def add_grouped(made: Layers, rng: Rng) -> None:
     )
 
 
+def add_wide_conv(made: Layers, rng: Rng) -> None:
+    """A 1x1 layer whose accumulators come close to 2^23, and whose outputs still tell them apart."""
+    pixels, in_ch, out_ch = int(rng.integers(1, 8)), 508, int(rng.integers(1, 6))
+    values = np.full((out_ch, 1, 1, in_ch), 127, np.int8)
+    values[::2] = pick(rng, (-127, rng.choice(np.array((-127, 127), np.int8), in_ch)))
+    scale = float(np.float32(rng.uniform(0.5, 2)))
+    x = made.input((1, 1, pixels, in_ch), scale=1.0)
+    y = made.output((1, 1, pixels, out_ch), scale=65_000 * scale, name=f"wide {pixels=} {out_ch=}")
+    inputs = [x, made.maker.const(values, scales=np.full(out_ch, scale, np.float32), axis=0)]
+    options = {"padding": "VALID", "stride_h": 1, "stride_w": 1, "fused_activation_function": "NONE"}
+    made.maker.node("CONV_2D", inputs, [y], **options)
+
+
 def test_random_layers() -> None:
     assert_random_layers_equal(add_conv, seed=1, count=15)
+
+
+def test_usual_filters() -> None:
+    assert_random_layers_equal(
+        lambda made, rng: add_conv(made, rng, usual=pick(rng, ((1, 1), (3, 3), (5, 5), (1, 4)))),
+        seed=4,
+        count=20,
+    )
+
+
+def test_accumulators_of_almost_24_bits() -> None:
+    assert_random_layers_equal(add_wide_conv, seed=5, count=6)
 
 
 def test_grouped() -> None:

@@ -48,6 +48,14 @@ def test_random_layers() -> None:
     assert_random_layers_equal(add_depthwise, seed=1, count=20)
 
 
+def test_usual_filters() -> None:
+    assert_random_layers_equal(
+        lambda made, rng: add_depthwise(made, rng, usual=pick(rng, ((3, 3), (5, 5), (1, 4)))),
+        seed=2,
+        count=20,
+    )
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(100, 115))
 def test_many_random_layers(seed: int) -> None:

@@ -4,7 +4,7 @@ void mw_conv_1x1_s8_portable(const struct mw_conv_1x1_s8_portable *layer, const 
 {
     struct mw_channel *const channels = scratch;
     uint32_t *const columns = (uint32_t *)(channels + layer->out_ch);
-    const struct mw_gemm_portable gemm = {layer->weights, channels, channels + layer->out_ch - 1, layer->in_ch,
+    const struct mw_gemm_portable gemm = {layer->weights, channels, channels + layer->out_ch, layer->in_ch,
                                           layer->out_ch};
     const int32_t out_row = layer->row_pixels * layer->out_ch;
 

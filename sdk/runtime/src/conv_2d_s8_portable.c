@@ -24,7 +24,7 @@ void mw_conv_2d_s8_portable(const struct mw_conv_2d_s8_portable *layer, const in
     struct mw_channel *const channels = (struct mw_channel *)(rows + layer->filter_h);
     uint32_t *const columns = (uint32_t *)(channels + layer->out_ch);
     int8_t *const ring = (int8_t *)(columns + 3 * k);
-    const struct mw_gemm_portable gemm = {layer->weights, channels, channels + layer->out_ch - 1, k, layer->out_ch};
+    const struct mw_gemm_portable gemm = {layer->weights, channels, channels + layer->out_ch, k, layer->out_ch};
     const int32_t out_row = layer->out_w * layer->out_ch;
 
     mw_channels_unpack(channels, layer->channels, layer->channel_bytes, layer->out_ch, layer->out_zp);

@@ -6,46 +6,159 @@
 
 #define PIXELS 4
 
-// One output channel at work.
-struct work {
-    const uint32_t *weights, *weights_end; // a word a tap
-    const int32_t *offsets;                // of the taps, in bytes
+// A row of outputs of one channel. An output is the sum of weight * word at x + offset over all taps; the next one's x is
+// a word further.
+struct row {
     struct mw_channel channel;
-    int32_t row_words;   // from one row of the band to the next
-    int32_t phase_words; // from a phase to the next
-    int32_t out_w, out_step;
+    int8_t *out;
+    int32_t steps[PIXELS - 1]; // bytes from an output to the next three
+    int32_t outputs;
+    const uint32_t *weights, *weights_end;
+    const int32_t *offsets; // of the taps, in bytes
+    int32_t stride;         // from the words of the first row of taps to those that follow, in bytes
 };
 
-typedef void accumulate(const struct work *work, const uint32_t *x, uint32_t acc[PIXELS]);
+typedef void compute(const struct row *row, const uint32_t *x);
 
-// Four outputs side by side, whose first window starts at x: any window.
 #if defined(__thumb2__) && defined(__GNUC__)
 
-static inline void accumulate_any(const struct work *work, const uint32_t *x, uint32_t acc[PIXELS])
+// Four outputs at a time. The frame is struct row: [sp] bias, mult, round, exponent, [sp, #16] out, [sp, #20] steps,
+// [sp, #32] outputs, [sp, #36] weights, weights_end, offsets, stride.
+// r0-r3 sums, lr x. Outputs that are missing at the end of the row are stored where the last one goes, which then
+// overwrites them.
+#define COMPUTE(NAME, SUMS) \
+    __attribute__((naked, noinline)) static void NAME(const struct row *row __attribute__((unused)), \
+                                                      const uint32_t *x __attribute__((unused))) \
+    { \
+        __asm volatile("push {r4-r11, lr}\n\t" \
+                       "sub sp, sp, #52\n\t" \
+                       "mov lr, r1\n\t" \
+                       "ldmia r0!, {r1-r7}\n\t" \
+                       "stmia.w sp, {r1-r7}\n\t" \
+                       "ldmia r0!, {r1-r6}\n\t" \
+                       "add r0, sp, #28\n\t" \
+                       "stmia r0!, {r1-r6}\n" \
+                       "1:\n\t" \
+                       "ldr r4, [sp, #32]\n\t" \
+                       "cmp r4, #4\n\t" \
+                       "bge.n 2f\n\t" \
+                       "ldr r5, [sp, #20]\n\t" \
+                       "sub r4, r4, #1\n\t" \
+                       "mul r6, r4, r5\n\t" \
+                       "cmp r4, #0\n\t" \
+                       "it eq\n\t" \
+                       "moveq r5, #0\n\t" \
+                       "strd r5, r6, [sp, #20]\n\t" \
+                       "str r6, [sp, #28]\n" \
+                       "2:\n\t" \
+                       "ldr r0, [sp]\n\t" \
+                       "ldr r11, [sp, #36]\n\t" \
+                       "ldr r12, [sp, #48]\n\t" \
+                       "mov r1, r0\n\t" \
+                       "mov r2, r0\n\t" \
+                       "mov r3, r0\n\t" SUMS "add r4, sp, #4\n\t" \
+                       "ldmia r4, {r4-r10}\n\t" SCALE_AND_STORE("r3", "[r7, r10]") \
+                           SCALE_AND_STORE("r2", "[r7, r9]") SCALE_AND_STORE("r1", "[r7, r8]") \
+                               SCALE_AND_STORE("r0", "[r7]") \
+                       "add r7, r7, r8, lsl #2\n\t" \
+                       "str r7, [sp, #16]\n\t" \
+                       "add lr, lr, #16\n\t" \
+                       "ldr r4, [sp, #32]\n\t" \
+                       "subs r4, r4, #4\n\t" \
+                       "str r4, [sp, #32]\n\t" \
+                       "bgt.w 1b\n\t" \
+                       "add sp, sp, #52\n\t" \
+                       "pop {r4-r11, pc}\n\t"); \
+    }
+
+// As mw_channel_scale(); r4 mult, r5 round, r6 exponent.
+#define SCALE_AND_STORE(acc, address) \
+    "lsl r11, " acc ", #1\n\t" \
+    "smull r12, r11, r11, r4\n\t" \
+    "lsls r12, r12, #1\n\t" \
+    "adc r11, r11, r5\n\t" \
+    "add r11, r11, " acc ", asr #31\n\t" \
+    "asr r11, r11, r6\n\t" \
+    "ssat r11, #8, r11\n\t" \
+    "strb r11, " address "\n\t"
+
+COMPUTE(compute_any,
+        "ldrd r10, r12, [sp, #40]\n"
+        "3:\n\t"
+        "ldr r4, [r12], #4\n\t"
+        "ldr r8, [r11], #4\n\t"
+        "add r4, r4, lr\n\t"
+        "ldmia r4, {r4, r5, r6, r9}\n\t"
+        "mla r0, r4, r8, r0\n\t"
+        "mla r1, r5, r8, r1\n\t"
+        "mla r2, r6, r8, r2\n\t"
+        "mla r3, r9, r8, r3\n\t"
+        "cmp r11, r10\n\t"
+        "bne 3b\n\t")
+
+// r4-r6 words, r8-r10 weights of a row of taps.
+#define TAPS_STRIDE_1 \
+    "ldmia r11!, {r8, r9, r10}\n\t" \
+    "ldmia r7, {r4, r5, r6}\n\t" \
+    "mla r0, r4, r8, r0\n\t" \
+    "mla r0, r5, r9, r0\n\t" \
+    "mla r0, r6, r10, r0\n\t" \
+    "mla r1, r5, r8, r1\n\t" \
+    "mla r1, r6, r9, r1\n\t" \
+    "mla r2, r6, r8, r2\n\t" \
+    "add r4, r7, #12\n\t" \
+    "ldmia r4, {r4, r5, r6}\n\t" \
+    "mla r1, r4, r10, r1\n\t" \
+    "mla r2, r4, r9, r2\n\t" \
+    "mla r2, r5, r10, r2\n\t" \
+    "mla r3, r4, r8, r3\n\t" \
+    "mla r3, r5, r9, r3\n\t" \
+    "mla r3, r6, r10, r3\n\t"
+
+// Even columns, then odd ones, then the next row.
+#define TAPS_STRIDE_2 \
+    "ldmia r11!, {r8, r9, r10}\n\t" \
+    "ldmia r7, {r4, r5, r6}\n\t" \
+    "mla r0, r4, r8, r0\n\t" \
+    "mla r0, r5, r10, r0\n\t" \
+    "mla r1, r5, r8, r1\n\t" \
+    "mla r1, r6, r10, r1\n\t" \
+    "mla r2, r6, r8, r2\n\t" \
+    "ldrd r4, r5, [r7, #12]\n\t" \
+    "add r7, r7, r12\n\t" \
+    "mla r2, r4, r10, r2\n\t" \
+    "mla r3, r4, r8, r3\n\t" \
+    "mla r3, r5, r10, r3\n\t" \
+    "ldmia r7, {r4, r5, r6, r8}\n\t" \
+    "mla r0, r4, r9, r0\n\t" \
+    "mla r1, r5, r9, r1\n\t" \
+    "mla r2, r6, r9, r2\n\t" \
+    "mla r3, r8, r9, r3\n\t"
+
+#define NEXT_ROW "add r7, r7, r12\n\t"
+
+COMPUTE(compute_3x3, "mov r7, lr\n\t" TAPS_STRIDE_1 NEXT_ROW TAPS_STRIDE_1 NEXT_ROW TAPS_STRIDE_1)
+COMPUTE(compute_3x3_stride_2, "mov r7, lr\n\t" TAPS_STRIDE_2 NEXT_ROW TAPS_STRIDE_2 NEXT_ROW TAPS_STRIDE_2)
+
+static compute *compute_for(const struct mw_depthwise_conv_2d_s8_portable *layer)
 {
-    const uint32_t *w = work->weights;
-    const int32_t *offset = work->offsets;
-    __asm volatile("1:\n\t"
-                   "ldr r4, [%[offset]], #4\n\t"
-                   "ldr r8, [%[w]], #4\n\t"
-                   "add r4, r4, %[x]\n\t"
-                   "ldmia r4, {r4, r5, r6, r9}\n\t"
-                   "mla %[acc0], r4, r8, %[acc0]\n\t"
-                   "mla %[acc1], r5, r8, %[acc1]\n\t"
-                   "mla %[acc2], r6, r8, %[acc2]\n\t"
-                   "mla %[acc3], r9, r8, %[acc3]\n\t"
-                   "cmp %[w], %[end]\n\t"
-                   "bne 1b"
-                   : [acc0] "+r"(acc[0]), [acc1] "+r"(acc[1]), [acc2] "+r"(acc[2]), [acc3] "+r"(acc[3]), [w] "+r"(w),
-                     [offset] "+r"(offset)
-                   : [x] "r"(x), [end] "r"(work->weights_end)
-                   : "r4", "r5", "r6", "r8", "r9", "cc", "memory");
+    if (layer->filter_h == 3 && layer->filter_w == 3 && layer->dilation_h == 1 && layer->dilation_w == 1) {
+        if (layer->stride_w == 1) {
+            return compute_3x3;
+        }
+        if (layer->stride_w == 2) {
+            return compute_3x3_stride_2;
+        }
+    }
+    return compute_any;
 }
 
-#elif defined(__thumb__) && defined(__GNUC__)
+#else
+
+#if defined(__thumb__) && defined(__GNUC__)
 
 // r1 weights, r2 offsets, r8-r11 sums, r12 x, lr end of the weights; a sum in a high register can be added to.
-__attribute__((naked, noinline)) static void accumulate_any(const struct work *work __attribute__((unused)),
+__attribute__((naked, noinline)) static void accumulate(const struct row *row __attribute__((unused)),
                                                             const uint32_t *x __attribute__((unused)),
                                                             uint32_t acc[PIXELS] __attribute__((unused)))
 {
@@ -62,6 +175,7 @@ __attribute__((naked, noinline)) static void accumulate_any(const struct work *w
                    "mov r10, r6\n\t"
                    "mov r11, r7\n\t"
                    "mov r12, r1\n\t"
+                   "adds r0, #36\n\t"
                    "ldmia r0!, {r1, r2, r3}\n\t"
                    "mov lr, r2\n\t"
                    "mov r2, r3\n"
@@ -96,11 +210,11 @@ __attribute__((naked, noinline)) static void accumulate_any(const struct work *w
 
 #else
 
-static inline void accumulate_any(const struct work *work, const uint32_t *x, uint32_t acc[PIXELS])
+static inline void accumulate(const struct row *row, const uint32_t *x, uint32_t acc[PIXELS])
 {
-    const uint32_t *weight = work->weights;
-    const int32_t *offset = work->offsets;
-    for (; weight != work->weights_end; ++weight, ++offset) {
+    const uint32_t *weight = row->weights;
+    const int32_t *offset = row->offsets;
+    for (; weight != row->weights_end; ++weight, ++offset) {
         const uint32_t *const tap = (const uint32_t *)((const uint8_t *)x + *offset);
         acc[0] += *weight * tap[0];
         acc[1] += *weight * tap[1];
@@ -111,145 +225,49 @@ static inline void accumulate_any(const struct work *work, const uint32_t *x, ui
 
 #endif
 
-#if defined(__thumb2__) && defined(__GNUC__)
-#define FILTER_3X3 1
-
-// r4-r6 values of the image, r8-r10 weights of a row of taps.
-#define ROW_STRIDE_1 \
-    "ldmia %[w]!, {r8, r9, r10}\n\t" \
-    "ldmia %[x]!, {r4, r5, r6}\n\t" \
-    "mla %[acc0], r4, r8, %[acc0]\n\t" \
-    "mla %[acc0], r5, r9, %[acc0]\n\t" \
-    "mla %[acc0], r6, r10, %[acc0]\n\t" \
-    "mla %[acc1], r5, r8, %[acc1]\n\t" \
-    "mla %[acc1], r6, r9, %[acc1]\n\t" \
-    "mla %[acc2], r6, r8, %[acc2]\n\t" \
-    "ldmia %[x], {r4, r5, r6}\n\t" \
-    "mla %[acc1], r4, r10, %[acc1]\n\t" \
-    "mla %[acc2], r4, r9, %[acc2]\n\t" \
-    "mla %[acc2], r5, r10, %[acc2]\n\t" \
-    "mla %[acc3], r4, r8, %[acc3]\n\t" \
-    "mla %[acc3], r5, r9, %[acc3]\n\t" \
-    "mla %[acc3], r6, r10, %[acc3]\n\t"
-
-// Even columns, then odd ones, then the next row: each lies `phase` bytes on.
-#define ROW_STRIDE_2 \
-    "ldmia %[w]!, {r8, r9, r10}\n\t" \
-    "ldmia %[x], {r4, r5, r6}\n\t" \
-    "mla %[acc0], r4, r8, %[acc0]\n\t" \
-    "mla %[acc0], r5, r10, %[acc0]\n\t" \
-    "mla %[acc1], r5, r8, %[acc1]\n\t" \
-    "mla %[acc1], r6, r10, %[acc1]\n\t" \
-    "mla %[acc2], r6, r8, %[acc2]\n\t" \
-    "ldrd r4, r5, [%[x], #12]\n\t" \
-    "add %[x], %[x], %[phase]\n\t" \
-    "mla %[acc2], r4, r10, %[acc2]\n\t" \
-    "mla %[acc3], r4, r8, %[acc3]\n\t" \
-    "mla %[acc3], r5, r10, %[acc3]\n\t" \
-    "ldmia %[x], {r4, r5, r6, r8}\n\t" \
-    "add %[x], %[x], %[phase]\n\t" \
-    "mla %[acc0], r4, r9, %[acc0]\n\t" \
-    "mla %[acc1], r5, r9, %[acc1]\n\t" \
-    "mla %[acc2], r6, r9, %[acc2]\n\t" \
-    "mla %[acc3], r8, r9, %[acc3]\n\t"
-
-#define NEXT_ROW "add %[x], %[x], %[next]\n\t"
-
-static inline void accumulate_3x3(const struct work *work, const uint32_t *x, uint32_t acc[PIXELS])
+static void compute_any(const struct row *row, const uint32_t *x)
 {
-    const uint32_t *w = work->weights;
-    const int32_t next = 4 * work->row_words - 12;
-    __asm volatile(ROW_STRIDE_1 NEXT_ROW ROW_STRIDE_1 NEXT_ROW ROW_STRIDE_1
-                   : [acc0] "+r"(acc[0]), [acc1] "+r"(acc[1]), [acc2] "+r"(acc[2]), [acc3] "+r"(acc[3]), [x] "+r"(x),
-                     [w] "+r"(w)
-                   : [next] "r"(next)
-                   : "r4", "r5", "r6", "r8", "r9", "r10", "memory");
-}
-
-static inline void accumulate_3x3_stride_2(const struct work *work, const uint32_t *x, uint32_t acc[PIXELS])
-{
-    const uint32_t *w = work->weights;
-    __asm volatile(ROW_STRIDE_2 ROW_STRIDE_2 ROW_STRIDE_2
-                   : [acc0] "+r"(acc[0]), [acc1] "+r"(acc[1]), [acc2] "+r"(acc[2]), [acc3] "+r"(acc[3]), [x] "+r"(x),
-                     [w] "+r"(w)
-                   : [phase] "r"(4 * work->phase_words)
-                   : "r4", "r5", "r6", "r8", "r9", "r10", "memory");
-}
-
-#endif
-
-// A row of outputs, whose first window starts at x.
-static inline void row_of(accumulate *sums, const struct work *work, const uint32_t *x, int8_t *out)
-{
-    const struct mw_channel channel = work->channel;
-    const int32_t step = work->out_step;
-    for (int32_t left = work->out_w; left > 0; left -= PIXELS, x += PIXELS) {
+    const struct mw_channel channel = row->channel;
+    int8_t *out = row->out;
+    for (int32_t left = row->outputs; left > 0; left -= PIXELS, x += PIXELS) {
         const uint32_t bias = (uint32_t)channel.bias;
         uint32_t acc[PIXELS] = {bias, bias, bias, bias};
-        sums(work, x, acc);
-        for (int32_t i = 0; i < PIXELS && i < left; ++i, out += step) {
+        accumulate(row, x, acc);
+        for (int32_t i = 0; i < PIXELS && i < left; ++i, out += row->steps[0]) {
             *out = mw_channel_scale(channel, (int32_t)acc[i]);
         }
     }
 }
 
-static void row_any(const struct work *work, const uint32_t *x, int8_t *out)
-{
-    row_of(accumulate_any, work, x, out);
-}
-
-typedef void row(const struct work *work, const uint32_t *x, int8_t *out);
-
-#ifdef FILTER_3X3
-
-static void row_3x3(const struct work *work, const uint32_t *x, int8_t *out)
-{
-    row_of(accumulate_3x3, work, x, out);
-}
-
-static void row_3x3_stride_2(const struct work *work, const uint32_t *x, int8_t *out)
-{
-    row_of(accumulate_3x3_stride_2, work, x, out);
-}
-
-static row *row_for(const struct mw_depthwise_conv_2d_s8_portable *layer)
-{
-    if (layer->filter_h == 3 && layer->filter_w == 3 && layer->dilation_h == 1 && layer->dilation_w == 1) {
-        if (layer->stride_w == 1) {
-            return row_3x3;
-        }
-        if (layer->stride_w == 2) {
-            return row_3x3_stride_2;
-        }
-    }
-    return row_any;
-}
-
-#else
-
-static row *row_for(const struct mw_depthwise_conv_2d_s8_portable *layer)
+static compute *compute_for(const struct mw_depthwise_conv_2d_s8_portable *layer)
 {
     (void)layer;
-    return row_any;
+    return compute_any;
 }
 
 #endif
 
 static void spread(uint32_t *to, const int8_t *from, int32_t step, int32_t count)
 {
-    for (; count >= 4; count -= 4, to += 4) {
-        const int8_t *const third = from + 2 * step;
-        const uint32_t a = (uint32_t)from[0];
-        const uint32_t b = (uint32_t)from[step];
-        const uint32_t c = (uint32_t)third[0];
-        const uint32_t d = (uint32_t)third[step];
-        to[0] = a;
-        to[1] = b;
-        to[2] = c;
-        to[3] = d;
-        from = third + 2 * step;
+    uint32_t *const end = to + count;
+#if defined(__thumb2__) && defined(__GNUC__)
+    uint32_t *const end_of_fours = to + (count & ~3);
+    if (to != end_of_fours) {
+        __asm volatile("1:\n\t"
+                       "ldrsb r4, [%[from]]\n\t"
+                       "ldrsb r5, [%[from], %[step]]\n\t"
+                       "ldrsb r6, [%[from], %[step], lsl #1]\n\t"
+                       "ldrsb r8, [%[from], %[three]]\n\t"
+                       "add %[from], %[from], %[step], lsl #2\n\t"
+                       "stmia %[to]!, {r4, r5, r6, r8}\n\t"
+                       "cmp %[to], %[end]\n\t"
+                       "bne 1b"
+                       : [to] "+r"(to), [from] "+r"(from)
+                       : [end] "r"(end_of_fours), [step] "r"(step), [three] "r"(3 * step)
+                       : "r4", "r5", "r6", "r8", "cc", "memory");
     }
-    for (; count > 0; --count, from += step) {
+#endif
+    for (; to != end; from += step) {
         *to++ = (uint32_t)*from;
     }
 }
@@ -298,15 +316,14 @@ void mw_depthwise_conv_2d_s8_portable(const struct mw_depthwise_conv_2d_s8_porta
     uint32_t *const weights = scratch;
     int32_t *const offsets = (int32_t *)(weights + taps);
     uint32_t *const band = (uint32_t *)(offsets + taps);
-    row *const row_outputs = row_for(layer);
-    struct work work = {
+    compute *const compute_row = compute_for(layer);
+    struct row row = {
+        .steps = {layer->out_step, 2 * layer->out_step, 3 * layer->out_step},
+        .outputs = layer->out_w,
         .weights = weights,
         .weights_end = weights + taps,
         .offsets = offsets,
-        .row_words = row_words,
-        .phase_words = layer->phase_words,
-        .out_w = layer->out_w,
-        .out_step = layer->out_step,
+        .stride = 4 * layer->phase_words,
     };
 
     offsets_of_taps(layer, row_words, offsets);
@@ -314,7 +331,7 @@ void mw_depthwise_conv_2d_s8_portable(const struct mw_depthwise_conv_2d_s8_porta
         band[i] = (uint32_t)layer->in_zp;
     }
     for (int32_t o = 0, c = 0, m = 0; o < out_ch; ++o) {
-        mw_channels_unpack(&work.channel, layer->channels + o * layer->channel_bytes, layer->channel_bytes, 1,
+        mw_channels_unpack(&row.channel, layer->channels + o * layer->channel_bytes, layer->channel_bytes, 1,
                            layer->out_zp);
         for (int32_t t = 0; t < taps; ++t) {
             weights[t] = (uint32_t)layer->weights[o * taps + t];
@@ -333,7 +350,8 @@ void mw_depthwise_conv_2d_s8_portable(const struct mw_depthwise_conv_2d_s8_porta
             for (end = end > top ? end : top; end < top + window_rows; ++end) {
                 fill_row(layer, in + c, end, band + (end - first) * row_words);
             }
-            row_outputs(&work, band + (top - first) * row_words, out + o + oy * layer->out_row);
+            row.out = out + o + oy * layer->out_row;
+            compute_row(&row, band + (top - first) * row_words);
         }
         if (++m == layer->multiplier) {
             m = 0;

@@ -5,48 +5,145 @@
 #define PIXELS 4
 #define WORDS 3
 
-struct sums {
-    uint32_t a, b, c;
+// Four pixels, all channels.
+struct tile {
+    const uint32_t *columns;
+    int32_t offsets[PIXELS - 1]; // from the first pixel to the others
+    int8_t *out;
+    const struct mw_channel *channel, *channels_end;
+    const int8_t *weights;
+    int32_t k;
+    const uint32_t *columns_end;
 };
 
-// The sums of both channels over a column. `second` is where the second channel's weights lie from the first one's.
+// The accumulators S0 to S3 of a channel come as
+//   a = S0 + 2^16 * S1,   b = S2 + 2^16 * S3,   c = S1 + 2^8 * S3   modulo 2^32.
+// With S0 = low0 + 2^16 * h0 and S2 = low2 + 2^16 * h2, the upper halves of a and b are S1 + h0 and S3 + h2 modulo 2^16,
+// high1 = S1 + h0 - 2^16 * g1 and high3 = S3 + h2 - 2^16 * g3, all low and high in 16 bits. Then
+//   high1 + 2^8 * high3 - c = h0 + 2^8 * h2 - 2^16 * g1 - 2^24 * g3,
+// a number to the base 2^8 with signed digits.
+
 #if defined(__thumb2__) && defined(__GNUC__)
 
+// The frame: [sp] struct tile, [sp, #40] where the loop is entered, [sp, #44] sums of the second channel.
+// In the loop, for two channels: r0 columns, r1 weights, r2-r4 inputs, r5 a weight, r6 from the first channel's weights to
+// the second's, r7-r9 and r10-r12 sums, lr the columns' end. A round takes 8 k, the first one k modulo 8.
+// An odd last channel is its own partner.
 #define STEP \
-    "ldmia %[at]!, {r2, r3, r4}\n\t" \
-    "ldrsb r5, [%[w], %[second]]\n\t" \
-    "mla %[a1], r2, r5, %[a1]\n\t" \
-    "mla %[b1], r3, r5, %[b1]\n\t" \
-    "mla %[c1], r4, r5, %[c1]\n\t" \
-    "ldrsb r5, [%[w]], #1\n\t" \
-    "mla %[a0], r2, r5, %[a0]\n\t" \
-    "mla %[b0], r3, r5, %[b0]\n\t" \
-    "mla %[c0], r4, r5, %[c0]\n\t"
+    "ldmia r0!, {r2, r3, r4}\n\t" \
+    "ldrsb.w r5, [r1, r6]\n\t" \
+    "mla r10, r2, r5, r10\n\t" \
+    "mla r11, r3, r5, r11\n\t" \
+    "mla r12, r4, r5, r12\n\t" \
+    "ldrsb r5, [r1], #1\n\t" \
+    "mla r7, r2, r5, r7\n\t" \
+    "mla r8, r3, r5, r8\n\t" \
+    "mla r9, r4, r5, r9\n\t"
 
-static inline __attribute__((always_inline)) void accumulate(struct sums *s0, struct sums *s1, const uint32_t *at,
-                                                             int32_t k, const int8_t *w, int32_t second)
+// As mw_channel_scale().
+#define SCALE_AND_STORE(acc, address) \
+    "lsl r9, " acc ", #1\n\t" \
+    "smull r5, r9, r9, r6\n\t" \
+    "lsls r5, r5, #1\n\t" \
+    "adc r9, r9, r7\n\t" \
+    "add r9, r9, " acc ", asr #31\n\t" \
+    "asr r9, r9, r8\n\t" \
+    "ssat r9, #8, r9\n\t" \
+    "strb r9, " address "\n\t"
+
+// S0 to S3 in r0-r3 from the sums r7-r9; r4 channel, r10-r12 offsets, lr out.
+#define FINISH \
+    "sxth r0, r7\n\t" \
+    "sub r7, r7, r0\n\t" \
+    "sxth r2, r8\n\t" \
+    "sub r8, r8, r2\n\t" \
+    "rsb r9, r9, r7, asr #16\n\t" \
+    "add r9, r9, r8, asr #8\n\t" \
+    "sxtb r3, r9\n\t" \
+    "sub r9, r9, r3\n\t" \
+    "add r0, r0, r3, lsl #16\n\t" \
+    "rsb r1, r3, r7, asr #16\n\t" \
+    "sxth r3, r9\n\t" \
+    "add r2, r2, r3, lsl #8\n\t" \
+    "sub r3, r9, r3\n\t" \
+    "sbfx r3, r3, #0, #24\n\t" \
+    "sub r1, r1, r3\n\t" \
+    "sub r9, r9, r3\n\t" \
+    "asr r9, r9, #8\n\t" \
+    "rsb r3, r9, r8, asr #16\n\t" \
+    "ldmia.w r4!, {r5, r6, r7, r8}\n\t" SCALE_AND_STORE("r0", "[lr]") SCALE_AND_STORE("r1", "[lr, r10]") \
+        SCALE_AND_STORE("r2", "[lr, r11]") SCALE_AND_STORE("r3", "[lr, r12]")
+
+__attribute__((naked, noinline)) static void compute(const struct tile *tile __attribute__((unused)))
 {
-    const uint32_t *const end_of_fours = at + WORDS * (k & ~3);
-    const uint32_t *const end = at + WORDS * k;
-    __asm volatile("b 2f\n"
-                   "1:\n\t" STEP STEP STEP STEP
+    __asm volatile("push {r4-r11, lr}\n\t"
+                   "sub sp, sp, #56\n\t"
+                   "ldmia.w r0, {r1-r10}\n\t"
+                   "stmia.w sp, {r1-r10}\n\t"
+                   "rsb r2, r9, #0\n\t"
+                   "and r2, r2, #7\n\t"
+                   "movs r3, #34\n\t"
+                   "adr.w r4, 1f\n\t"
+                   "mla r2, r2, r3, r4\n\t"
+                   "orr r2, r2, #1\n\t"
+                   "str r2, [sp, #40]\n"
                    "2:\n\t"
-                   "ldr r5, %[fours]\n\t"
-                   "cmp %[at], r5\n\t"
-                   "bne 1b\n\t"
-                   "b 4f\n"
-                   "3:\n\t" STEP
+                   "ldrd r2, r3, [sp, #20]\n\t"
+                   "ldr r6, [sp, #32]\n\t"
+                   "add r4, r2, #16\n\t"
+                   "cmp r4, r3\n\t"
+                   "itt eq\n\t"
+                   "moveq r6, #0\n\t"
+                   "moveq r4, r2\n\t"
+                   "ldr r7, [r2]\n\t"
+                   "ldr r10, [r4]\n\t"
+                   "ldr r0, [sp]\n\t"
+                   "ldr r1, [sp, #28]\n\t"
+                   "add r9, r7, r7, lsl #8\n\t"
+                   "add r7, r7, r7, lsl #16\n\t"
+                   "mov r8, r7\n\t"
+                   "add r12, r10, r10, lsl #8\n\t"
+                   "add r10, r10, r10, lsl #16\n\t"
+                   "mov r11, r10\n\t"
+                   "ldr lr, [sp, #36]\n\t"
+                   "ldr pc, [sp, #40]\n\t"
+                   ".balign 4\n"
+                   "1:\n\t"
+                   ".rept 8\n\t" STEP ".endr\n"
+                   "3:\n\t"
+                   ".if (3b - 1b) != 8 * 34\n\t"
+                   ".error \"the step's size\"\n\t"
+                   ".endif\n\t"
+                   "cmp r0, lr\n\t"
+                   "bne.w 1b\n\t"
+                   "add r1, r1, r6\n\t"
+                   "str r1, [sp, #28]\n\t"
+                   "strd r10, r11, [sp, #44]\n\t"
+                   "str r12, [sp, #52]\n\t"
+                   "ldr r4, [sp, #20]\n\t"
+                   "add r0, sp, #4\n\t"
+                   "ldmia.w r0, {r10, r11, r12, lr}\n\t" FINISH
+                   "ldr r5, [sp, #24]\n\t"
+                   "cmp r4, r5\n\t"
+                   "beq.n 4f\n\t"
+                   "add lr, lr, #1\n\t"
+                   "ldrd r7, r8, [sp, #44]\n\t"
+                   "ldr r9, [sp, #52]\n\t" FINISH
+                   "add lr, lr, #1\n\t"
+                   "strd lr, r4, [sp, #16]\n\t"
+                   "ldr r5, [sp, #24]\n\t"
+                   "cmp r4, r5\n\t"
+                   "bne.w 2b\n"
                    "4:\n\t"
-                   "ldr r5, %[end]\n\t"
-                   "cmp %[at], r5\n\t"
-                   "bne 3b"
-                   : [a0] "+r"(s0->a), [b0] "+r"(s0->b), [c0] "+r"(s0->c), [a1] "+r"(s1->a), [b1] "+r"(s1->b),
-                     [c1] "+r"(s1->c), [at] "+r"(at), [w] "+r"(w)
-                   : [second] "r"(second), [fours] "m"(end_of_fours), [end] "m"(end)
-                   : "r2", "r3", "r4", "r5", "cc", "memory");
+                   "add sp, sp, #56\n\t"
+                   "pop {r4-r11, pc}\n\t");
 }
 
 #else
+
+struct sums {
+    uint32_t a, b, c;
+};
 
 #if defined(__thumb__) && defined(__GNUC__)
 
@@ -62,7 +159,7 @@ static inline __attribute__((always_inline)) void accumulate(struct sums *s0, st
     "add r10, r6\n\t" \
     "adds r3, #1\n\t"
 
-__attribute__((naked, noinline)) static void accumulate_one(struct sums *sums __attribute__((unused)),
+__attribute__((naked, noinline)) static void accumulate(struct sums *sums __attribute__((unused)),
                                                             const uint32_t *at __attribute__((unused)),
                                                             int32_t k __attribute__((unused)),
                                                             const int8_t *w __attribute__((unused)))
@@ -114,7 +211,7 @@ __attribute__((naked, noinline)) static void accumulate_one(struct sums *sums __
 
 #else
 
-static inline void accumulate_one(struct sums *sums, const uint32_t *at, int32_t k, const int8_t *w)
+static inline void accumulate(struct sums *sums, const uint32_t *at, int32_t k, const int8_t *w)
 {
     uint32_t a = sums->a;
     uint32_t b = sums->b;
@@ -140,29 +237,12 @@ static inline void accumulate_one(struct sums *sums, const uint32_t *at, int32_t
 
 #endif
 
-static inline void accumulate(struct sums *s0, struct sums *s1, const uint32_t *at, int32_t k, const int8_t *w,
-                              int32_t second)
-{
-    accumulate_one(s0, at, k, w);
-    if (second != 0) {
-        accumulate_one(s1, at, k, w + second);
-    }
-}
-
-#endif
-
 static inline struct sums start(int32_t bias)
 {
     const uint32_t value = (uint32_t)bias;
     return (struct sums){value + (value << 16), value + (value << 16), value + (value << 8)};
 }
 
-// The accumulators S0 to S3 from
-//   a = S0 + 2^16 * S1,   b = S2 + 2^16 * S3,   c = S1 + 2^8 * S3   modulo 2^32.
-// With S0 = low0 + 2^16 * h0 and S2 = low2 + 2^16 * h2, the upper halves of a and b are S1 + h0 and S3 + h2 modulo 2^16,
-// high1 = S1 + h0 - 2^16 * g1 and high3 = S3 + h2 - 2^16 * g3, all low and high in 16 bits. Then
-//   high1 + 2^8 * high3 - c = h0 + 2^8 * h2 - 2^16 * g1 - 2^24 * g3,
-// a number to the base 2^8 with signed digits.
 static inline void separate(struct sums sums, int32_t acc[PIXELS])
 {
     const int32_t low0 = (int16_t)sums.a;
@@ -182,64 +262,63 @@ static inline void separate(struct sums sums, int32_t acc[PIXELS])
     acc[3] = high3 - (h2 >> 8) - g3;
 }
 
-static inline void store(struct mw_channel channel, struct sums sums, int32_t pixels, int32_t step, int8_t *out)
+static void compute(const struct tile *tile)
 {
-    int32_t acc[PIXELS];
-    separate(sums, acc);
-    out[0] = mw_channel_scale(channel, acc[0]);
-    out[step] = mw_channel_scale(channel, acc[1]);
-    if (pixels > 2) {
-        out[2 * step] = mw_channel_scale(channel, acc[2]);
-    }
-    if (pixels > 3) {
-        out[3 * step] = mw_channel_scale(channel, acc[3]);
+    const int8_t *weights = tile->weights;
+    int8_t *out = tile->out;
+    for (const struct mw_channel *channel = tile->channel; channel != tile->channels_end; ++channel) {
+        int32_t acc[PIXELS];
+        struct sums sums = start(channel->bias);
+        accumulate(&sums, tile->columns, tile->k, weights);
+        separate(sums, acc);
+        out[0] = mw_channel_scale(*channel, acc[0]);
+        for (int32_t i = 1; i < PIXELS; ++i) {
+            out[tile->offsets[i - 1]] = mw_channel_scale(*channel, acc[i]);
+        }
+        weights += tile->k;
+        ++out;
     }
 }
 
-// Two to four pixels, all channels.
-static void tile(const struct mw_gemm_portable *gemm, const uint32_t *columns, int32_t pixels, int8_t *out)
-{
-    const int32_t k = gemm->k;
-    const int8_t *weights = gemm->weights;
-    for (const struct mw_channel *channel = gemm->first; channel <= gemm->last; channel += 2) {
-        // An odd last channel is its own partner.
-        const int32_t two = channel != gemm->last;
-        struct sums s0 = start(channel[0].bias);
-        struct sums s1 = start(channel[two].bias);
-        accumulate(&s0, &s1, columns, k, weights, two ? k : 0);
-        weights += 2 * k;
-        store(channel[0], s0, pixels, gemm->out_step, out);
-        if (two) {
-            store(channel[1], s1, pixels, gemm->out_step, out + 1);
-        }
-        out += 2;
-    }
-}
+#endif
 
-static void gather(uint32_t *to, const int8_t *const *rows, int32_t row_count, int32_t row_bytes, int32_t at,
-                   int32_t step, int32_t pixels)
+// A run of `bytes` bytes of four pixels into columns; where it ends in them.
+static uint32_t *interleave(uint32_t *to, const int8_t *p0, const int8_t *p1, const int8_t *p2, const int8_t *p3,
+                            int32_t bytes)
 {
-    for (int32_t row = 0; row < row_count; ++row) {
-        // Where a pixel is missing, the one before it stands in.
-        const int8_t *p0 = rows[row] + at;
-        const int8_t *p1 = p0 + step;
-        const int8_t *p2 = pixels > 2 ? p1 + step : p1;
-        const int8_t *p3 = pixels > 3 ? p2 + step : p2;
-        for (const int8_t *const end = p0 + row_bytes; p0 != end; to += WORDS) {
-            const uint32_t second = (uint32_t)*p1++;
-            const uint32_t fourth = (uint32_t)*p3++;
-            to[0] = (uint32_t)*p0++ + (second << 16);
-            to[1] = (uint32_t)*p2++ + (fourth << 16);
-            to[2] = second + (fourth << 8);
-        }
+    const int8_t *const end = p0 + bytes;
+#if defined(__thumb2__) && defined(__GNUC__)
+    __asm volatile("1:\n\t"
+                   "ldrsb r4, [%[p0]], #1\n\t"
+                   "ldrsb r6, [%[p1]], #1\n\t"
+                   "ldrsb r5, [%[p2]], #1\n\t"
+                   "ldrsb r8, [%[p3]], #1\n\t"
+                   "add r4, r4, r6, lsl #16\n\t"
+                   "add r5, r5, r8, lsl #16\n\t"
+                   "add r6, r6, r8, lsl #8\n\t"
+                   "stmia %[to]!, {r4, r5, r6}\n\t"
+                   "cmp %[p0], %[end]\n\t"
+                   "bne 1b"
+                   : [to] "+r"(to), [p0] "+r"(p0), [p1] "+r"(p1), [p2] "+r"(p2), [p3] "+r"(p3)
+                   : [end] "r"(end)
+                   : "r4", "r5", "r6", "r8", "cc", "memory");
+#else
+    for (; p0 != end; to += WORDS) {
+        const uint32_t second = (uint32_t)*p1++;
+        const uint32_t fourth = (uint32_t)*p3++;
+        to[0] = (uint32_t)*p0++ + (second << 16);
+        to[1] = (uint32_t)*p2++ + (fourth << 16);
+        to[2] = second + (fourth << 8);
     }
+#endif
+    return to;
 }
 
 // A single pixel; `column` is its values.
 static void single(const struct mw_gemm_portable *gemm, const int8_t *column, int8_t *out)
 {
     const int8_t *w = gemm->weights;
-    for (const struct mw_channel *channel = gemm->first; channel <= gemm->last; ++channel) {
+    for (const struct mw_channel *channel = gemm->first; channel != gemm->end; ++channel) {
         int32_t acc = channel->bias;
         for (const int8_t *x = column, *const end = column + gemm->k; x != end;) {
             acc += *x++ * *w++;
@@ -253,8 +332,19 @@ void mw_gemm_portable_row(const struct mw_gemm_portable *gemm, const int8_t *con
 {
     int32_t at = 0;
     for (; pixels > 1; pixels -= PIXELS) {
-        gather(columns, rows, row_count, row_bytes, at, step, pixels);
-        tile(gemm, columns, pixels, out);
+        // Where a pixel is missing, the last one takes its place.
+        const int32_t third = pixels > 2 ? 2 : 1;
+        const int32_t fourth = pixels > 3 ? 3 : third;
+        uint32_t *to = columns;
+        for (int32_t row = 0; row < row_count; ++row) {
+            const int8_t *const from = rows[row] + at;
+            to = interleave(to, from, from + step, from + third * step, from + fourth * step, row_bytes);
+        }
+        const struct tile tile = {
+            columns,       {gemm->out_step, third * gemm->out_step, fourth * gemm->out_step}, out, gemm->first, gemm->end,
+            gemm->weights, gemm->k, to,
+        };
+        compute(&tile);
         at += PIXELS * step;
         out += PIXELS * gemm->out_step;
     }

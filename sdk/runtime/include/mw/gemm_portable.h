@@ -4,7 +4,7 @@
 //
 // Three 32-bit multiplications compute four pixels p0 to p3 of a channel. For each k a column holds three words,
 //   p0 + 2^16 * p1,   p2 + 2^16 * p3,   p1 + 2^8 * p3,
-// whose sums of products with the weights, modulo 2^32, determine four accumulators of 24 bits (see separate()).
+// whose sums of products with the weights, modulo 2^32, determine four accumulators of 24 bits (see gemm_portable.c).
 // The compiler proves for each layer
 //   |acc[c]| < MW_CHANNEL_LIMIT for all inputs,   1 <= exponent <= 23.
 
@@ -16,8 +16,8 @@
 #include "mw/channel.h"
 
 struct mw_gemm_portable {
-    const int8_t *weights;                 // [channels][k]
-    const struct mw_channel *first, *last; // channels, one or more; both included
+    const int8_t *weights; // [channels][k]
+    const struct mw_channel *first, *end;
     int32_t k;
     int32_t out_step; // bytes from one pixel of the output to the next
 };
