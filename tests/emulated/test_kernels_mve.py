@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.ops.test_conv_2d import add_conv
+from tests.ops.test_depthwise_conv_2d import add_depthwise
 from tests.ops.test_fully_connected import add_fully_connected
 from tests.support.device import assert_random_layers_equal_on
 from tests.support.layers import Layers, Rng, pick
 
 BOARD = "mps3-an547"
-KERNELS = ("conv_2d_s8_mve", "conv_1x1_s8_mve", "fully_connected_s8_mve")
+KERNELS = ("conv_2d_s8_mve", "conv_1x1_s8_mve", "fully_connected_s8_mve", "depthwise_3x3_s8_mve")
 
 
 def add_convolution(made: Layers, rng: Rng) -> None:
@@ -26,8 +27,12 @@ def add_convolution(made: Layers, rng: Rng) -> None:
     )
 
 
+def add_depthwise_3x3(made: Layers, rng: Rng) -> None:
+    add_depthwise(made, rng, usual=(3, 3))
+
+
 def add_layer(made: Layers, rng: Rng) -> None:
-    pick(rng, (add_convolution, add_convolution, add_fully_connected))(made, rng)
+    pick(rng, (add_convolution, add_convolution, add_fully_connected, add_depthwise_3x3))(made, rng)
 
 
 def test_random_layers(tmp_path: Path) -> None:

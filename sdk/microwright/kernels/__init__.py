@@ -10,6 +10,7 @@ from microwright.kernels import (
     conv_mve,
     conv_portable,
     depthwise_dsp,
+    depthwise_mve,
     depthwise_portable,
     fully_connected,
     fully_connected_mve,
@@ -26,6 +27,7 @@ __all__ = ["KERNELS", "Choice", "Kernel", "choose"]
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "depthwise_conv_2d_s8": (
+        depthwise_mve.DEPTHWISE_3X3,
         depthwise_dsp.DEPTHWISE_3X3,
         depthwise_dsp.DEPTHWISE,
         depthwise_portable.DEPTHWISE,
