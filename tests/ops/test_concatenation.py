@@ -10,6 +10,7 @@ import pytest
 from microwright import ops
 from microwright.errors import UnsupportedOp
 from microwright.graph import Graph
+from microwright.plan import plan
 from tests.support import layers
 from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
 from tests.support.operands import assert_equal_on_random_data, random_data
@@ -95,3 +96,17 @@ def test_what_cannot_be_exact_is_refused(changes: dict[str, Any], message: str) 
         ops.check(concatenation(**changes))
     assert message in caught.value.message
     assert caught.value.message.startswith("node 0 CONCATENATION 'layer': ")
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_the_first_input_moves_within_the_output(dtype: Any) -> None:
+    made = Layers()
+    quantization: dict[str, Any] = {"scale": 0.5, "zero_point": 3} if dtype == "int8" else {}
+    operands = [made.input((1, 8, 8, channels), dtype, **quantization) for channels in (12, 4)]
+    y = made.output((1, 8, 8, 16), dtype, **quantization)
+    made.maker.node("CONCATENATION", operands, [y], axis=3)
+    graph = made.graph()
+    # The output and the second input, and no place for the first.
+    item_bytes = 1 if dtype == "int8" else 4
+    assert plan(graph).arena_bytes == (64 * 16 + 64 * 4) * item_bytes
+    assert_equal_on_random_data(graph, seed=54)

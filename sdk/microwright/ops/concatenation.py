@@ -70,7 +70,9 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
             "out_row_bytes": y.shape[axis] * column_bytes,
             "offset_bytes": offset_bytes,
         }
-        steps.append(Step("concatenation", (index,), (y.index,), fields))
+        # Each row moves down to its place, as long as the last one does: the others move farther.
+        distance = offset_bytes + (rows - 1) * (y.shape[axis] * column_bytes - row_bytes)
+        steps.append(Step("concatenation", (index,), (y.index,), fields, overlap={0: distance}))
         offset_bytes += row_bytes
     return tuple(steps)
 

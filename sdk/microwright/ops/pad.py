@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from microwright.graph import Graph, Node
@@ -92,7 +93,19 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
         "after": tuple(group.after for group in groups),
         "value": value,
     }
-    return (Step("pad_s8", (x.index,), (y.index,), fields),)
+    # Each row moves down to its place, as long as the last one does: the others move farther.
+    return (Step("pad_s8", (x.index,), (y.index,), fields, overlap={0: _last_row_moves(groups)}),)
+
+
+def _last_row_moves(groups: list[_Axis]) -> int:
+    """How much farther from the start the input's last row of bytes is in the output than in the input."""
+    moves = groups[-1].before
+    in_bytes = out_bytes = 1
+    for inner, outer in pairwise(reversed(groups)):
+        in_bytes *= inner.extent
+        out_bytes *= sum(inner)
+        moves += (outer.before + outer.extent - 1) * out_bytes - (outer.extent - 1) * in_bytes
+    return moves
 
 
 OP = Op(check, lower)

@@ -26,7 +26,7 @@ void mw_pad_s8(const struct mw_pad_s8 *layer, const int8_t *in, int8_t *out)
             out = fill(out, value, before[2] * bytes2);
             for (int32_t c = 0; c < extents[2]; ++c) {
                 out = fill(out, value, before[3]);
-                memcpy(out, in, (size_t)extents[3]);
+                memmove(out, in, (size_t)extents[3]);
                 in += extents[3];
                 out = fill(out + extents[3], value, after[3]);
             }

@@ -1,6 +1,7 @@
 // Padding with a constant, int8.
 // in    int8  [extents[0]][extents[1]][extents[2]][extents[3]]
-// out   int8  [before[0] + extents[0] + after[0]]..., `value` wherever there is no input
+// out   int8  [before[0] + extents[0] + after[0]]..., `value` wherever there is no input;
+//             may overlap in where no row's place in it starts above the row
 // Axes without padding are merged into the one before them: rows of extents[3] bytes are copied whole.
 
 #ifndef MW_PAD_S8_H
