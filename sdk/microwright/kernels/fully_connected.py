@@ -125,7 +125,7 @@ def _portable(step: Step) -> Step:
             **{name: step.number(name) for name in ("out_zp", "act_min", "act_max")},
             "mult": scales.mult,
             "exponent": scales.exponent,
-            "weights": Constant(packed.astype(np.int8)),
+            "weights": Constant((packed + 128).astype(np.uint8)),
             "channels": Constant(scales.words),
         },
     )

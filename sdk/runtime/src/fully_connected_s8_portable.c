@@ -4,12 +4,12 @@
 
 #define CHANNELS 8
 
-// Adds to the sums of eight channels; their weights are interleaved. Sums of parts may wrap.
+// Adds to the sums of eight channels; their weights are interleaved. Sums may wrap.
 #if defined(__thumb2__) && defined(__GNUC__)
 
 // r0 input, r1 inputs, r2 where groups of four begin, r3 weights, r4-r11 sums, r12 end, lr weight.
 #define ONE(sum) \
-    "ldrsb lr, [r3], #1\n\t" \
+    "ldrb lr, [r3], #1\n\t" \
     "mla " sum ", r0, lr, " sum "\n\t"
 #define STEP \
     "ldrsb r0, [r1], #1\n\t" ONE("r4") ONE("r5") ONE("r6") ONE("r7") ONE("r8") ONE("r9") ONE("r10") ONE("r11")
@@ -17,7 +17,7 @@
 __attribute__((naked)) static void accumulate(uint32_t sums[CHANNELS] __attribute__((unused)),
                                               const int8_t *in __attribute__((unused)),
                                               int32_t count __attribute__((unused)),
-                                              const int8_t *w __attribute__((unused)))
+                                              const uint8_t *w __attribute__((unused)))
 {
     __asm volatile("push {r0, r4-r11, lr}\n\t"
                    "add r12, r1, r2\n\t"
@@ -39,31 +39,73 @@ __attribute__((naked)) static void accumulate(uint32_t sums[CHANNELS] __attribut
                    "pop {r0, r4-r11, pc}\n\t");
 }
 
+#elif defined(__thumb__) && defined(__GNUC__)
+
+// Four channels at a time, for want of registers: r0 inputs, r1 weights, r2 input, r3 weight, r4-r7 sums, r12 end, lr where
+// groups of four begin.
+#define ONE(at, sum) \
+    "ldrb r3, [r1, #" #at "]\n\t" \
+    "muls r3, r2\n\t" \
+    "adds " sum ", " sum ", r3\n\t"
+#define STEP(at, w0, w1, w2, w3) \
+    "ldrb r2, [r0, #" #at "]\n\t" \
+    "sxtb r2, r2\n\t" ONE(w0, "r4") ONE(w1, "r5") ONE(w2, "r6") ONE(w3, "r7")
+
+__attribute__((naked)) static void accumulate_four(uint32_t sums[4] __attribute__((unused)),
+                                                   const int8_t *in __attribute__((unused)),
+                                                   int32_t count __attribute__((unused)),
+                                                   const uint8_t *w __attribute__((unused)))
+{
+    __asm volatile(".syntax unified\n\t"
+                   "push {r0, r4-r7, lr}\n\t"
+                   "adds r4, r1, r2\n\t"
+                   "mov r12, r4\n\t"
+                   "movs r5, #3\n\t"
+                   "ands r2, r5\n\t"
+                   "adds r2, r1, r2\n\t"
+                   "mov lr, r2\n\t"
+                   "ldmia r0!, {r4-r7}\n\t"
+                   "mov r0, r1\n\t"
+                   "mov r1, r3\n\t"
+                   "b 2f\n"
+                   "1:\n\t" STEP(0, 0, 1, 2, 3)
+                   "adds r0, #1\n\t"
+                   "adds r1, #8\n"
+                   "2:\n\t"
+                   "cmp r0, lr\n\t"
+                   "bne 1b\n\t"
+                   "b 4f\n"
+                   "3:\n\t" STEP(0, 0, 1, 2, 3) STEP(1, 8, 9, 10, 11) STEP(2, 16, 17, 18, 19) STEP(3, 24, 25, 26, 27)
+                   "adds r0, #4\n\t"
+                   "adds r1, #32\n"
+                   "4:\n\t"
+                   "cmp r0, r12\n\t"
+                   "bne 3b\n\t"
+                   "ldr r0, [sp]\n\t"
+                   "stmia r0!, {r4-r7}\n\t"
+                   "pop {r0, r4-r7, pc}\n\t");
+}
+
+static void accumulate(uint32_t sums[CHANNELS], const int8_t *in, int32_t count, const uint8_t *w)
+{
+    accumulate_four(sums, in, count, w);
+    accumulate_four(sums + 4, in, count, w + 4);
+}
+
 #else
 
-static void accumulate(uint32_t sums[CHANNELS], const int8_t *in, int32_t count, const int8_t *w)
+static void accumulate(uint32_t sums[CHANNELS], const int8_t *in, int32_t count, const uint8_t *w)
 {
-    // In halves, which fit into the registers of a small core.
-    for (int half = 0; half < CHANNELS; half += CHANNELS / 2, w += CHANNELS / 2) {
-        uint32_t s0 = sums[half], s1 = sums[half + 1], s2 = sums[half + 2], s3 = sums[half + 3];
-        const int8_t *at = w;
-        for (int32_t i = 0; i < count; ++i, at += CHANNELS) {
-            const int32_t value = in[i];
-            s0 += (uint32_t)(value * at[0]);
-            s1 += (uint32_t)(value * at[1]);
-            s2 += (uint32_t)(value * at[2]);
-            s3 += (uint32_t)(value * at[3]);
+    for (int32_t i = 0; i < count; ++i, w += CHANNELS) {
+        for (int c = 0; c < CHANNELS; ++c) {
+            sums[c] += (uint32_t)(in[i] * w[c]);
         }
-        sums[half] = s0;
-        sums[half + 1] = s1;
-        sums[half + 2] = s2;
-        sums[half + 3] = s3;
     }
 }
 
 #endif
 
-static uint32_t accumulate_one(uint32_t sum, const int8_t *in, int32_t count, const int8_t *w)
+static uint32_t accumulate_one(uint32_t sum, const int8_t *in, int32_t count, const uint8_t *w)
 {
     for (const int8_t *const end = in + (count & 3); in != end;) {
         sum += (uint32_t)(*in++ * *w++);
@@ -75,6 +117,19 @@ static uint32_t accumulate_one(uint32_t sum, const int8_t *in, int32_t count, co
         sum += (uint32_t)(in[3] * w[3]);
     }
     return sum;
+}
+
+// What the offset of the weights adds to each sum.
+static uint32_t excess(const int8_t *in, int32_t count)
+{
+    int32_t sum = 0;
+    for (const int8_t *const end = in + (count & 3); in != end;) {
+        sum += *in++;
+    }
+    for (const int8_t *const end = in + (count & ~3); in != end; in += 4) {
+        sum += in[0] + in[1] + in[2] + in[3];
+    }
+    return (uint32_t)sum * 128u;
 }
 
 // Outputs of `count` channels.
@@ -113,13 +168,14 @@ void mw_fully_connected_s8_portable(const struct mw_fully_connected_s8_portable 
     const int32_t in_len = layer->in_len;
     const int own = layer->mult == 0;
     for (int32_t b = 0; b < layer->batches; ++b, in += in_len, out += layer->out_len) {
-        const int8_t *weights = layer->weights;
+        const uint8_t *weights = layer->weights;
+        const uint32_t start = 0u - excess(in, in_len);
         const uint32_t *channels = layer->channels;
         for (int32_t left = layer->out_len; left > 0; left -= CHANNELS, channels += own ? 2 * CHANNELS : CHANNELS) {
             const int32_t count = left < CHANNELS ? left : CHANNELS;
             uint32_t sums[CHANNELS];
             for (int32_t c = 0; c < count; ++c) {
-                sums[c] = own ? (uint32_t)((int32_t)channels[2 * c] >> 3) : channels[c];
+                sums[c] = start + (own ? (uint32_t)((int32_t)channels[2 * c] >> 3) : channels[c]);
             }
             if (count == CHANNELS) {
                 accumulate(sums, in, in_len, weights);

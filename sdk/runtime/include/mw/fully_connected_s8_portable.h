@@ -5,7 +5,8 @@
 //
 // in        int8  [batches][in_len]
 // out       int8  [batches][out_len]      may not overlap in
-// weights   int8  [out_len / 8][in_len][8], then what is left over of the channels [out_len % 8][in_len]
+// weights   uint8 [out_len / 8][in_len][8], then what is left over of the channels [out_len % 8][in_len]; 128 more than the
+//           weight, because small cores load bytes without a sign faster
 // channels  as in fully_connected_s8_dsp.h
 
 #ifndef MW_FULLY_CONNECTED_S8_PORTABLE_H
@@ -19,7 +20,7 @@ struct mw_fully_connected_s8_portable {
     int32_t out_zp;
     int32_t act_min, act_max;
     int32_t mult, exponent; // of all channels; 0, 0: each has its own
-    const int8_t *weights;
+    const uint8_t *weights;
     const uint32_t *channels;
 };
 
