@@ -13,6 +13,7 @@ from microwright.build import Image
 from microwright.costs import Estimate
 from microwright.errors import MismatchError
 from microwright.measure import Latency, Measurement
+from microwright.target import Optimize
 from microwright.verify import STAND_IN, Agreement
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Report:
     model: ModelFacts
     board: str
     engine: str
+    optimize: Optimize
     microwright_version: str
     toolchain: str
     latency: Latency
@@ -101,6 +103,7 @@ def make(
         model=ModelFacts(model.name, model.sha256, ops.macs(model), model.weights_bytes),
         board=board.id,
         engine=project.engine,
+        optimize=project.optimize,
         microwright_version=__version__,
         toolchain=image.toolchain,
         latency=latency,
@@ -136,6 +139,7 @@ def to_json(report: Report) -> Mapping[str, object]:
         "model": asdict(report.model),
         "board": report.board,
         "engine": report.engine,
+        "optimize": report.optimize,
         "microwright_version": report.microwright_version,
         "toolchain": report.toolchain,
         "latency": {
@@ -183,7 +187,8 @@ def render(report: Report, console: Console) -> None:
     from rich.table import Table
 
     model, latency, memory = report.model, report.latency, report.memory
-    console.print(f"{model.name} on {report.board}, engine {report.engine}, {report.toolchain}")
+    engine = f"engine {report.engine} ({report.optimize})"
+    console.print(f"{model.name} on {report.board}, {engine}, {report.toolchain}")
     table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, justify="right")

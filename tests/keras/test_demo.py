@@ -35,6 +35,7 @@ def measured(accuracy: float, mismatched_bytes: int = 0) -> Report:
         ModelFacts("digits", "0" * 64, 1, 1),
         "mps2-an386",
         "aot",
+        "balanced",
         "0",
         "gcc",
         Latency("emulated", "instructions", (1,)),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from microwright import cli, kernels
+from microwright import cli, kernels, passes
 from microwright.cli import _memory_map
 from microwright.graph import read
 from microwright.plan import Plan, plan
@@ -102,3 +102,13 @@ def test_inspect_tells_kernels_and_why_others_were_not_taken(
 def test_a_memory_map_needs_a_board(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.execute(["inspect", model, "--memory"]) == 2
     assert "--memory needs --board" in capsys.readouterr().err
+
+
+def test_layers_are_counted_as_in_the_model_as_given() -> None:
+    m = Maker()
+    x, flat, y = (m.tensor(shape, "int8", scale=0.1) for shape in ((2, 8), (16,), (16,)))
+    m.node("RESHAPE", [x], [flat])
+    m.node("RELU", [flat], [y])
+    planned = plan(passes.run(read(m.build(inputs=[x], outputs=[y]), "reshaped")))
+    assert _memory_map.chart(planned, 80).splitlines()[0] == "     layer  in  1out"
+    assert "layer 1 RELU" in _memory_map.summary(planned)

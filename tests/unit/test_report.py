@@ -21,6 +21,7 @@ _REPORT = Report(
     model=ModelFacts("net", "ab" * 32, 1234567, 4321),
     board="mps2-an386",
     engine="aot",
+    optimize="size",
     microwright_version="0.1.0",
     toolchain="GCC 12.2.1 20221205",
     latency=Latency("emulated", "instructions", (300, 100, 200, 400)),
@@ -56,6 +57,7 @@ def test_the_json_is_schema_1() -> None:
         "model": {"name": "net", "sha256": "ab" * 32, "macs": 1234567, "weights_bytes": 4321},
         "board": "mps2-an386",
         "engine": "aot",
+        "optimize": "size",
         "microwright_version": "0.1.0",
         "toolchain": "GCC 12.2.1 20221205",
         "latency": {
@@ -154,7 +156,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> Non
 def test_the_terminal_shows_the_numbers_with_kind_and_unit() -> None:
     shown = _shown(_REPORT)
     for part in (
-        "net on mps2-an386, engine aot, GCC 12.2.1",
+        "net on mps2-an386, engine aot (size), GCC 12.2.1",
         "latency, emulated",
         "250 instructions",
         "median of 4 runs; min 100, p95 400, max 400",

@@ -66,4 +66,4 @@ def summary(planned: Plan) -> str:
     parts = ", ".join(
         f"{b.what if b.what == SCRATCH else short_name(b.what)} {b.size_bytes:,}" for b in planned.live(call)
     )
-    return f"{text}layer {planned.calls[call].node} {node.op} ({parts})"
+    return f"{text}layer {node.index} {node.op} ({parts})"

@@ -93,9 +93,9 @@ def passes(rewritten: Rewritten) -> Table:
 def kernels(planned: Plan) -> Table:
     """The kernel that each layer gets, its estimated instructions, and why no faster one."""
     table = _table(">layer", "kernel", ">~instructions", ">scratch bytes", "name", "not taken")
-    for call in planned.calls:
+    for number, call in enumerate(planned.calls):
         table.add_row(
-            str(call.node),
+            layer_at(planned, number),
             call.step.kernel,
             f"{call.instructions:,.0f}",
             f"{call.step.scratch_bytes:,}" if call.step.scratch_bytes else "",
@@ -127,10 +127,12 @@ def buffers(planned: Plan, marks: Sequence[str]) -> Table:
 
 
 def layer_at(planned: Plan, call: int) -> str:
-    """The layer of a call, `in` before the first one, `out` after the last."""
+    """A call's layer in the model as it was given, `in` before the first call, `out` after the last."""
     if call < 0:
         return "in"
-    return str(planned.calls[call].node) if call < len(planned.calls) else "out"
+    if call >= len(planned.calls):
+        return "out"
+    return str(planned.graph.nodes[planned.calls[call].node].index)
 
 
 def agreement(result: Agreement) -> str:
