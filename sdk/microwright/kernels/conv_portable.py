@@ -43,8 +43,10 @@ def _product_cost(step: Step) -> float:
 
 
 def _conv(step: Step) -> Step:
-    convolution.require(step, {"groups": 1, "batches": 1, "dilation_h": 1, "dilation_w": 1})
-    row_bytes, filter_h = convolution.row_bytes(step), step.number("filter_h")
+    convolution.require(step, {"groups": 1, "batches": 1})
+    # A row of taps is one run of bytes, or one a tap where they are apart.
+    runs_w = 1 if step.number("dilation_w") == 1 else step.number("filter_w")
+    row_bytes, ring_rows = convolution.row_bytes(step), convolution.span(step, "h")
     return Step(
         "conv_2d_s8_portable",
         step.inputs,
@@ -52,11 +54,15 @@ def _conv(step: Step) -> Step:
         {
             **convolution.numbers(step, "in_h", "in_w", "in_ch", "out_h", "out_w", "out_ch"),
             **convolution.numbers(step, "filter_h", "filter_w", "stride_h", "stride_w"),
-            **convolution.numbers(step, "pad_top", "pad_left", "in_zp", "out_zp", "act_min", "act_max"),
+            **convolution.numbers(step, "dilation_h", "dilation_w", "pad_top", "pad_left"),
+            **convolution.numbers(step, "in_zp", "out_zp", "act_min", "act_max"),
+            "runs_w": runs_w,
             "row_bytes": row_bytes,
             **_product(step),
         },
-        scratch_bytes=_scratch_bytes(step) + filter_h * (_POINTER_BYTES + row_bytes),
+        scratch_bytes=_scratch_bytes(step)
+        + step.number("filter_h") * runs_w * _POINTER_BYTES
+        + ring_rows * row_bytes,
         overlap={0: convolution.rows_distance(step)},
     )
 

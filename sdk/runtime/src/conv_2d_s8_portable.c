@@ -18,31 +18,37 @@ static void fetch_row(const struct mw_conv_2d_s8_portable *layer, const int8_t *
 
 void mw_conv_2d_s8_portable(const struct mw_conv_2d_s8_portable *layer, const int8_t *in, int8_t *out, void *scratch)
 {
-    const int32_t row_weights = layer->filter_w * layer->in_ch;
-    const int32_t k = layer->filter_h * row_weights;
-    const int8_t **const rows = scratch;
-    struct mw_channel *const channels = (struct mw_channel *)(rows + layer->filter_h);
+    const int32_t run_count = layer->filter_h * layer->runs_w;
+    const int32_t run_bytes = layer->runs_w == 1 ? layer->filter_w * layer->in_ch : layer->in_ch;
+    const int32_t run_step = layer->dilation_w * layer->in_ch;
+    const int32_t ring_rows = (layer->filter_h - 1) * layer->dilation_h + 1;
+    const int32_t k = run_count * run_bytes;
+    const int32_t out_row = layer->out_w * layer->out_ch;
+    const int8_t **const runs = scratch;
+    struct mw_channel *const channels = (struct mw_channel *)(runs + run_count);
     uint32_t *const columns = (uint32_t *)(channels + layer->out_ch);
     int8_t *const ring = (int8_t *)(columns + 3 * k);
     const struct mw_gemm_portable gemm = {layer->weights, channels, channels + layer->out_ch, k, layer->out_ch};
-    const int32_t out_row = layer->out_w * layer->out_ch;
 
     mw_channels_unpack(channels, layer->channels, layer->channel_bytes, layer->out_ch, layer->out_zp);
 
     int32_t fetched = -layer->pad_top; // the next input row to fetch
     int32_t slot = 0;                  // where it goes
     for (int32_t oy = 0; oy < layer->out_h; ++oy) {
-        const int32_t top = oy * layer->stride_h - layer->pad_top;
-        for (; fetched < top + layer->filter_h; ++fetched) {
+        for (const int32_t end = oy * layer->stride_h - layer->pad_top + ring_rows; fetched < end; ++fetched) {
             fetch_row(layer, in, fetched, ring + slot * layer->row_bytes);
-            slot = slot + 1 == layer->filter_h ? 0 : slot + 1;
+            slot = slot + 1 == ring_rows ? 0 : slot + 1;
         }
-        // The ring holds the last filter_h rows; the oldest is the one that is overwritten next.
+        // The ring holds the last rows; the oldest is the one that is overwritten next.
+        const int8_t **run = runs;
         for (int32_t y = 0, from = slot; y < layer->filter_h; ++y) {
-            rows[y] = ring + from * layer->row_bytes;
-            from = from + 1 == layer->filter_h ? 0 : from + 1;
+            for (int32_t x = 0; x < layer->runs_w; ++x) {
+                *run++ = ring + from * layer->row_bytes + x * run_step;
+            }
+            from += layer->dilation_h;
+            from -= from >= ring_rows ? ring_rows : 0;
         }
-        mw_gemm_portable_row(&gemm, rows, layer->filter_h, row_weights, layer->stride_w * layer->in_ch, layer->out_w, out,
+        mw_gemm_portable_row(&gemm, runs, run_count, run_bytes, layer->stride_w * layer->in_ch, layer->out_w, out,
                              columns);
         mw_clamp_s8(out, out_row, layer->act_min, layer->act_max);
         out += out_row;

@@ -272,15 +272,17 @@ static void spread(uint32_t *to, const int8_t *from, int32_t step, int32_t count
     }
 }
 
-// Spreads row `y` of a channel, whose padding is in place already; the zero point where it lies outside.
-static void fill_row(const struct mw_depthwise_conv_2d_s8_portable *layer, const int8_t *in, int32_t y, uint32_t *band_row)
+static void fill(uint32_t *to, uint32_t *end, int32_t value)
 {
-    if (y < 0 || y >= layer->in_h) {
-        for (int32_t i = 0; i < layer->stride_w * layer->phase_words; ++i) {
-            band_row[i] = (uint32_t)layer->in_zp;
-        }
-        return;
+    while (to != end) {
+        *to++ = (uint32_t)value;
     }
+}
+
+// Spreads row `y` of a channel, which lies inside, between its padding.
+static void spread_row(const struct mw_depthwise_conv_2d_s8_portable *layer, const int8_t *in, int32_t y,
+                       uint32_t *band_row)
+{
     const int8_t *const from = in + y * layer->in_row;
     int32_t column = layer->pad_left / layer->stride_w; // of the first value, in its phase
     int32_t phase = layer->pad_left - column * layer->stride_w;
@@ -313,6 +315,7 @@ void mw_depthwise_conv_2d_s8_portable(const struct mw_depthwise_conv_2d_s8_porta
     const int32_t out_ch = layer->in_ch * layer->multiplier;
     const int32_t row_words = layer->stride_w * layer->phase_words;
     const int32_t window_rows = (layer->filter_h - 1) * layer->dilation_h + 1;
+    const int whole = layer->band_rows >= (layer->out_h - 1) * layer->stride_h + window_rows;
     uint32_t *const weights = scratch;
     int32_t *const offsets = (int32_t *)(weights + taps);
     uint32_t *const band = (uint32_t *)(offsets + taps);
@@ -327,9 +330,8 @@ void mw_depthwise_conv_2d_s8_portable(const struct mw_depthwise_conv_2d_s8_porta
     };
 
     offsets_of_taps(layer, row_words, offsets);
-    for (int32_t i = 0; i < layer->band_rows * row_words; ++i) {
-        band[i] = (uint32_t)layer->in_zp;
-    }
+    // Padding stays, and rows outside do where the band holds all rows.
+    fill(band, band + layer->band_rows * row_words, layer->in_zp);
     for (int32_t o = 0, c = 0, m = 0; o < out_ch; ++o) {
         mw_channels_unpack(&row.channel, layer->channels + o * layer->channel_bytes, layer->channel_bytes, 1,
                            layer->out_zp);
@@ -348,7 +350,12 @@ void mw_depthwise_conv_2d_s8_portable(const struct mw_depthwise_conv_2d_s8_porta
                 first = top;
             }
             for (end = end > top ? end : top; end < top + window_rows; ++end) {
-                fill_row(layer, in + c, end, band + (end - first) * row_words);
+                uint32_t *const to = band + (end - first) * row_words;
+                if (end >= 0 && end < layer->in_h) {
+                    spread_row(layer, in + c, end, to);
+                } else if (!whole) {
+                    fill(to, to + row_words, layer->in_zp);
+                }
             }
             row.out = out + o + oy * layer->out_row;
             compute_row(&row, band + (top - first) * row_words);

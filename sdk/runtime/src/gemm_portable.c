@@ -314,16 +314,34 @@ static uint32_t *interleave(uint32_t *to, const int8_t *p0, const int8_t *p1, co
     return to;
 }
 
-// A single pixel; `column` is its values.
+// A single pixel, whose values are `column`: four channels at a time. At the end, the last one stands for those that are
+// missing.
 static void single(const struct mw_gemm_portable *gemm, const int8_t *column, int8_t *out)
 {
-    const int8_t *w = gemm->weights;
-    for (const struct mw_channel *channel = gemm->first; channel != gemm->end; ++channel) {
-        int32_t acc = channel->bias;
-        for (const int8_t *x = column, *const end = column + gemm->k; x != end;) {
-            acc += *x++ * *w++;
+    const int32_t k = gemm->k;
+    const int32_t count = (int32_t)(gemm->end - gemm->first);
+    for (int32_t c = 0; c < count; c += 4) {
+        const int32_t c1 = c + 1 < count ? c + 1 : c;
+        const int32_t c2 = c + 2 < count ? c + 2 : c1;
+        const int32_t c3 = c + 3 < count ? c + 3 : c2;
+        const int8_t *w0 = gemm->weights + c * k;
+        const int8_t *w1 = gemm->weights + c1 * k;
+        const int8_t *w2 = gemm->weights + c2 * k;
+        const int8_t *w3 = gemm->weights + c3 * k;
+        int32_t acc0 = gemm->first[c].bias;
+        int32_t acc1 = gemm->first[c1].bias;
+        int32_t acc2 = gemm->first[c2].bias;
+        int32_t acc3 = gemm->first[c3].bias;
+        for (const int8_t *x = column, *const end = column + k; x != end; ++x) {
+            acc0 += *x * *w0++;
+            acc1 += *x * *w1++;
+            acc2 += *x * *w2++;
+            acc3 += *x * *w3++;
         }
-        *out++ = mw_channel_scale(*channel, acc);
+        out[c] = mw_channel_scale(gemm->first[c], acc0);
+        out[c1] = mw_channel_scale(gemm->first[c1], acc1);
+        out[c2] = mw_channel_scale(gemm->first[c2], acc2);
+        out[c3] = mw_channel_scale(gemm->first[c3], acc3);
     }
 }
 

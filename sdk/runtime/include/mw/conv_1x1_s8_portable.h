@@ -17,11 +17,11 @@ struct mw_conv_1x1_s8_portable {
     int32_t in_row_bytes;     // from an input row that is read to the next one that is
     int32_t in_ch, out_ch;
     int32_t in_step; // bytes from an input pixel that is read to the next
-    int32_t out_zp;
-    int32_t act_min, act_max;
     const int8_t *weights;
-    int32_t channel_bytes;
     const uint8_t *channels;
+    uint8_t channel_bytes;
+    int8_t out_zp;
+    int8_t act_min, act_max;
 };
 
 void mw_conv_1x1_s8_portable(const struct mw_conv_1x1_s8_portable *layer, const int8_t *in, int8_t *out, void *scratch);

@@ -1,11 +1,12 @@
-// 2D convolution, int8, for any core: the same bytes as conv_2d_s8 without groups or dilation.
+// 2D convolution, int8, for any core: the same bytes as conv_2d_s8 without groups.
 //
 // in        int8  [in_h][in_w][in_ch]
 // out       int8  [out_h][out_w][out_ch]   may overlap in as the compiler computes it: an output row is written when
 //                                          the input rows that it needs have been copied
 // weights   int8  [out_ch][filter_h][filter_w][in_ch]
 // channels  [out_ch], see channel.h; preconditions in gemm_portable.h
-// scratch   filter_h row pointers, channels, columns of 3 words a weight of a channel, filter_h rows of row_bytes
+// scratch   a pointer a run, channels, columns of 3 words a weight of a channel, a ring of rows of row_bytes: as many as
+//           the window is high
 
 #ifndef MW_CONV_2D_S8_PORTABLE_H
 #define MW_CONV_2D_S8_PORTABLE_H
@@ -17,13 +18,15 @@ struct mw_conv_2d_s8_portable {
     int32_t out_h, out_w, out_ch;
     int32_t filter_h, filter_w;
     int32_t stride_h, stride_w;
+    int32_t dilation_h, dilation_w;
     int32_t pad_top, pad_left;
-    int32_t in_zp, out_zp;
-    int32_t act_min, act_max;
+    int32_t runs_w;    // of bytes a row of taps: 1, or filter_w where they are apart
     int32_t row_bytes; // a row with its padding
     const int8_t *weights;
-    int32_t channel_bytes;
     const uint8_t *channels;
+    uint8_t channel_bytes;
+    int8_t in_zp, out_zp;
+    int8_t act_min, act_max;
 };
 
 void mw_conv_2d_s8_portable(const struct mw_conv_2d_s8_portable *layer, const int8_t *in, int8_t *out, void *scratch);

@@ -24,13 +24,13 @@ struct mw_depthwise_conv_2d_s8_portable {
     int32_t stride_h, stride_w;
     int32_t dilation_h, dilation_w;
     int32_t pad_top, pad_left;
-    int32_t in_zp, out_zp;
-    int32_t act_min, act_max;
     int32_t phase_words;
     int32_t band_rows;
     const int8_t *weights;
-    int32_t channel_bytes;
     const uint8_t *channels;
+    uint8_t channel_bytes;
+    int8_t in_zp, out_zp;
+    int8_t act_min, act_max;
 };
 
 void mw_depthwise_conv_2d_s8_portable(const struct mw_depthwise_conv_2d_s8_portable *layer, const int8_t *in, int8_t *out,
