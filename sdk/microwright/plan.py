@@ -79,8 +79,8 @@ class Plan:
 
     @property
     def peak(self) -> int:
-        """The call that uses most of the arena; the first one of several."""
-        return max(range(-1, len(self.calls) + 1), key=lambda call: (self.used_bytes(call), -call))
+        """The call that uses most of the arena, the first of several; -1 or len(calls) where none does."""
+        return max((*range(len(self.calls)), -1, len(self.calls)), key=self.used_bytes)
 
 
 def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
