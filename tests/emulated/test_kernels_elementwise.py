@@ -13,12 +13,12 @@ from tests.ops.test_add import add_add
 from tests.ops.test_fully_connected import add_fully_connected
 from tests.ops.test_mean import add_mean
 from tests.ops.test_mul import add_mul
+from tests.ops.test_softmax import add_softmax
 from tests.support import layers
 from tests.support.device import assert_random_layers_equal_on
 from tests.support.layers import Layers, Rng, pick
 
-DSP_CORES = ("mps2-an386", "mps2-an500", "mps2-an505")
-CORES = ("mps2-an385", *DSP_CORES)
+CORES = ("mps2-an385-m0plus", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547")
 
 
 def add_wide(made: Layers, rng: Rng) -> None:
@@ -100,22 +100,34 @@ def add_product(made: Layers, rng: Rng) -> None:
     made.maker.node("MUL", operands, [y], fused_activation_function=activation)
 
 
-LANES = frozenset({"average_pool_2d_s8_lanes", "max_pool_2d_s8_lanes", "mean_s8_lanes"})
-FAMILIES: tuple[tuple[Callable[[Layers, Rng], None], str, frozenset[str]], ...] = (
-    (add_dense, "mps2-an386", frozenset({"fully_connected_s8_dsp"})),
-    (add_dense, "mps2-an385", frozenset({"fully_connected_s8_portable"})),
-    (add_sum, "mps2-an505", frozenset({"add_s8_dsp", "add_s8_table"})),
-    (add_sum, "mps2-an385", frozenset({"add_s8_table"})),
-    (add_product, "mps2-an386", frozenset({"mul_s8_portable"})),
-    (add_product, "mps2-an385", frozenset({"mul_s8_portable"})),
-    (add_any_pool, "mps2-an386", LANES),
-    (add_any_pool, "mps2-an385", LANES),
-)
+FAMILIES = (add_dense, add_sum, add_product, add_any_pool, add_softmax)
+ANYWHERE = {
+    "average_pool_2d_s8_lanes",
+    "max_pool_2d_s8_lanes",
+    "mean_s8_lanes",
+    "mul_s8_portable",
+    "softmax_s8",
+    "add_s8_table",
+}
+KERNELS = {
+    "mps2-an385": ANYWHERE | {"fully_connected_s8_portable"},
+    "mps2-an386": ANYWHERE | {"fully_connected_s8_dsp", "add_s8_dsp"},
+}
 
 
-@pytest.mark.parametrize(("add", "board_id", "expected"), FAMILIES)
-def test_random_layers(
-    tmp_path: Path, add: Callable[[Layers, Rng], None], board_id: str, expected: frozenset[str]
-) -> None:
-    found = assert_random_layers_equal_on(board_id, tmp_path / "p", add, seed=7, count=40)
-    assert found.keys() >= expected
+def add_layer(made: Layers, rng: Rng) -> None:
+    pick(rng, FAMILIES)(made, rng)
+
+
+@pytest.mark.parametrize("board_id", KERNELS)
+def test_random_layers(tmp_path: Path, board_id: str) -> None:
+    found = assert_random_layers_equal_on(board_id, tmp_path / "p", add_layer, seed=7, count=100)
+    assert found.keys() >= KERNELS[board_id]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("add", FAMILIES)
+@pytest.mark.parametrize("board_id", CORES)
+def test_many_random_layers(tmp_path: Path, board_id: str, add: Callable[[Layers, Rng], None]) -> None:
+    for seed in range(100, 103):
+        assert_random_layers_equal_on(board_id, tmp_path / str(seed), add, seed=seed, count=60, samples=2)
