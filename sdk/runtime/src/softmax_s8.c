@@ -46,43 +46,68 @@ static int leading_zeros(uint32_t x)
 #endif
 }
 
-static void softmax_row(const int32_t *exps, int32_t entries, const int8_t *in, int32_t depth, int8_t *out)
+// exp(x) in Q0.31 for -1/4 <= x < 0 in Q0.31, to the fourth power of x + 1/8.
+static int32_t exp_near_eighth(int32_t x)
 {
-    const int8_t *const end = in + depth;
+    const int32_t exp_eighth = 1895147668; // exp(-1/8)
+    const int32_t third = 715827883;
+    const int32_t d = x + ((int32_t)1 << 28);
+    const int32_t d2 = mw_doubling_high_mul(d, d);
+    const int32_t d3 = mw_doubling_high_mul(d2, d);
+    const int32_t d4 = mw_doubling_high_mul(d2, d2);
+    const int32_t cubic = mw_doubling_high_mul(mw_rounding_divide_by_pot(d4, 2) + d3, third);
+    return exp_eighth + mw_doubling_high_mul(exp_eighth, d + mw_rounding_divide_by_pot(cubic + d2, 1));
+}
+
+// exp(x) in Q0.31 for x <= 0 in Q5.26: x = fraction - quarters / 4, and a factor for each bit of quarters.
+static int32_t exp_of_negative(int32_t x)
+{
+    static const int32_t exp_power[] = {1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242};
+    enum { QUARTER = 1 << 24 };
+    if (x == 0) {
+        return INT32_MAX;
+    }
+    const int32_t fraction = (x & (QUARTER - 1)) - QUARTER;
+    int32_t result = exp_near_eighth(fraction * 32);
+    int32_t quarters = (fraction - x) >> 24;
+    for (const int32_t *power = exp_power; quarters != 0; quarters >>= 1, ++power) {
+        if (quarters & 1) {
+            result = mw_doubling_high_mul(result, *power);
+        }
+    }
+    return result;
+}
+
+static void softmax_row(const struct mw_softmax_s8 *layer, const int8_t *in, int8_t *out, int32_t *exps)
+{
+    const int32_t depth = layer->depth;
     int32_t max = INT8_MIN;
-    for (const int8_t *p = in; p != end; ++p) {
-        max = *p > max ? *p : max;
+    for (int32_t i = 0; i < depth; ++i) {
+        max = in[i] > max ? in[i] : max;
     }
     int32_t sum = 0;
-    for (const int8_t *p = in; p != end; ++p) {
-        const int32_t below = max - *p;
-        if (below < entries) {
-            // Exponentials are not negative; rounded, the largest one is 2^31.
-            sum += (int32_t)(((uint32_t)exps[below] + (1u << (SUM_INTEGER_BITS - 1))) >> SUM_INTEGER_BITS);
-        }
+    for (int32_t i = 0; i < depth; ++i) {
+        const int32_t below = max - in[i];
+        exps[i] = below < layer->entries ? exp_of_negative(mw_requantize(-below, layer->mult, (int)layer->shift)) : 0;
+        // Exponentials are not negative; rounded, the largest one is 2^31.
+        sum += (int32_t)(((uint32_t)exps[i] + (1u << (SUM_INTEGER_BITS - 1))) >> SUM_INTEGER_BITS);
     }
     // The maximum itself adds 1, so the sum is at least that. It is (1 + x) * 2^(SUM_INTEGER_BITS - zeros).
     const int zeros = leading_zeros((uint32_t)sum);
     const int32_t scale = one_over_one_plus((int32_t)(((uint32_t)sum << zeros) - 0x80000000u));
     const int exponent = SUM_INTEGER_BITS - zeros + 31 - 8;
-    if (exponent > 31) {
-        // Every quotient rounds to 0.
-        entries = 0;
-    }
-    for (; in != end; ++in) {
-        const int32_t below = max - *in;
-        int32_t value = 0;
-        if (below < entries) {
-            value = mw_rounding_divide_by_pot(mw_doubling_high_mul(scale, exps[below]), exponent);
-        }
-        *out++ = (int8_t)mw_clamp(value - 128, INT8_MIN, INT8_MAX);
+    for (int32_t i = 0; i < depth; ++i) {
+        // Beyond 31, every quotient rounds to 0.
+        const int32_t value =
+            exponent > 31 ? 0 : mw_rounding_divide_by_pot(mw_doubling_high_mul(scale, exps[i]), exponent);
+        out[i] = (int8_t)mw_clamp(value - 128, INT8_MIN, INT8_MAX);
     }
 }
 
-void mw_softmax_s8(const struct mw_softmax_s8 *layer, const int8_t *in, int8_t *out)
+void mw_softmax_s8(const struct mw_softmax_s8 *layer, const int8_t *in, int8_t *out, void *scratch)
 {
     for (int32_t row = 0; row < layer->rows; ++row) {
-        softmax_row(layer->exps, layer->entries, in, layer->depth, out);
+        softmax_row(layer, in, out, scratch);
         in += layer->depth;
         out += layer->depth;
     }
