@@ -13,7 +13,7 @@ from microwright.ops.base import unsupported
 
 Size: TypeAlias = tuple[int, int, int]
 
-# An option "padding" that no file has: "padding_h" and "padding_w" hold the pixels before and after the image.
+# An option "padding" that no file has: "padding_h" and "padding_w" hold the pixels before and after it.
 EXPLICIT = "EXPLICIT"
 
 _AGAIN = "export the model again"
