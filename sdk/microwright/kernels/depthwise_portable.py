@@ -114,17 +114,24 @@ def _depthwise(step: Step) -> Step:
 
 
 def _cost(step: Step) -> float:
-    """Counted in the assembly: a channel, an input value, a group of four outputs and its taps."""
+    """Of a core that multiplies and adds in one instruction.
+
+    Counted in the assembly: four outputs, of 3x3 taps without dilation or of any; to spread an input value.
+    About: an output and an input row, a channel and its taps.
+    """
     if _swaps(step):
         step = _swapped(step)
-    channels = step.number("in_ch") * step.number("multiplier")
+    out_h, out_w, in_h, in_w = (step.number(name) for name in ("out_h", "out_w", "in_h", "in_w"))
     taps = step.number("filter_h") * step.number("filter_w")
-    group = 60 + 10.0 * taps
-    rows = step.number("out_h") * 30
-    values = 3.0 * step.number("in_h") * step.number("in_w")
-    return channels * (
-        150 + 10 * taps + rows + values + group * _groups(step.number("out_h"), step.number("out_w"))
-    )
+    channels = step.number("in_ch") * step.number("multiplier")
+    group = 98.0 if _is_3x3(step) else 50 + 10.0 * taps
+    rows = 60 * out_h + 45 * in_h
+    return channels * (150 + 5 * taps + rows + 2.2 * in_h * in_w + group * _groups(out_h, out_w))
+
+
+def _is_3x3(step: Step) -> bool:
+    sizes = tuple(step.number(name) for name in ("filter_h", "filter_w", "dilation_h", "dilation_w"))
+    return sizes == (3, 3, 1, 1) and step.number("stride_w") <= 2
 
 
 DEPTHWISE = Kernel("depthwise_conv_2d_s8_portable", frozenset(), _depthwise, _cost)
