@@ -80,9 +80,9 @@ def test_bounds_of_one_input_are_the_outputs(seed: int) -> None:
             np.testing.assert_array_equal(high, expected)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(16))
 def test_outputs_lie_within_their_bounds(seed: int) -> None:
-    graph = RandomGraph(seed, idle=0.3).build(nodes=4 + 2 * seed)
+    graph = RandomGraph(seed, idle=0.3 * (seed % 2)).build(nodes=4 + 2 * seed)
     bounds = ranges.of(graph)
     assert bounds is not None
     rng = np.random.default_rng(seed)

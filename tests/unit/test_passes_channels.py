@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from microwright import board as boards
-from microwright import ops, passes, report
+from microwright import ops, passes, project, report
 from microwright.graph import Graph, read
 from microwright.measure import Latency, LayerLatency, Measurement
 from microwright.ops.fixed_point import requantize
 from microwright.ops.quantized import Multiplier
 from microwright.passes import ranges
+from microwright.project import Project
 from tests.support.tflite_maker import Maker
 
 Bias = Sequence[int] | npt.NDArray[np.int32]
@@ -134,6 +137,32 @@ def test_a_constant_that_ends_at_the_border_stays() -> None:
     assert widths(passes.run(net.graph())) == [2, 2]
 
 
+@pytest.mark.parametrize("pads", [[(1, 0), (0, 0)], [(0, 0), (1, 0)], [(0, 1), (0, 0)], [(0, 0), (0, 1)]])
+def test_a_constant_stays_where_one_side_is_padded(pads: list[tuple[int, int]]) -> None:
+    net = Net((1, 4, 4, 2))
+    x = net.conv(without(ones(2, 1, 1, 2), 1), [5, 40])
+    (above, below), (left, right) = pads
+    shape = (1, 4 + above + below, 4 + left + right, 2)
+    paddings = net.maker.const(np.array([(0, 0), *pads, (0, 0)], np.int32))
+    y = net.node("PAD", [x, paddings], shape)
+    z = net.tensor((1, shape[1] - 1, shape[2] - 1, 2))
+    w = net.maker.const(ones(2, 2, 2, 2), scales=[SCALE])
+    net.maker.node("CONV_2D", [y, w], [z], padding="VALID", stride_h=1, stride_w=1)
+    graph = passes.run(net.graph(z))
+    assert [node.op for node in graph.nodes] == ["CONV_2D", "CONV_2D"]
+    assert widths(graph) == [2, 2]
+
+
+def test_a_channel_whose_rescaling_wraps_is_not_taken_for_constant() -> None:
+    net = Net((1, 2, 2, 2))
+    net.conv(without(ones(2, 1, 1, 2), 1), [0, 5000])
+    net.conv(ones(2, 1, 1, 2), [0, 0])
+    net.maker.tensors[net.maker.nodes[0].inputs[1]].scales = (0.5, 2.0**20)
+    assert widths(passes.run(net.graph())) == [2, 2]
+    net.maker.tensors[net.maker.nodes[0].inputs[1]].scales = (0.5, 2.0)
+    assert widths(passes.run(net.graph())) == [1, 2]
+
+
 def test_an_unread_channel_goes_back_through_all_that_it_is_computed_by() -> None:
     net = Net((1, 4, 4, 2))
     net.conv(ones(3, 3, 3, 2), [0, 0, 0])
@@ -239,7 +268,7 @@ def test_a_bias_at_the_limit_takes_the_constants() -> None:
 def test_grouped_convolutions_keep_all_channels() -> None:
     net = Net((1, 2, 2, 2))
     net.conv(without(ones(4, 1, 1, 2), 1), [0, 0, 0, 0])
-    net.conv(ones(4, 1, 1, 2), [0, 0, 0, 0])
+    net.conv(ones(4, 1, 2, 2), [0, 0, 0, 0])
     net.conv(ones(2, 1, 1, 4), [0, 0])
     assert widths(passes.run(net.graph())) == [4, 4, 2]
 
@@ -262,17 +291,17 @@ def test_a_graph_that_the_engine_refuses_stays_as_it_is() -> None:
     assert passes.run(graph) is graph
 
 
-def test_the_report_tells_of_the_model_as_given() -> None:
+def test_the_report_tells_of_the_model_as_given(tmp_path: Path) -> None:
     net = Net((1, 2, 2, 2))
     net.node("RELU6", [net.input], (1, 2, 2, 2))
     net.node("RESHAPE", [net.last, net.maker.const(np.array([1, 2, 2, 2], np.int32))], (1, 2, 2, 2))
     net.conv(without(ones(3, 1, 1, 2), 1), [0, 0, 0])
     net.conv(ones(2, 1, 1, 3), [0, 0])
     model = net.graph()
-    graph = passes.run(model)
-    assert widths(graph) == [2, 2, 2]
-    made = report.make(
-        image(model, graph),
+    made = project.create(tmp_path / "project", model, boards.load("host"))
+    assert widths(made.graph) == [2, 2, 2]
+    made_report = report.make(
+        image(made),
         Measurement(
             outputs=(),
             latency=Latency("emulated", "instructions", (6,)),
@@ -284,20 +313,18 @@ def test_the_report_tells_of_the_model_as_given() -> None:
         None,
         None,
     )
-    assert (made.model.macs, made.model.weights_bytes) == (48, model.weights_bytes)
-    assert [(layer.index, layer.op, layer.macs, layer.latency) for layer in made.layers] == [
+    assert (made_report.model.macs, made_report.model.weights_bytes) == (48, model.weights_bytes)
+    assert [(layer.index, layer.op, layer.macs, layer.latency) for layer in made_report.layers] == [
         (0, "RELU6", 0, 1),
         (2, "CONV_2D", 24, 2),
         (3, "CONV_2D", 24, 3),
     ]
 
 
-def image(model: Graph, graph: Graph) -> Any:
+def image(made: Project) -> Any:
     """What a report reads of an image."""
-    board = boards.load("host")
-    project = SimpleNamespace(model=model, graph=graph, board=board, engine="aot", arena_bytes=0)
     return SimpleNamespace(
-        project=project,
+        project=made,
         toolchain="gcc",
         static_ram_bytes=0,
         code_bytes=0,

@@ -137,14 +137,13 @@ def _kept(graph: Graph, layers: Mapping[int, _Layer]) -> dict[int, Flags]:
 
 def _whole(graph: Graph, layers: Mapping[int, _Layer]) -> list[int]:
     """Tensors that keep all channels because of a node that reads or writes them."""
-    whole: list[int] = []
-    for node in graph.nodes:
-        if node.op in _ELEMENTWISE:
-            channels = _channels(graph.tensors[node.outputs[0]])
-            whole += [i for i in node.inputs if _channels(graph.tensors[i]) != channels]
-        elif node.index not in layers and _ties(graph, node) is None:
-            whole += [i for i in (*node.inputs, *node.outputs) if i >= 0]
-    return whole
+    return [
+        index
+        for node in graph.nodes
+        if node.index not in layers and _ties(graph, node) is None
+        for index in (*node.inputs, *node.outputs)
+        if index >= 0
+    ]
 
 
 def _ties(graph: Graph, node: Node) -> list[_Tie] | None:
@@ -158,6 +157,7 @@ def _ties(graph: Graph, node: Node) -> list[_Tie] | None:
     if node.op in ("PAD", "PADV2") and _channels(x) == _channels(y):
         return _regrouped(x, y)
     if node.op in _ELEMENTWISE:
+        # An operand that is broadcast along the channels has one, which stays.
         variables = [t for t in (graph.tensors[i] for i in node.inputs) if t.data is None]
         return [tie for t in variables if _channels(t) == _channels(y) for tie in _regrouped(t, y) or ()]
     if node.op == "CONCATENATION":
