@@ -80,7 +80,8 @@ class Plan:
     @property
     def peak(self) -> int:
         """The call that uses most of the arena, the first of several; -1 or len(calls) where none does."""
-        return max((*range(len(self.calls)), -1, len(self.calls)), key=self.used_bytes)
+        times: list[int] = [*range(len(self.calls)), -1, len(self.calls)]
+        return max(times, key=self.used_bytes)
 
 
 def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
