@@ -16,13 +16,15 @@ _ROUND = 9
 _ACCS_BYTES = 4 * _VECTOR * _PIXELS
 # Weights that a layer may be padded by rather than take the slower loop over a part of a vector.
 _PADDING_BYTES = 160
+# Columns that are gathered at once, unless those of three pixels are more.
+_COLUMNS_BYTES = 768
 _EIGHT = (0, 2, 4, 6, 1, 3, 5, 7)
 
 
-def product(step: Step, rows: int, row_bytes: int) -> dict[str, Field]:
+def product(step: Step, rows: int, row_bytes: int, row_pixels: int) -> dict[str, Field]:
     """The fields of struct mw_product_mve for a plain kernel's call whose k are `rows` of row_bytes each.
 
-    Raises Rejected where the kernel's preconditions do not hold.
+    row_pixels are computed one after the other. Raises Rejected where the kernel's preconditions do not hold.
     """
     weights = step.values("weights")
     assert weights is not None
@@ -31,7 +33,7 @@ def product(step: Step, rows: int, row_bytes: int) -> dict[str, Field]:
     ordered = [found[i] for i in _order(out_ch)]
     tail = _tail_bytes(k, out_ch)
     return {
-        "product.k": k,
+        "product.tiles": _tiles(k, row_pixels),
         "product.tail_bytes": tail,
         **{f"product.{name}": step.number(name) for name in ("out_ch", "out_zp", "act_min", "act_max")},
         **channels_mve.fields(ordered, "product."),
@@ -39,16 +41,22 @@ def product(step: Step, rows: int, row_bytes: int) -> dict[str, Field]:
     }
 
 
-def scratch_bytes(step: Step, rows: int, row_bytes: int) -> int:
+def scratch_bytes(step: Step, rows: int, row_bytes: int, row_pixels: int) -> int:
     """Accumulators, channels, columns, and the line that rows are joined in."""
-    vectors = _vectors(rows * row_bytes)
+    k = rows * row_bytes
     joined = rows > 1 and row_bytes % _VECTOR != 0
     return (
         _ACCS_BYTES
         + channels_mve.ram_bytes(step.number("out_ch"))
-        + _PIXELS * _VECTOR * vectors
-        + (_VECTOR * (vectors + 1) if joined else 0)
+        + _tiles(k, row_pixels) * _PIXELS * _VECTOR * _vectors(k)
+        + (_VECTOR * (_vectors(k) + 1) * (2 if row_bytes < _VECTOR else 1) if joined else 0)
     )
+
+
+def _tiles(k: int, row_pixels: int) -> int:
+    """Tiles whose columns are gathered at once."""
+    fit = _COLUMNS_BYTES // (_PIXELS * _VECTOR * _vectors(k))
+    return max(1, min(fit, -(-row_pixels // _PIXELS)))
 
 
 def cost(step: Step, k: int) -> float:

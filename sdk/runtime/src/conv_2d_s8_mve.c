@@ -22,7 +22,7 @@ void mw_conv_2d_s8_mve(const struct mw_conv_2d_s8_mve *layer, const int8_t *in, 
     const int32_t out_row = layer->out_w * product->out_ch;
     struct mw_gemm_mve gemm;
     const int32_t row_taps = layer->filter_w * layer->in_ch;
-    int8_t *const ring = mw_gemm_mve_start(&gemm, product, layer->filter_h > 1 && row_taps % 16 != 0, scratch);
+    int8_t *const ring = mw_gemm_mve_start(&gemm, product, layer->filter_h, row_taps, scratch);
     const int8_t **const rows = (const int8_t **)(ring + layer->filter_h * layer->row_bytes + 16);
 
     int32_t fetched = -layer->pad_top; // the next input row to fetch
@@ -38,7 +38,7 @@ void mw_conv_2d_s8_mve(const struct mw_conv_2d_s8_mve *layer, const int8_t *in, 
             rows[y] = ring + from * layer->row_bytes;
             from = from + 1 == layer->filter_h ? 0 : from + 1;
         }
-        mw_gemm_mve_row(&gemm, rows, layer->filter_h, row_taps, layer->stride_w * layer->in_ch, layer->out_w, out);
+        mw_gemm_mve_row(&gemm, rows, layer->stride_w * layer->in_ch, layer->out_w, out);
         if (product->act_min > INT8_MIN || product->act_max < INT8_MAX) {
             mw_clamp_mve(out, out_row, product->act_min, product->act_max);
         }

@@ -2,6 +2,9 @@
 
 #include "mw/channels_mve.h"
 
+#include "mw/mve.h"
+
+#include <arm_mve.h>
 #include <stddef.h>
 
 enum { ROUND = 9, VECTOR = 16, PIXELS = 3, COLUMN = VECTOR * PIXELS };
@@ -74,28 +77,30 @@ enum {
 // A tile is three or two pixels, for all channels. The loops are written in assembly because they need all registers.
 //
 // The frame: [sp] end of the first round's columns, [sp, #4] end_or_tail, [sp, #8] out, [sp, #12] out_step,
-// [sp, #16] scales, [sp, #20] channels left, [sp, #24] accs, [sp, #28] their end,
-// [sp, #32] out_zp, [sp, #36] negative.
+// [sp, #16] scales, [sp, #20] channels left, [sp, #24] accs, [sp, #28] their end, [sp, #32] out_zp, [sp, #36] negative,
+// [sp, #40] tiles left, [sp, #44] out of the tile, [sp, #48] gemm.
 // In the loop over pairs: r0, r2 sums of pixel 0, r4, r6 of pixel 1, r8, r10 of pixel 2; r1 weights, r3 end of the round's
 // columns, r5 where the first round is entered, r7 biases, r9 accs, r11 what follows a round, r12 end_or_tail.
 // A round takes 9 vectors of k, the first one what is left over.
-#define TILE(NAME, VECTOR_BYTES, BIASES, VECTOR_OF_K, TAIL, STORE, SCALE_8, SCALE_8_NEGATIVE, SCALE_4)                  \
-    __attribute__((naked)) static void NAME(const struct mw_gemm_mve *gemm __attribute__((unused)),                     \
-                                            int8_t *out __attribute__((unused)),                                       \
-                                            int32_t out_step __attribute__((unused)))                                  \
+#define TILES(NAME, VECTOR_BYTES, BIASES, VECTOR_OF_K, TAIL, STORE, SCALE_8, SCALE_8_NEGATIVE, SCALE_4, NEXT_OUT)      \
+    __attribute__((naked, noinline)) static void NAME(const struct mw_gemm_mve *gemm __attribute__((unused)),          \
+                                                      int8_t *out __attribute__((unused)),                             \
+                                                      int32_t out_step __attribute__((unused)),                        \
+                                                      int32_t tiles __attribute__((unused)))                           \
     {                                                                                                                  \
         __asm volatile("push {r4-r11, lr}\n\t"                                                                         \
                        "vpush {d8-d15}\n\t"                                                                            \
-                       "sub sp, sp, #40\n\t"                                                                           \
-                       "strd r1, r2, [sp, #8]\n\t"                                                                     \
-                       "ldrd r1, r7, [r0]\n\t"                                                                         \
-                       "ldrd r2, r3, [r0, #8]\n\t"                                                                     \
-                       "ldr r4, [r0, #32]\n\t"                                                                         \
-                       "strd r2, r4, [sp, #16]\n\t"                                                                    \
-                       "add r4, r3, #64\n\t"                                                                           \
-                       "strd r3, r4, [sp, #24]\n\t"                                                                    \
+                       "sub sp, sp, #56\n\t"                                                                           \
+                       "strd r3, r1, [sp, #40]\n\t"                                                                    \
+                       "str r0, [sp, #48]\n\t"                                                                         \
                        "ldrd r3, r12, [r0, #16]\n\t"                                                                   \
                        "strd r3, r12, [sp]\n\t"                                                                        \
+                       "ldr r3, [r0, #12]\n\t"                                                                         \
+                       "add r4, r3, #64\n\t"                                                                           \
+                       "strd r3, r4, [sp, #24]\n\t"                                                                    \
+                       "str r2, [sp, #12]\n\t"                                                                         \
+                       "ldrd r4, r10, [r0, #36]\n\t"                                                                   \
+                       "strd r4, r10, [sp, #32]\n\t"                                                                   \
                        "ldrd r2, r4, [r0, #24]\n\t"                                                                    \
                        "movs r6, #" #VECTOR_BYTES "\n\t"                                                               \
                        "adr.w r5, 1f\n\t"                                                                              \
@@ -108,26 +113,36 @@ enum {
                        "beq.n 0f\n\t"                                                                                  \
                        "adr.w r11, 3f\n"                                                                               \
                        "0:\n\t"                                                                                        \
-                       "orr r11, r11, #1\n\t"                                                                          \
-                       "ldrd r4, r10, [r0, #36]\n\t"                                                                   \
-                       "strd r4, r10, [sp, #32]\n"                                                                     \
+                       "orr r11, r11, #1\n"                                                                            \
+                       "13:\n\t"                                                                                       \
+                       "ldr r0, [sp, #48]\n\t"                                                                         \
+                       "ldr r4, [sp, #44]\n\t"                                                                         \
+                       "str r4, [sp, #8]\n\t"                                                                          \
+                       "ldrd r1, r7, [r0]\n\t"                                                                         \
+                       "ldr r2, [r0, #8]\n\t"                                                                          \
+                       "ldr r4, [r0, #32]\n\t"                                                                         \
+                       "strd r2, r4, [sp, #16]\n"                                                                      \
                        "10:\n\t"                                                                                       \
                        "ldrd r0, r9, [sp, #20]\n\t"                                                                    \
+                       "ldrd r3, r12, [sp]\n\t"                                                                        \
                        "cmp r0, #16\n\t"                                                                               \
                        "it gt\n\t"                                                                                     \
                        "movgt r0, #16\n\t"                                                                             \
                        "adds r0, r0, #1\n\t"                                                                           \
                        "lsrs r0, r0, #1\n\t"                                                                           \
                        "dls lr, r0\n"                                                                                  \
-                       "2:\n\t" BIASES "bx r5\n\t"                                                                     \
+                       "2:\n\t" BIASES                                                                                 \
+                       "bx r5\n\t"                                                                                     \
                        ".balign 4\n"                                                                                   \
                        "1:\n\t"                                                                                        \
                        ".set mw_at, -432\n\t"                                                                          \
-                       ".rept 9\n\t" VECTOR_OF_K ".set mw_at, mw_at + 48\n\t"                                          \
+                       ".rept 9\n\t" VECTOR_OF_K                                                                       \
+                       ".set mw_at, mw_at + 48\n\t"                                                                    \
                        ".endr\n\t"                                                                                     \
                        "bx r11\n\t"                                                                                    \
                        ".balign 4\n"                                                                                   \
-                       "5:\n\t" TAIL "b.n 4f\n\t"                                                                      \
+                       "5:\n\t" TAIL                                                                                   \
+                       "b.n 4f\n\t"                                                                                    \
                        ".balign 4\n"                                                                                   \
                        "3:\n\t"                                                                                        \
                        "cmp r3, r12\n\t"                                                                               \
@@ -135,7 +150,8 @@ enum {
                        "bne.w 1b\n\t"                                                                                  \
                        "ldr r3, [sp]\n\t"                                                                              \
                        ".balign 4\n"                                                                                   \
-                       "4:\n\t" STORE "le lr, 2b\n\t"                                                                  \
+                       "4:\n\t" STORE                                                                                  \
+                       "le lr, 2b\n\t"                                                                                 \
                        "ldrd r6, r8, [sp, #8]\n\t"                                                                     \
                        "ldrd r2, r9, [sp, #16]\n\t"                                                                    \
                        "ldrd r0, lr, [sp, #24]\n\t"                                                                    \
@@ -144,9 +160,9 @@ enum {
                        "subs r9, r9, #8\n\t"                                                                           \
                        "blt.w 8f\n\t"                                                                                  \
                        "cmp r10, #0\n\t"                                                                               \
-                       "bne.w 7f\n\t" SCALE_8 "b.n 9f\n"                                                               \
-                       "7:\n\t"                                                                                        \
-                       SCALE_8_NEGATIVE                                                                                \
+                       "bne.w 7f\n\t" SCALE_8                                                                          \
+                       "b.n 9f\n"                                                                                      \
+                       "7:\n\t" SCALE_8_NEGATIVE                                                                       \
                        "9:\n\t"                                                                                        \
                        "adds r0, r0, #32\n\t"                                                                          \
                        "cmp r0, lr\n\t"                                                                                \
@@ -172,41 +188,55 @@ enum {
                        "subs r9, r9, #4\n\t"                                                                           \
                        "bgt.n 11b\n"                                                                                   \
                        "12:\n\t"                                                                                       \
-                       "add sp, sp, #40\n\t"                                                                           \
+                       "ldr r0, [sp, #48]\n\t"                                                                         \
+                       "ldrd r3, r12, [sp]\n\t"                                                                        \
+                       "ldrd r4, r6, [r0, #44]\n\t"                                                                    \
+                       "add r3, r3, r4\n\t"                                                                            \
+                       "add r12, r12, r6\n\t"                                                                          \
+                       "strd r3, r12, [sp]\n\t"                                                                        \
+                       "ldrd r2, r4, [sp, #40]\n\t"                                                                    \
+                       "ldr r6, [sp, #12]\n\t" NEXT_OUT                                                                \
+                       "subs r2, r2, #1\n\t"                                                                           \
+                       "strd r2, r4, [sp, #40]\n\t"                                                                    \
+                       "bne.w 13b\n\t"                                                                                 \
+                       "add sp, sp, #56\n\t"                                                                           \
                        "vpop {d8-d15}\n\t"                                                                             \
                        "pop {r4-r11, pc}" ::                                                                           \
                        : "memory");                                                                                    \
     }
 
-TILE(tile_3, 44, "ldrd r0, r2, [r7], #8\n\tldrd r4, r6, [r7, #-8]\n\tldrd r8, r10, [r7, #-8]\n\t",
+TILES(tiles_3, 44, "ldrd r0, r2, [r7], #8\n\tldrd r4, r6, [r7, #-8]\n\tldrd r8, r10, [r7, #-8]\n\t",
      LOAD_W LOAD_X("q1", "mw_at") MAC("r0", "q1") LOAD_X("q2", "mw_at + 16") MAC("r4", "q2")
      LOAD_X("q3", "mw_at + 32") MAC("r8", "q3") LOAD_W MAC("r2", "q1") MAC("r6", "q2") MAC("r10", "q3"),
      LOAD_TAIL_W LOAD_X("q1", "0") MAC("r0", "q1") LOAD_X("q2", "16") MAC("r4", "q2")
      LOAD_X("q3", "32") MAC("r8", "q3") LOAD_TAIL_W MAC("r2", "q1") MAC("r6", "q2") MAC("r10", "q3"),
      "strd r0, r2, [r9], #8\n\tstrd r4, r6, [r9, #56]\n\tstrd r8, r10, [r9, #120]\n\t",
-     SCALE_8_OF_3(SCALE), SCALE_8_OF_3(SCALE_NEGATIVE), SCALE_REST("0") SCALE_REST("64") SCALE_REST("128"))
+     SCALE_8_OF_3(SCALE), SCALE_8_OF_3(SCALE_NEGATIVE), SCALE_REST("0") SCALE_REST("64") SCALE_REST("128"),
+      "add r4, r4, r6\n\tadd r4, r4, r6, lsl #1\n\t")
 
-TILE(tile_2, 32, "ldrd r0, r2, [r7], #8\n\tldrd r4, r6, [r7, #-8]\n\t",
+TILES(tiles_2, 32, "ldrd r0, r2, [r7], #8\n\tldrd r4, r6, [r7, #-8]\n\t",
      LOAD_W LOAD_X("q1", "mw_at") MAC("r0", "q1") LOAD_X("q2", "mw_at + 16") MAC("r4", "q2")
      LOAD_W MAC("r2", "q1") MAC("r6", "q2"),
      LOAD_TAIL_W LOAD_X("q1", "0") MAC("r0", "q1") LOAD_X("q2", "16") MAC("r4", "q2")
      LOAD_TAIL_W MAC("r2", "q1") MAC("r6", "q2"),
      "strd r0, r2, [r9], #8\n\tstrd r4, r6, [r9, #56]\n\t",
-     SCALE_8_OF_2(SCALE), SCALE_8_OF_2(SCALE_NEGATIVE), SCALE_REST("0") SCALE_REST("64"))
+     SCALE_8_OF_2(SCALE), SCALE_8_OF_2(SCALE_NEGATIVE), SCALE_REST("0") SCALE_REST("64"),
+      "add r4, r4, r6, lsl #1\n\t")
 
-int8_t *mw_gemm_mve_start(struct mw_gemm_mve *gemm, const struct mw_product_mve *product, int32_t joined,
-                          void *scratch)
+int8_t *mw_gemm_mve_start(struct mw_gemm_mve *gemm, const struct mw_product_mve *product, int32_t row_count,
+                          int32_t row_bytes, void *scratch)
 {
     const int32_t channels = (product->out_ch + 3) & ~3;
-    const int32_t k = product->k;
+    const int32_t k = row_count * row_bytes;
     const int32_t columns_of_k = (k + VECTOR - 1) / VECTOR;
     const int32_t vectors = product->tail_bytes ? k / VECTOR : columns_of_k;
     const int32_t first = vectors == 0 ? 0 : (vectors - 1) % ROUND + 1;
+    const int32_t columns_bytes = product->tiles * COLUMN * columns_of_k;
     int32_t *const accs = scratch;
     int32_t *const scales = accs + VECTOR * PIXELS;
     int32_t *const biases = scales + 2 * channels;
     int8_t *const columns = (int8_t *)(biases + channels);
-    int8_t *const line = columns + COLUMN * columns_of_k;
+    int8_t *const line = columns + columns_bytes;
     *gemm = (struct mw_gemm_mve){
         .weights = product->weights,
         .biases = biases,
@@ -219,12 +249,21 @@ int8_t *mw_gemm_mve_start(struct mw_gemm_mve *gemm, const struct mw_product_mve 
         .out_ch = product->out_ch,
         .out_zp = product->out_zp,
         .negative = product->act_min < product->out_zp,
+        .tile_bytes = COLUMN * columns_of_k,
+        .end_step = product->tail_bytes ? 0 : COLUMN * columns_of_k,
         .columns = columns,
         .line = line,
-        .k = k,
+        .row_count = row_count,
+        .row_bytes = row_bytes,
+        .tiles = product->tiles,
     };
     mw_channels_mve(biases, scales, product->channels, product->out_ch, product->channel_bytes);
-    return joined ? line + VECTOR * (columns_of_k + 1) : line;
+    // What k lacks to whole vectors stays zero.
+    mw_fill_mve(columns, 0, columns_bytes);
+    if (row_count == 1 || row_bytes % VECTOR == 0) {
+        return line;
+    }
+    return line + (row_bytes < VECTOR ? 2 : 1) * VECTOR * (columns_of_k + 1);
 }
 
 // Three pixels whose rows are whole vectors.
@@ -247,86 +286,174 @@ static inline int8_t *gather_vectors(int8_t *column, const int8_t *from, int32_t
     return column;
 }
 
-// A pixel's k contiguous bytes to its column; the last vector is filled up with zeros.
+// Pixels of fewer bytes than a vector.
+static inline void gather_short(int8_t *column, const int8_t *from, int32_t k, int32_t step, int32_t pixels)
+{
+    __asm volatile("vctp.8 %[k]\n\t"
+                   "dls lr, %[pixels]\n"
+                   "1:\n\t"
+                   "vpst\n\t"
+                   "vldrbt.8 q0, [%[from]]\n\t"
+                   "add %[from], %[from], %[step]\n\t"
+                   "vstrb.8 q0, [%[column]], #16\n\t"
+                   "le lr, 1b"
+                   : [column] "+r"(column), [from] "+r"(from)
+                   : [k] "r"(k), [step] "r"(step), [pixels] "r"(pixels)
+                   : "q0", "lr", "memory");
+}
+
+// A pixel's k contiguous bytes to its column.
 static inline void gather_line(int8_t *column, const int8_t *line, int32_t k)
 {
-    __asm volatile("wls lr, %[vectors], 2f\n"
+    __asm volatile("dls lr, %[vectors]\n"
                    "1:\n\t"
                    "vldrb.8 q0, [%[line]], #16\n\t"
                    "vstrb.8 q0, [%[column]], #48\n\t"
-                   "le lr, 1b\n"
-                   "2:\n\t"
-                   "cbz %[rest], 3f\n\t"
+                   "le lr, 1b\n\t"
                    "vctp.8 %[rest]\n\t"
                    "vpst\n\t"
                    "vldrbt.8 q0, [%[line]]\n\t"
-                   "vstrb.8 q0, [%[column]]\n"
-                   "3:"
+                   "vpst\n\t"
+                   "vstrbt.8 q0, [%[column]]"
                    : [column] "+r"(column), [line] "+r"(line)
-                   : [vectors] "r"(k >> 4), [rest] "l"(k & 15)
-                   : "q0", "lr", "cc", "memory");
+                   : [vectors] "r"(k / VECTOR), [rest] "r"(k % VECTOR)
+                   : "q0", "lr", "memory");
 }
 
 // Rows of row_bytes one after the other. Whole vectors are copied: what is too much is overwritten by the next row.
-static inline void join_rows(int8_t *line, const int8_t *const *rows, int32_t row_count, int32_t row_bytes, int32_t at)
+static void join_rows(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t at)
 {
-    for (int32_t row = 0; row < row_count; ++row, line += row_bytes) {
+    int8_t *line = gemm->line;
+    for (int32_t row = 0; row < gemm->row_count; ++row, line += gemm->row_bytes) {
         const int8_t *from = rows[row] + at;
         int8_t *to = line;
-        for (int32_t left = row_bytes; left > 0; left -= VECTOR) {
-            __asm volatile("vldrb.8 q0, [%[from]], #16\n\t"
-                           "vstrb.8 q0, [%[to]], #16"
-                           : [from] "+r"(from), [to] "+r"(to)
-                           :
-                           : "q0", "memory");
-        }
+        __asm volatile("dls lr, %[vectors]\n"
+                       "1:\n\t"
+                       "vldrb.8 q0, [%[from]], #16\n\t"
+                       "vstrb.8 q0, [%[to]], #16\n\t"
+                       "le lr, 1b"
+                       : [from] "+r"(from), [to] "+r"(to)
+                       : [vectors] "r"((gemm->row_bytes + VECTOR - 1) / VECTOR)
+                       : "q0", "lr", "memory");
     }
 }
 
-// Columns of three pixels; those at step1 and step2 bytes may be the same one again.
-static void gather(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t row_count, int32_t row_bytes,
+// Where each of k lies from `base` on, for rows that are shorter than a vector. 16 offsets a row are written: what is too
+// much is overwritten by the next row, or stays behind the last k.
+static void offsets_of(const struct mw_gemm_mve *gemm, const int8_t *const *rows, const int8_t *base)
+{
+    uint16_t *to = (uint16_t *)gemm->line;
+    for (int32_t row = 0; row < gemm->row_count; ++row, to += gemm->row_bytes) {
+        uint32_t offset = (uint32_t)(rows[row] - base);
+        vst1q_u16(to, vidupq_wb_u16(&offset, 1));
+        vst1q_u16(to + 8, vidupq_wb_u16(&offset, 1));
+    }
+}
+
+// Three pixels by the offsets of their k.
+static inline void gather_offsets(int8_t *column, const int8_t *from, const uint16_t *offsets, int32_t k, int32_t step1,
+                                  int32_t step2)
+{
+    const int8_t *from1 = from + step1;
+    const int8_t *from2 = from + step2;
+    // Even k in q0, odd ones in q1.
+    __asm volatile("wls lr, %[vectors], 2f\n"
+                   "1:\n\t"
+                   "vld20.16 {q0, q1}, [%[offsets]]\n\t"
+                   "vld21.16 {q0, q1}, [%[offsets]]!\n\t"
+                   "vldrb.u16 q2, [%[from], q0]\n\t"
+                   "vldrb.u16 q3, [%[from], q1]\n\t"
+                   "vmovnt.i16 q2, q3\n\t"
+                   "vstrb.8 q2, [%[column]], #16\n\t"
+                   "vldrb.u16 q2, [%[from1], q0]\n\t"
+                   "vldrb.u16 q3, [%[from1], q1]\n\t"
+                   "vmovnt.i16 q2, q3\n\t"
+                   "vstrb.8 q2, [%[column]], #16\n\t"
+                   "vldrb.u16 q2, [%[from2], q0]\n\t"
+                   "vldrb.u16 q3, [%[from2], q1]\n\t"
+                   "vmovnt.i16 q2, q3\n\t"
+                   "vstrb.8 q2, [%[column]], #16\n\t"
+                   "le lr, 1b\n"
+                   "2:\n\t"
+                   "vctp.8 %[rest]\n\t"
+                   "vld20.16 {q0, q1}, [%[offsets]]\n\t"
+                   "vld21.16 {q0, q1}, [%[offsets]]\n\t"
+                   "vldrb.u16 q2, [%[from], q0]\n\t"
+                   "vldrb.u16 q3, [%[from], q1]\n\t"
+                   "vmovnt.i16 q2, q3\n\t"
+                   "vpst\n\t"
+                   "vstrbt.8 q2, [%[column]], #16\n\t"
+                   "vldrb.u16 q2, [%[from1], q0]\n\t"
+                   "vldrb.u16 q3, [%[from1], q1]\n\t"
+                   "vmovnt.i16 q2, q3\n\t"
+                   "vpst\n\t"
+                   "vstrbt.8 q2, [%[column]], #16\n\t"
+                   "vldrb.u16 q2, [%[from2], q0]\n\t"
+                   "vldrb.u16 q3, [%[from2], q1]\n\t"
+                   "vmovnt.i16 q2, q3\n\t"
+                   "vpst\n\t"
+                   "vstrbt.8 q2, [%[column]]"
+                   : [column] "+r"(column), [offsets] "+r"(offsets)
+                   : [from] "r"(from), [from1] "r"(from1), [from2] "r"(from2), [vectors] "r"(k / VECTOR),
+                     [rest] "r"(k % VECTOR)
+                   : "q0", "q1", "q2", "q3", "lr", "cc", "memory");
+}
+
+// The columns of a tile at `column`. Its pixels lie at `at`, step1 and step2 bytes behind it, which may be the same again.
+static void gather(const struct mw_gemm_mve *gemm, const int8_t *const *rows, const int8_t *base, int8_t *column,
                    int32_t at, int32_t step1, int32_t step2)
 {
-    int8_t *column = gemm->columns;
-    if ((row_bytes & (VECTOR - 1)) == 0) {
-        for (int32_t row = 0; row < row_count; ++row) {
+    const int32_t row_bytes = gemm->row_bytes;
+    const int32_t k = gemm->row_count * row_bytes;
+    if (row_bytes % VECTOR == 0) {
+        for (int32_t row = 0; row < gemm->row_count; ++row) {
             column = gather_vectors(column, rows[row] + at, row_bytes / VECTOR, step1, step2);
         }
-        return;
-    }
-    for (int p = 0; p < PIXELS; ++p, column += VECTOR) {
-        const int32_t from = at + (p == 0 ? 0 : p == 1 ? step1 : step2);
-        if (row_count == 1) {
-            gather_line(column, rows[0] + from, gemm->k);
-        } else {
-            join_rows(gemm->line, rows, row_count, row_bytes, from);
-            gather_line(column, gemm->line, gemm->k);
+    } else if (gemm->row_count > 1 && row_bytes < VECTOR) {
+        gather_offsets(column, base + at, (const uint16_t *)gemm->line, k, step1, step2);
+    } else if (row_bytes < VECTOR) {
+        gather_short(column, rows[0] + at, k, step1, PIXELS - 1);
+        gather_short(column + 2 * VECTOR, rows[0] + at + step2, k, 0, 1);
+    } else {
+        for (int p = 0; p < PIXELS; ++p, column += VECTOR) {
+            const int32_t from = at + (p == 0 ? 0 : p == 1 ? step1 : step2);
+            const int8_t *line = rows[0] + from;
+            if (gemm->row_count > 1) {
+                join_rows(gemm, rows, from);
+                line = gemm->line;
+            }
+            gather_line(column, line, k);
         }
     }
 }
 
-void mw_gemm_mve_row(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t row_count, int32_t row_bytes,
-                     int32_t step, int32_t pixels, int8_t *out)
+void mw_gemm_mve_row(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t step, int32_t pixels, int8_t *out)
 {
     const int32_t out_step = gemm->out_ch;
+    const int8_t *base = rows[0];
     int32_t at = 0;
-    // Four pixels are two and two.
-    while (pixels > 4 || pixels == 3) {
-        gather(gemm, rows, row_count, row_bytes, at, step, 2 * step);
-        tile_3(gemm, out, out_step);
-        at += 3 * step;
-        out += 3 * out_step;
-        pixels -= 3;
+    if (gemm->row_count > 1 && gemm->row_bytes < VECTOR) {
+        for (int32_t row = 1; row < gemm->row_count; ++row) {
+            base = rows[row] < base ? rows[row] : base;
+        }
+        offsets_of(gemm, rows, base);
     }
-    for (; pixels >= 2; pixels -= 2) {
-        gather(gemm, rows, row_count, row_bytes, at, step, step);
-        tile_2(gemm, out, out_step);
-        at += 2 * step;
-        out += 2 * out_step;
-    }
-    if (pixels == 1) {
-        // The same pixel twice.
-        gather(gemm, rows, row_count, row_bytes, at, 0, 0);
-        tile_2(gemm, out, 0);
+    // Four pixels are two and two, of a single one two are computed to the same place.
+    while (pixels > 0) {
+        const int32_t three = pixels > 4 || pixels == 3;
+        const int32_t most = three ? (pixels % 3 == 1 ? pixels - 4 : pixels) / 3 : (pixels + 1) / 2;
+        const int32_t tiles = most < gemm->tiles ? most : gemm->tiles;
+        const int32_t single = pixels == 1;
+        int8_t *column = gemm->columns;
+        for (int32_t tile = 0; tile < tiles; ++tile, column += gemm->tile_bytes, at += (three ? 3 : 2) * step) {
+            gather(gemm, rows, base, column, at, single ? 0 : step, single ? 0 : three ? 2 * step : step);
+        }
+        if (three) {
+            tiles_3(gemm, out, out_step, tiles);
+        } else {
+            tiles_2(gemm, out, single ? 0 : out_step, tiles);
+        }
+        out += (three ? 3 : 2) * tiles * out_step;
+        pixels -= single ? 1 : (three ? 3 : 2) * tiles;
     }
 }

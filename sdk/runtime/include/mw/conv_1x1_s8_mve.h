@@ -14,6 +14,7 @@
 struct mw_conv_1x1_s8_mve {
     int32_t rows, row_pixels; // of the output; a single row where the stride is 1
     int32_t in_row_bytes;     // from an input row that is read to the next one that is
+    int32_t in_ch;
     int32_t in_step;          // bytes from an input pixel that is read to the next
     struct mw_product_mve product;
 };

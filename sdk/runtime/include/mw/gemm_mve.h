@@ -20,7 +20,7 @@
 
 // What a layer knows of its product.
 struct mw_product_mve {
-    int32_t k;          // of a pixel: row_count * row_bytes
+    int32_t tiles;      // of three pixels whose columns are gathered before they are computed
     int32_t tail_bytes; // 0: weights are padded to whole vectors
     int32_t out_ch, out_zp, act_min, act_max;
     int32_t channel_bytes;
@@ -32,27 +32,30 @@ struct mw_product_mve {
 struct mw_gemm_mve {
     const int8_t *weights;
     const int32_t *biases;
-    const int32_t *scales;
+    const int32_t *scales; // of four channels: multipliers, then shifts
     int32_t *accs;         // [3][16]
-    const int8_t *first;   // end of the columns of the first round
+    const int8_t *first;   // end of the first tile's columns of the first round
     int32_t end_or_tail;   // end of all columns as an address, or tail_bytes
     int32_t skip;          // vectors of k that the first round has not
     int32_t mode;          // 0: a single round; 1: and a tail; 2: more rounds
     int32_t out_ch, out_zp;
     int32_t negative;      // outputs below the zero point are not clamped away
+    int32_t tile_bytes;    // from a tile's columns to the next
+    int32_t end_step;      // from a tile's end_or_tail to the next
     int8_t *columns;
-    int8_t *line;
-    int32_t k;
+    int8_t *line;          // a pixel's rows joined, or where their bytes lie
+    int32_t row_count, row_bytes, tiles;
 };
 
-// Prepares a call. Its scratch is 192 bytes, 12 a channel (up to a multiple of 4), 48 a vector of k, and, where pixels are
-// `joined` from rows that are not whole vectors, 16 a vector of k and 16. Returns the end of it.
-int8_t *mw_gemm_mve_start(struct mw_gemm_mve *gemm, const struct mw_product_mve *product, int32_t joined,
-                          void *scratch);
+// Prepares a call. A pixel's k are row_count rows of row_bytes. The scratch is 192 bytes, 12 a channel (up to a multiple
+// of 4), 48 a tile and vector of k, and, for more than one row that are not whole vectors, 16 a vector of k and 16, or
+// twice this where rows are shorter than a vector. Returns the end of it.
+int8_t *mw_gemm_mve_start(struct mw_gemm_mve *gemm, const struct mw_product_mve *product, int32_t row_count,
+                          int32_t row_bytes, void *scratch);
 
 // A row of output pixels. Pixel p reads row_bytes bytes from each of rows[0..row_count-1] + p * step. Where there is more
-// than one row and row_bytes is not a multiple of 16, up to 15 bytes behind them are read, too.
-void mw_gemm_mve_row(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t row_count, int32_t row_bytes,
-                     int32_t step, int32_t pixels, int8_t *out);
+// than one row and row_bytes is not a multiple of 16, up to 15 bytes behind them are read, too. Rows shorter than a
+// vector lie within 64 KiB.
+void mw_gemm_mve_row(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t step, int32_t pixels, int8_t *out);
 
 #endif
