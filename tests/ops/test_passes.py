@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from microwright import ops, passes
-from microwright.graph import Graph
+from microwright.graph import Graph, read
 from microwright.passes import ranges
 from tests.support.native import references
 from tests.support.operands import assert_equal_on_random_data
@@ -93,3 +94,12 @@ def test_outputs_lie_within_their_bounds(seed: int) -> None:
         for index, expected in zip(graph.outputs, outputs, strict=True):
             low, high = bounds[index]
             assert (low <= expected).all() and (expected <= high).all()
+
+
+def test_half_of_a_real_model_is_idle(shared_models: Path) -> None:
+    """`vww` has filters that are all zero; its constants, and what they become, go with them."""
+    model = read((shared_models / "vww.tflite").read_bytes(), "vww")
+    graph = passes.run(model)
+    assert ops.macs(model) == 7_489_664
+    assert ops.macs(graph) == 3_727_313
+    assert graph.weights_bytes < 0.16 * model.weights_bytes
