@@ -173,6 +173,19 @@ static void fill(uint32_t *to, int32_t strip_words, const int8_t *low, int32_t l
     }
 }
 
+// memmove to a lower address; a loop of words is smaller than the library's.
+static void move_down(int8_t *to, const int8_t *from, int32_t bytes)
+{
+    int32_t i = 0;
+    for (; i + 4 <= bytes; i += 4) {
+        const uint32_t word = mw_load32(from + i);
+        memcpy(to + i, &word, sizeof word);
+    }
+    for (; i < bytes; ++i) {
+        to[i] = from[i];
+    }
+}
+
 void mw_depthwise_3x3_s8_dsp(const struct mw_depthwise_3x3_s8_dsp *layer, const int8_t *in, int8_t *out, void *scratch)
 {
     struct channel *const channels = scratch;
@@ -218,7 +231,7 @@ void mw_depthwise_3x3_s8_dsp(const struct mw_depthwise_3x3_s8_dsp *layer, const 
     }
     if (row_bytes != out_row) {
         for (int32_t oy = 1; oy < layer->out_h; ++oy) {
-            memmove(out + oy * out_row, out + oy * row_bytes, (size_t)out_row);
+            move_down(out + oy * out_row, out + oy * row_bytes, out_row);
         }
     }
     if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {
