@@ -34,8 +34,19 @@ def add_wide(made: Layers, rng: Rng) -> None:
     made.maker.node("FULLY_CONNECTED", [x, w], [y])
 
 
+def add_ties(made: Layers, rng: Rng) -> None:
+    """Sums that lie half way between two outputs, on both sides of zero."""
+    values = rng.integers(-20, 20, (32, 5), np.int8)
+    zero_points = [layers.zero_point(rng), int(rng.integers(-20, 20))]
+    scales = np.full(pick(rng, (1, 32)), 0.5, np.float32)
+    x = made.input((4, 5), scale=0.5, zero_point=zero_points[0])
+    w = made.maker.const(values, scales=scales, axis=0)
+    y = made.output((4, 32), scale=16.0, zero_point=zero_points[1], name=f"ties {zero_points} {len(scales)=}")
+    made.maker.node("FULLY_CONNECTED", [x, w], [y])
+
+
 def add_dense(made: Layers, rng: Rng) -> None:
-    pick(rng, (add_fully_connected, add_fully_connected, add_wide))(made, rng)
+    pick(rng, (add_fully_connected, add_fully_connected, add_wide, add_ties))(made, rng)
 
 
 def add_sum(made: Layers, rng: Rng) -> None:
