@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.ops.test_add import add_add
 from tests.ops.test_conv_2d import add_conv
 from tests.ops.test_depthwise_conv_2d import add_depthwise
 from tests.ops.test_fully_connected import add_fully_connected
+from tests.support import layers
 from tests.support.device import assert_random_layers_equal_on
 from tests.support.layers import Layers, Rng, pick
 
 BOARD = "mps3-an547"
-KERNELS = ("conv_2d_s8_mve", "conv_1x1_s8_mve", "fully_connected_s8_mve", "depthwise_3x3_s8_mve")
+KERNELS = (
+    "add_s8_mve",
+    "conv_1x1_s8_mve",
+    "conv_2d_s8_mve",
+    "depthwise_3x3_s8_mve",
+    "fully_connected_s8_mve",
+)
 
 
 def add_convolution(made: Layers, rng: Rng) -> None:
@@ -31,8 +40,32 @@ def add_depthwise_3x3(made: Layers, rng: Rng) -> None:
     add_depthwise(made, rng, usual=(3, 3))
 
 
+def add_sum(made: Layers, rng: Rng) -> None:
+    """Two images of one shape at scales as trained models have them; now and then anything."""
+    if rng.random() < 0.4:
+        add_add(made, rng)
+        return
+    shape = (1, int(rng.integers(1, 9)), int(rng.integers(1, 9)), int(rng.integers(1, 20)))
+    scale = layers.scale(rng)
+    x1, x2 = (
+        made.input(shape, scale=float(np.float32(by)), zero_point=layers.zero_point(rng))
+        for by in (scale, scale * rng.uniform(0.2, 1))
+    )
+    y = made.output(
+        shape,
+        scale=float(np.float32(scale * rng.uniform(0.5, 2))),
+        zero_point=layers.zero_point(rng),
+        name=f"sum of {shape}",
+    )
+    activation = pick(rng, layers.ACTIVATIONS)
+    made.maker.node("ADD", [x1, x2], [y], fused_activation_function=activation)
+
+
+FAMILIES = (add_convolution, add_convolution, add_fully_connected, add_depthwise_3x3, add_sum)
+
+
 def add_layer(made: Layers, rng: Rng) -> None:
-    pick(rng, (add_convolution, add_convolution, add_fully_connected, add_depthwise_3x3))(made, rng)
+    pick(rng, FAMILIES)(made, rng)
 
 
 def test_random_layers(tmp_path: Path) -> None:

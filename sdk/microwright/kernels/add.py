@@ -5,7 +5,7 @@ The plain kernel rounds three times. Where
     (floor(scale1 * a / 2**8) + floor(scale2 * b / 2**8) + offset) >> 21
 
 gives the same for all 256 * 256 pairs, it takes its place: the operands' zero points, the output's and the
-rounding all are in `offset`.
+rounding all are in `offset`. On Helium, scales are whole, without the 2**8, and shifts round.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _FRACTION_BITS = 21
 _SCALE_BITS = 8
 # Scales by so much around the nearest ones are tried.
 _NEARBY = 2
+# Of shifts by 16 and 5.
+_SHIFTS_ROUNDING = (1 << 20) + (1 << 15)
 _TABLES_BYTES = 2 * 256 * 4
 # Elements from which on the plain kernel takes longer.
 _TABLES_PAY = 30
@@ -54,8 +56,11 @@ def _factor(step: Step, what: str) -> float:
     return math.ldexp(by.mult * out.mult, 20 + by.shift + out.shift - 62)
 
 
-def _linear(step: Step) -> Mapping[str, Field]:
-    """The form's scales and offset. Raises Rejected where there is none."""
+def _linear(step: Step, scale_bits: int, rounding: int) -> Mapping[str, Field]:
+    """The form's scales, with scale_bits more than the sum, and offset, to which the kernel adds `rounding`.
+
+    Raises Rejected where there is none.
+    """
     wanted = _sums(step)
     factors = [_factor(step, x) for x in ("in1", "in2")]
     if 256 * sum(factors) + 256 >= 1 << 31 - _FRACTION_BITS:
@@ -63,33 +68,44 @@ def _linear(step: Step) -> Mapping[str, Field]:
     # Where the output is saturated, the form may give any value beyond.
     floor = np.where(wanted > -128, wanted << _FRACTION_BITS, -(1 << 40))
     ceiling = np.where(wanted < 127, wanted + 1 << _FRACTION_BITS, 1 << 40)
-    nearest = [round(math.ldexp(factor, _FRACTION_BITS + _SCALE_BITS)) for factor in factors]
+    nearest = [round(math.ldexp(factor, _FRACTION_BITS + scale_bits)) for factor in factors]
     around = range(-_NEARBY, _NEARBY + 1)
     for change in sorted(((x, y) for x in around for y in around), key=lambda c: abs(c[0]) + abs(c[1])):
         scales = [max(scale + by, 0) for scale, by in zip(nearest, change, strict=True)]
-        terms = [scale * _VALUES >> _SCALE_BITS for scale in scales]
+        terms = [scale * _VALUES >> scale_bits for scale in scales]
         sums = terms[0][:, None] + terms[1][None, :]
         # Offset and sum both fit in 32 bits.
-        least = max(int((floor - sums).max()), -(1 << 31) - min(int(sums.min()), 0))
-        most = min(int((ceiling - sums).min()) - 1, (1 << 31) - 1 - max(int(sums.max()), 0))
+        least = max(int((floor - sums).max()) - rounding, -(1 << 31) - min(int(sums.min()), 0))
+        most = min(int((ceiling - sums).min()) - 1 - rounding, (1 << 31) - 1 - max(int(sums.max()), 0))
         if least <= most:
             return {"scale1": scales[0], "scale2": scales[1], "offset": (least + most) // 2}
     raise Rejected("its rounding follows no linear form")
 
 
-def _fields(step: Step) -> dict[str, Field]:
+def _fields(step: Step, scale_bits: int = _SCALE_BITS, rounding: int = 0) -> dict[str, Field]:
     return {
         **{name: step.fields[name] for name in ("extents", "strides1", "strides2")},
-        **_linear(step),
+        **_linear(step, scale_bits, rounding),
         "act_min": step.number("act_min"),
         "act_max": step.number("act_max"),
     }
 
 
-def _in_rows(step: Step) -> Step:
+def _require_rows(step: Step) -> None:
     if _last(step, "extents") > 1 and (_last(step, "strides1"), _last(step, "strides2")) != (1, 1):
         raise Rejected("one value of an operand is added to many of the other")
+
+
+def _in_rows(step: Step) -> Step:
+    _require_rows(step)
     return Step("add_s8_dsp", step.inputs, step.outputs, _fields(step), overlap=step.overlap)
+
+
+def _in_vectors(step: Step) -> Step:
+    _require_rows(step)
+    fields = _fields(step, scale_bits=0, rounding=_SHIFTS_ROUNDING)
+    # Four elements are written when they have been read, which is as well as one by one.
+    return Step("add_s8_mve", step.inputs, step.outputs, fields, overlap=step.overlap)
 
 
 def _by_table(step: Step) -> Step:
@@ -117,6 +133,12 @@ def _elements(step: Step) -> int:
     return math.prod(extents)
 
 
+ADD_MVE = Kernel(
+    "add_s8_mve",
+    frozenset({"mve"}),
+    _in_vectors,
+    lambda step: 2.0 * _elements(step) + 30.0 * _elements(step) / _last(step, "extents"),
+)
 ADD_DSP = Kernel(
     "add_s8_dsp",
     frozenset({"dsp"}),

@@ -266,28 +266,37 @@ int8_t *mw_gemm_mve_start(struct mw_gemm_mve *gemm, const struct mw_product_mve 
     return line + (row_bytes < VECTOR ? 2 : 1) * VECTOR * (columns_of_k + 1);
 }
 
-// Three pixels whose rows are whole vectors.
-static inline int8_t *gather_vectors(int8_t *column, const int8_t *from, int32_t vectors, int32_t step1, int32_t step2)
+// Three pixels whose rows are whole vectors; the third lies `third` behind the second.
+static inline void gather_vectors(int8_t *column, const int8_t *const *rows, int32_t row_count, uint32_t vectors,
+                                  int32_t at, int32_t step, int32_t third)
 {
-    const int8_t *from1 = from + step1;
-    const int8_t *from2 = from + step2;
-    __asm volatile("dls lr, %[vectors]\n"
-                   "1:\n\t"
+    const int8_t *from;
+    const int8_t *from1;
+    const int8_t *from2;
+    __asm volatile("1:\n\t"
+                   "ldr %[from], [%[rows]], #4\n\t"
+                   "dls lr, %[vectors]\n\t"
+                   "add %[from], %[from], %[at]\n\t"
+                   "add %[from1], %[from], %[step]\n\t"
+                   "add %[from2], %[from1], %[third]\n"
+                   "2:\n\t"
                    "vldrb.8 q0, [%[from]], #16\n\t"
                    "vldrb.8 q1, [%[from1]], #16\n\t"
                    "vstrb.8 q0, [%[column]], #16\n\t"
                    "vldrb.8 q2, [%[from2]], #16\n\t"
                    "vstrb.8 q1, [%[column]], #16\n\t"
                    "vstrb.8 q2, [%[column]], #16\n\t"
-                   "le lr, 1b"
-                   : [column] "+r"(column), [from] "+r"(from), [from1] "+r"(from1), [from2] "+r"(from2)
-                   : [vectors] "r"(vectors)
-                   : "q0", "q1", "q2", "lr", "memory");
-    return column;
+                   "le lr, 2b\n\t"
+                   "subs %[row_count], %[row_count], #1\n\t"
+                   "bne 1b"
+                   : [column] "+r"(column), [rows] "+r"(rows), [row_count] "+r"(row_count), [from] "=&r"(from),
+                     [from1] "=&r"(from1), [from2] "=&r"(from2)
+                   : [vectors] "r"(vectors), [at] "r"(at), [step] "r"(step), [third] "r"(third)
+                   : "q0", "q1", "q2", "lr", "cc", "memory");
 }
 
 // Pixels of fewer bytes than a vector.
-static inline void gather_short(int8_t *column, const int8_t *from, int32_t k, int32_t step, int32_t pixels)
+static inline void gather_short(int8_t *column, const int8_t *from, uint32_t k, int32_t step, int32_t pixels)
 {
     __asm volatile("vctp.8 %[k]\n\t"
                    "dls lr, %[pixels]\n"
@@ -303,7 +312,7 @@ static inline void gather_short(int8_t *column, const int8_t *from, int32_t k, i
 }
 
 // A pixel's k contiguous bytes to its column.
-static inline void gather_line(int8_t *column, const int8_t *line, int32_t k)
+static inline void gather_line(int8_t *column, const int8_t *line, uint32_t k)
 {
     __asm volatile("dls lr, %[vectors]\n"
                    "1:\n\t"
@@ -351,11 +360,11 @@ static void offsets_of(const struct mw_gemm_mve *gemm, const int8_t *const *rows
 }
 
 // Three pixels by the offsets of their k.
-static inline void gather_offsets(int8_t *column, const int8_t *from, const uint16_t *offsets, int32_t k, int32_t step1,
-                                  int32_t step2)
+static inline void gather_offsets(int8_t *column, const int8_t *from, const uint16_t *offsets, uint32_t k, int32_t step,
+                                  int32_t third)
 {
-    const int8_t *from1 = from + step1;
-    const int8_t *from2 = from + step2;
+    const int8_t *from1 = from + step;
+    const int8_t *from2 = from1 + third;
     // Even k in q0, odd ones in q1.
     __asm volatile("wls lr, %[vectors], 2f\n"
                    "1:\n\t"
@@ -399,30 +408,37 @@ static inline void gather_offsets(int8_t *column, const int8_t *from, const uint
                    : "q0", "q1", "q2", "q3", "lr", "cc", "memory");
 }
 
-// The columns of a tile at `column`. Its pixels lie at `at`, step1 and step2 bytes behind it, which may be the same again.
-static void gather(const struct mw_gemm_mve *gemm, const int8_t *const *rows, const int8_t *base, int8_t *column,
-                   int32_t at, int32_t step1, int32_t step2)
+// The columns of `tiles` tiles, whose first pixel lies at `at`. Each has three pixels, `step` apart; with `third` 0, the
+// third one is the second again.
+static inline void gather(const struct mw_gemm_mve *gemm, const int8_t *const *rows, const int8_t *base, int32_t tiles,
+                          int32_t at, int32_t step, int32_t third)
 {
-    const int32_t row_bytes = gemm->row_bytes;
-    const int32_t k = gemm->row_count * row_bytes;
+    const uint32_t row_bytes = (uint32_t)gemm->row_bytes;
+    const uint32_t k = (uint32_t)gemm->row_count * row_bytes;
+    const int32_t tile_step = 2 * step + third;
+    int8_t *column = gemm->columns;
     if (row_bytes % VECTOR == 0) {
-        for (int32_t row = 0; row < gemm->row_count; ++row) {
-            column = gather_vectors(column, rows[row] + at, row_bytes / VECTOR, step1, step2);
+        for (; tiles > 0; --tiles, column += gemm->tile_bytes, at += tile_step) {
+            gather_vectors(column, rows, gemm->row_count, row_bytes / VECTOR, at, step, third);
         }
-    } else if (gemm->row_count > 1 && row_bytes < VECTOR) {
-        gather_offsets(column, base + at, (const uint16_t *)gemm->line, k, step1, step2);
-    } else if (row_bytes < VECTOR) {
-        gather_short(column, rows[0] + at, k, step1, PIXELS - 1);
-        gather_short(column + 2 * VECTOR, rows[0] + at + step2, k, 0, 1);
+    } else if (base) {
+        for (; tiles > 0; --tiles, column += gemm->tile_bytes, at += tile_step) {
+            gather_offsets(column, base + at, (const uint16_t *)gemm->line, k, step, third);
+        }
+    } else if (row_bytes < VECTOR && third) {
+        gather_short(column, rows[0] + at, row_bytes, step, PIXELS * tiles);
     } else {
-        for (int p = 0; p < PIXELS; ++p, column += VECTOR) {
-            const int32_t from = at + (p == 0 ? 0 : p == 1 ? step1 : step2);
-            const int8_t *line = rows[0] + from;
-            if (gemm->row_count > 1) {
-                join_rows(gemm, rows, from);
-                line = gemm->line;
+        for (; tiles > 0; --tiles, column += gemm->tile_bytes, at += tile_step) {
+            int32_t from = at;
+            for (int p = 0; p < PIXELS; ++p) {
+                const int8_t *line = rows[0] + from;
+                if (gemm->row_count > 1) {
+                    join_rows(gemm, rows, from);
+                    line = gemm->line;
+                }
+                gather_line(column + VECTOR * p, line, k);
+                from += p == 0 ? step : third;
             }
-            gather_line(column, line, k);
         }
     }
 }
@@ -430,30 +446,31 @@ static void gather(const struct mw_gemm_mve *gemm, const int8_t *const *rows, co
 void mw_gemm_mve_row(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t step, int32_t pixels, int8_t *out)
 {
     const int32_t out_step = gemm->out_ch;
-    const int8_t *base = rows[0];
+    const int8_t *base = NULL;
     int32_t at = 0;
     if (gemm->row_count > 1 && gemm->row_bytes < VECTOR) {
+        base = rows[0];
         for (int32_t row = 1; row < gemm->row_count; ++row) {
             base = rows[row] < base ? rows[row] : base;
         }
         offsets_of(gemm, rows, base);
     }
-    // Four pixels are two and two, of a single one two are computed to the same place.
-    while (pixels > 0) {
-        const int32_t three = pixels > 4 || pixels == 3;
-        const int32_t most = three ? (pixels % 3 == 1 ? pixels - 4 : pixels) / 3 : (pixels + 1) / 2;
+    // Four pixels are two and two.
+    while (pixels > 4 || pixels == 3) {
+        const int32_t most = (pixels % 3 == 1 ? pixels - 4 : pixels) / 3;
         const int32_t tiles = most < gemm->tiles ? most : gemm->tiles;
-        const int32_t single = pixels == 1;
-        int8_t *column = gemm->columns;
-        for (int32_t tile = 0; tile < tiles; ++tile, column += gemm->tile_bytes, at += (three ? 3 : 2) * step) {
-            gather(gemm, rows, base, column, at, single ? 0 : step, single ? 0 : three ? 2 * step : step);
-        }
-        if (three) {
-            tiles_3(gemm, out, out_step, tiles);
-        } else {
-            tiles_2(gemm, out, single ? 0 : out_step, tiles);
-        }
-        out += (three ? 3 : 2) * tiles * out_step;
-        pixels -= single ? 1 : (three ? 3 : 2) * tiles;
+        gather(gemm, rows, base, tiles, at, step, step);
+        tiles_3(gemm, out, out_step, tiles);
+        at += 3 * tiles * step;
+        out += 3 * tiles * out_step;
+        pixels -= 3 * tiles;
+    }
+    // A single pixel is computed twice, to the same place.
+    for (; pixels > 0; pixels -= 2) {
+        const int32_t second = pixels == 1 ? 0 : 1;
+        gather(gemm, rows, base, 1, at, second * step, 0);
+        tiles_2(gemm, out, second * out_step, 1);
+        at += 2 * step;
+        out += 2 * out_step;
     }
 }
