@@ -18,10 +18,12 @@ from tests.support.layers import Layers, Rng, pick
 BOARD = "mps3-an547"
 KERNELS = (
     "add_s8_mve",
+    "average_pool_2d_s8_mve",
     "conv_1x1_s8_mve",
     "conv_2d_s8_mve",
     "depthwise_3x3_s8_mve",
     "fully_connected_s8_mve",
+    "max_pool_2d_s8_mve",
 )
 
 
@@ -61,7 +63,11 @@ def add_sum(made: Layers, rng: Rng) -> None:
     made.maker.node("ADD", [x1, x2], [y], fused_activation_function=activation)
 
 
-FAMILIES = (add_convolution, add_convolution, add_fully_connected, add_depthwise_3x3, add_sum)
+def add_pool(made: Layers, rng: Rng) -> None:
+    layers.add_pool(made, rng, pick(rng, ("AVERAGE_POOL_2D", "MAX_POOL_2D")))
+
+
+FAMILIES = (add_convolution, add_convolution, add_fully_connected, add_depthwise_3x3, add_sum, add_pool)
 
 
 def add_layer(made: Layers, rng: Rng) -> None:

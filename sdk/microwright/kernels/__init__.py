@@ -16,6 +16,7 @@ from microwright.kernels import (
     fully_connected_mve,
     lanes,
     mul,
+    pool_mve,
     selection,
 )
 from microwright.kernels.base import Kernel
@@ -45,8 +46,8 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         add.ADD_DSP,
         add.ADD_TABLE,
     ),
-    "average_pool_2d_s8": (lanes.AVERAGE_POOL,),
-    "max_pool_2d_s8": (lanes.MAX_POOL,),
+    "average_pool_2d_s8": (pool_mve.AVERAGE_POOL, lanes.AVERAGE_POOL),
+    "max_pool_2d_s8": (pool_mve.MAX_POOL, lanes.MAX_POOL),
     "mean_s8": (lanes.MEAN,),
     "mul_s8": (mul.MUL,),
     "fully_connected_s8": (

@@ -425,8 +425,8 @@ static inline void gather(const struct mw_gemm_mve *gemm, const int8_t *const *r
         for (; tiles > 0; --tiles, column += gemm->tile_bytes, at += tile_step) {
             gather_offsets(column, base + at, (const uint16_t *)gemm->line, k, step, third);
         }
-    } else if (row_bytes < VECTOR && third) {
-        gather_short(column, rows[0] + at, row_bytes, step, PIXELS * tiles);
+    } else if (row_bytes < VECTOR) {
+        gather_short(column, rows[0] + at, row_bytes, step, third ? PIXELS * tiles : 2);
     } else {
         for (; tiles > 0; --tiles, column += gemm->tile_bytes, at += tile_step) {
             int32_t from = at;
