@@ -128,7 +128,8 @@ def window(
 ) -> tuple[dict[str, Any], tuple[int, int], tuple[int, int], tuple[int, int]]:
     """Options of a convolution's window, and its image, filter and output sizes (height, width).
 
-    With `taps` the filter has this size, the same stride of 1 or 2 both ways, and no dilation, as most layers.
+    With `taps` the filter has this size, the same stride of 1 or 2 both ways, and no dilation, as in most
+    layers.
     """
     padding = pick(rng, ("SAME", "VALID"))
     options: dict[str, Any] = {"padding": padding}

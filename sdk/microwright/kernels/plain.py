@@ -1,7 +1,7 @@
 """Estimated instructions of the plain kernels, to weigh faster ones against: Step -> instructions.
 
-Fitted to what they execute on a Cortex-M3 (GCC 12, -O2), to about a quarter. A plain kernel without an estimate
-counts as free.
+Fitted to what they execute on a Cortex-M3 (GCC 12, -O2), to about a quarter. A plain kernel without an
+estimate counts as free.
 """
 
 from __future__ import annotations
