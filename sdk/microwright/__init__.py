@@ -26,7 +26,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from microwright.board import load as load_board
     from microwright.build import build as build_project
-    from microwright.compress import fine_tune, prune_channels
+    from microwright.compress import Teacher, compress_model, fine_tune, prune_channels
     from microwright.data import load as load_data
     from microwright.emit.arrays import emit as emit_arrays
     from microwright.errors import MicrowrightError
@@ -44,9 +44,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MicrowrightError",
+    "Teacher",
     "__version__",
     "agreement",
     "build_project",
+    "compress_model",
     "create_project",
     "deploy",
     "emit_arrays",
@@ -70,8 +72,10 @@ __all__ = [
 # module.
 _HOME = {
     "MicrowrightError": ("errors", "MicrowrightError"),
+    "Teacher": ("compress", "Teacher"),
     "agreement": ("verify", "agreement"),
     "build_project": ("build", "build"),
+    "compress_model": ("compress", "compress_model"),
     "create_project": ("project", "create"),
     "deploy": ("pipeline", "deploy"),
     "emit_arrays": ("emit.arrays", "emit"),

@@ -224,6 +224,55 @@ def test_the_copy_can_be_saved_and_pruned_again(tmp_path: Any) -> None:
     same_outputs(pruned, keras.models.load_model(tmp_path / "pruned.keras"))
 
 
+def test_models_inside_models_are_pruned() -> None:
+    """An inner model called twice is one set of layers; names that are taken twice are told apart."""
+    inner = keras.Sequential(
+        [keras.Input((4, 4, 6)), L.Conv2D(12, 3, padding="same", activation="relu"), L.Conv2D(6, 1)],
+        name="inner",
+    )
+    inner.layers[0].name = "conv"
+    entry = keras.Input((4, 4, 6))
+    x = L.Conv2D(6, 1, name="conv")(entry)
+    x = L.Add()([inner(x), inner(inner(x))])
+    model = keras.Model(entry, L.Dense(2)(L.GlobalAveragePooling2D()(x)))
+    randomise(model)
+    same_outputs(model, prune_channels(model, sparsity=0))
+    assert channels(model)["conv"] == 6
+    pruned = prune_channels(model, sparsity=0.5)
+    assert not any(isinstance(layer, keras.Model) for layer in pruned.layers)
+    assert sorted(channels(pruned).values()) == [3, 3, 6]
+    assert parameters(pruned) < 0.4 * parameters(model)
+
+
+def test_groups_of_a_convolution_lose_the_same_channels() -> None:
+    entry = keras.Input((5, 5, 3))
+    x = L.Conv2D(8, 1, activation="relu", name="before")(entry)
+    x = L.Conv2D(12, 3, groups=2, activation="relu", name="grouped")(x)
+    model = keras.Model(entry, L.Dense(2)(L.GlobalAveragePooling2D()(x)))
+    randomise(model)
+    pruned = prune_channels(model, sparsity=0.5)
+    assert channels(pruned) == {"before": 4, "grouped": 6}
+    assert pruned.get_layer("grouped").kernel.shape == (3, 3, 2, 6)
+    for name in ("before", "grouped"):
+        layer = model.get_layer(name)
+        kill(layer, np.flatnonzero(~np.isin(np.array(layer.bias), np.array(pruned.get_layer(name).bias))))
+    same_outputs(model, pruned)
+
+
+def test_several_inputs_and_outputs() -> None:
+    image, vector = keras.Input((6, 6, 2)), keras.Input((5,))
+    x = L.GlobalAveragePooling2D()(L.Conv2D(8, 3, activation="relu", name="conv")(image))
+    x = L.Concatenate()([x, L.Dense(6, activation="tanh", name="dense")(vector)])
+    model = keras.Model([image, vector], [L.Dense(3)(x), L.Dense(1, activation="sigmoid")(x)])
+    randomise(model)
+    pruned = prune_channels(model, sparsity=0.5)
+    assert channels(pruned) == {"conv": 4, "dense": 3}
+    for name in ("conv", "dense"):
+        layer = model.get_layer(name)
+        kill(layer, np.flatnonzero(~np.isin(np.array(layer.bias), np.array(pruned.get_layer(name).bias))))
+    same_outputs(model, pruned)
+
+
 class Unknown(L.Conv2D):
     pass
 
@@ -232,7 +281,6 @@ class Unknown(L.Conv2D):
     ("build", "what"),
     [
         (lambda x: Unknown(4, 1, name="mine")(x), "layer 'mine' is a Unknown"),
-        (lambda x: keras.Sequential([L.Conv2D(4, 1)], name="inner")(x), "layer 'inner' is a Sequential"),
         (lambda x: L.Conv2D(4, 1)(x) + 1.0, "whose channels cannot be followed"),
         (
             lambda x: L.MaxPooling2D(data_format="channels_first", name="pool")(x),

@@ -1,6 +1,19 @@
-"""Make a float Keras model smaller before it is quantised: prune channels, fine-tune."""
+"""Make a float Keras model smaller before it is quantised: prune, distil, fine-tune, train for int8."""
 
-from microwright.compress.channels import Importance, channels, prune_channels
-from microwright.compress.finetune import fine_tune
+from microwright.compress.channels import channels, prune_channels
+from microwright.compress.compression import Compressed, Step, compress_model
+from microwright.compress.distil import Teacher
+from microwright.compress.finetune import Interrupted, fine_tune
+from microwright.compress.importance import Importance
 
-__all__ = ["Importance", "channels", "fine_tune", "prune_channels"]
+__all__ = [
+    "Compressed",
+    "Importance",
+    "Interrupted",
+    "Step",
+    "Teacher",
+    "channels",
+    "compress_model",
+    "fine_tune",
+    "prune_channels",
+]
