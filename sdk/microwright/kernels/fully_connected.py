@@ -34,7 +34,7 @@ def _dsp(step: Step) -> Step:
             "out_len": out_len,
             **{name: step.number(name) for name in ("out_zp", "act_min", "act_max")},
             "groups": groups,
-            "chunk": _chunk(ordered),
+            "chunk": _chunk(ordered, scales.biases),
             "mult": scales.mult,
             "exponent": scales.exponent,
             "weights": Constant(_pack(ordered)),
@@ -51,8 +51,12 @@ def _distance(batches: int, in_len: int, out_len: int) -> int:
 
 
 class _Scales(NamedTuple):
-    """The one multiplier of all channels, and their biases; or 0, and words of biases and multipliers."""
+    """Biases with the input's zero point, and multipliers.
 
+    `words` are the kernels' `channels`; the multiplier is 0 where channels have their own.
+    """
+
+    biases: Ints
     mult: int
     exponent: int
     words: npt.NDArray[np.uint32]
@@ -66,7 +70,8 @@ def _channels(step: Step) -> tuple[Ints, _Scales]:
     if step.number("per_channel"):
         channels = [gemm_dsp.channel_of(step, index, row) for index, row in enumerate(weights)]
         words = np.array([channel.words for channel in channels], np.uint32).reshape(-1)
-        return np.stack([channel.weights for channel in channels]), _Scales(0, 0, words)
+        biases = np.array([channel.bias for channel in channels], np.int64)
+        return np.stack([channel.weights for channel in channels]), _Scales(biases, 0, 0, words)
     by = scaling.multiplier(step, 0)
     if not 1 <= -by.shift <= 23:
         raise Rejected(f"it is rescaled by 2^{by.shift}")
@@ -75,7 +80,7 @@ def _channels(step: Step) -> tuple[Ints, _Scales]:
     over = np.flatnonzero(np.abs(biases) + 128 * np.abs(weights).sum(axis=1) >= 1 << 30)
     if over.size:
         raise Rejected(f"the accumulator of channel {over[0]} can reach 2^30")
-    return weights, _Scales(by.mult, -by.shift, np.asarray(biases & 0xFFFFFFFF, np.uint32))
+    return weights, _Scales(biases, by.mult, -by.shift, np.asarray(biases & 0xFFFFFFFF, np.uint32))
 
 
 def _order(in_len: int) -> Ints:
@@ -84,8 +89,13 @@ def _order(in_len: int) -> Ints:
     return np.pad(order, (0, -len(order) % _GROUP), constant_values=-1)
 
 
-def _chunk(weights: Ints) -> int:
-    """Groups after which the sums of a pair have to be taken apart: any chunk's sum is below 2^23."""
+def _chunk(weights: Ints, biases: Ints) -> int:
+    """Groups after which the sums of a pair are taken apart; 0: never, as all accumulators are below 2^23."""
+    positive, negative = np.maximum(weights, 0).sum(axis=1), np.maximum(-weights, 0).sum(axis=1)
+    highest = biases + 127 * positive + 128 * negative
+    lowest = biases - 128 * positive - 127 * negative
+    if max(highest.max(), -lowest.min()) < 1 << 23:
+        return 0
     by_group = 128 * np.abs(weights).reshape(len(weights), -1, _GROUP).sum(axis=2)
     groups = int(by_group.shape[1])
     chunk = groups

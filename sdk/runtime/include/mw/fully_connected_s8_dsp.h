@@ -1,9 +1,9 @@
 // Fully connected, int8, for cores with the DSP extension: the same bytes as fully_connected_s8.
 //
-// Two channels share a 16-bit weight, as gemm_dsp.h describes. The sums of a pair are taken apart after every `chunk`
-// groups, so that however many inputs there are
-//   |partial sum of the second channel| < 2^23,   not (weights[c1][k] = -128 and weights[c0][k] < 0)
-// and over all of them |acc| < 2^30, 1 <= exponent <= 23.
+// Two channels share a 16-bit weight, as gemm_dsp.h describes:
+//   |acc of the second channel| < 2^23,   not (weights[c1][k] = -128 and weights[c0][k] < 0)
+// Where that acc may be larger, the sums of a pair are taken apart after every `chunk` groups, so that it is the second
+// channel's sum over a chunk that is below 2^23. All acc are below 2^30; 1 <= exponent <= 23.
 //
 // in        int8  [batches][in_len]
 // out       int8  [batches][out_len]      a batch is written when it has been read: may overlap in
@@ -26,7 +26,7 @@ struct mw_fully_connected_s8_dsp {
     int32_t out_zp;
     int32_t act_min, act_max;
     int32_t groups; // of eight inputs, the last one filled up
-    int32_t chunk;  // groups whose sums fit
+    int32_t chunk;  // groups whose sums fit; 0: all, with the bias
     int32_t mult, exponent; // of all channels; 0, 0: each has its own
     const uint32_t *weights;
     const uint32_t *channels;
