@@ -23,6 +23,13 @@ def require(step: Step, values: Mapping[str, int]) -> None:
             raise Rejected(f"its {name} is {step.number(name)}, not {value}")
 
 
+def require_int16(step: Step, *names: str) -> None:
+    """Raise Rejected where a field of the plain call does not fit 16 bits."""
+    for name in names:
+        if step.number(name) >= 1 << 15:
+            raise Rejected(f"its {name} is {step.number(name)}, more than {(1 << 15) - 1}")
+
+
 def span(step: Step, side: str) -> int:
     """Pixels from a window's first tap to its last along "h" or "w", both included."""
     return (step.number(f"filter_{side}") - 1) * step.number(f"dilation_{side}") + 1

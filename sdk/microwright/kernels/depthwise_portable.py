@@ -78,6 +78,7 @@ def _overlap(step: Step) -> Mapping[int, int | None]:
 
 def _depthwise(step: Step) -> Step:
     convolution.require(step, {"batches": 1})
+    convolution.require_int16(step, *_SWAPPED, *_SWAPPED.values())
     in_ch, multiplier, in_w, out_w = (step.number(name) for name in ("in_ch", "multiplier", "in_w", "out_w"))
     out_ch = in_ch * multiplier
     in_strides, out_strides = (in_w * in_ch, in_ch), (out_w * out_ch, out_ch)

@@ -25,11 +25,11 @@ struct mw_depthwise_3x3_s8_mve {
     int32_t pad_lanes, pad_steps;
     int32_t out_lanes, out_steps;         // out_lanes >= 4
     int32_t out_lane_bytes, out_step_bytes;
-    int32_t in_zp, out_zp;
-    int32_t act_min, act_max;
-    int32_t channel_bytes;
     const int8_t *weights;
     const uint8_t *packed;
+    uint8_t channel_bytes;
+    int8_t in_zp, out_zp;
+    int8_t act_min, act_max;
 };
 
 void mw_depthwise_3x3_s8_mve(const struct mw_depthwise_3x3_s8_mve *layer, const int8_t *in, int8_t *out, void *scratch);

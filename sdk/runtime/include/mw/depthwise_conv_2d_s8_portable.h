@@ -20,10 +20,10 @@ struct mw_depthwise_conv_2d_s8_portable {
     int32_t in_row, in_step;   // bytes from one row, one column of the input to the next
     int32_t out_row, out_step; // the same of the output
     int32_t out_h, out_w, multiplier;
-    int32_t filter_h, filter_w;
-    int32_t stride_h, stride_w;
-    int32_t dilation_h, dilation_w;
-    int32_t pad_top, pad_left;
+    int16_t filter_h, filter_w;
+    int16_t stride_h, stride_w;
+    int16_t dilation_h, dilation_w;
+    int16_t pad_top, pad_left;
     int32_t phase_words;
     int32_t band_rows;
     const int8_t *weights;

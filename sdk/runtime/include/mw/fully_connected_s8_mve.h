@@ -19,13 +19,13 @@
 struct mw_fully_connected_s8_mve {
     int32_t batches;
     int32_t in_len, out_len;
-    int32_t out_zp;
-    int32_t act_min, act_max;
     int32_t mult, shift;
-    int32_t channel_bytes;
     const int8_t *weights;
     const int32_t *bias;
     const uint8_t *channels;
+    uint8_t channel_bytes;
+    int8_t out_zp;
+    int8_t act_min, act_max;
 };
 
 void mw_fully_connected_s8_mve(const struct mw_fully_connected_s8_mve *layer, const int8_t *in, int8_t *out,
