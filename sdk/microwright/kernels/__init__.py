@@ -18,6 +18,7 @@ from microwright.kernels import (
     mul,
     pool_mve,
     selection,
+    sparse_conv_dsp,
 )
 from microwright.kernels.base import Kernel
 from microwright.kernels.selection import Choice
@@ -36,16 +37,14 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "conv_2d_s8": (
         conv_mve.CONV_1X1,
         conv_mve.CONV,
+        sparse_conv_dsp.CONV_1X1,
+        sparse_conv_dsp.CONV,
         conv_dsp.CONV_1X1,
         conv_dsp.CONV,
         conv_portable.CONV_1X1,
         conv_portable.CONV,
     ),
-    "add_s8": (
-        add.ADD_MVE,
-        add.ADD_DSP,
-        add.ADD_TABLE,
-    ),
+    "add_s8": (add.ADD_MVE, add.ADD_DSP, add.ADD_TABLE),
     "average_pool_2d_s8": (pool_mve.AVERAGE_POOL, lanes.AVERAGE_POOL),
     "max_pool_2d_s8": (pool_mve.MAX_POOL, lanes.MAX_POOL),
     "mean_s8": (lanes.MEAN,),

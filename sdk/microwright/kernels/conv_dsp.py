@@ -26,28 +26,48 @@ def _product(step: Step, pairs: gemm_dsp.Ints) -> dict[str, Field]:
 
 
 def _scratch_bytes(step: Step, pairs: gemm_dsp.Ints) -> int:
-    channel_pairs = (step.number("out_ch") + 1) // 2
-    return gemm_dsp.PAIR_BYTES * channel_pairs + 4 * _COLUMN_PIXELS * len(pairs)
+    return gemm_dsp.PAIR_BYTES * _channel_pairs(step) + 4 * _COLUMN_PIXELS * len(pairs)
 
 
-def _product_cost(step: Step, k_pairs: int) -> float:
-    """Of the tiles and their columns.
+def order(step: Step) -> gemm_dsp.Ints:
+    """The order of k: a row of taps is one run of bytes, or one a tap where they are apart."""
+    runs_w = _runs_w(step)
+    run_bytes = step.number("filter_w") // runs_w * step.number("in_ch")
+    return gemm_dsp.k_order(step.number("filter_h") * runs_w, run_bytes)
 
-    Counted in the assembly: 8.5 instructions a pair of k and of channels at three pixels and 66 around them;
-    10 a pair of k to gather.
+
+def _runs_w(step: Step) -> int:
+    return 1 if step.number("dilation_w") == 1 else step.number("filter_w")
+
+
+def cost(step: Step, loops: float) -> float:
+    """Estimated instructions, given those of a tile's loops over all pairs of channels, at three pixels.
+
+    Counted in the assembly: 60 around the loop of a pair of channels; 10 a pair of k to gather; 2 a byte to
+    copy where windows overlap.
     """
     pixels = step.number("out_h") * step.number("out_w")
-    channel_pairs = (step.number("out_ch") + 1) // 2
-    return pixels / 3 * (channel_pairs * (8.5 * k_pairs + 66) + 10 * k_pairs)
+    taps = step.number("filter_h") * step.number("filter_w")
+    k_pairs = taps * step.number("in_ch") // 2
+    copied = step.number("in_h") * step.number("in_w") * step.number("in_ch") if taps > 1 else 0
+    return pixels / 3 * (60 * _channel_pairs(step) + loops + 10 * k_pairs) + 2.0 * copied
+
+
+def _channel_pairs(step: Step) -> int:
+    return (step.number("out_ch") + 1) // 2
+
+
+def _dense_cost(step: Step) -> float:
+    """8.5 instructions a pair of k and of channels, 3 a round of eight pairs of k."""
+    k = step.number("filter_h") * step.number("filter_w") * step.number("in_ch")
+    return cost(step, _channel_pairs(step) * 8.9 * (k / 2))
 
 
 def _conv(step: Step) -> Step:
     convolution.require(step, {"groups": 1, "batches": 1})
-    in_ch, filter_h, filter_w = (step.number(name) for name in ("in_ch", "filter_h", "filter_w"))
-    # A row of taps is one run of bytes, or one a tap where they are apart.
-    runs_w = 1 if step.number("dilation_w") == 1 else filter_w
-    runs = filter_h * runs_w
-    pairs = gemm_dsp.k_order(runs, filter_w // runs_w * in_ch)
+    runs_w = _runs_w(step)
+    runs = step.number("filter_h") * runs_w
+    pairs = order(step)
     row_bytes, ring_rows = convolution.row_bytes(step), convolution.span(step, "h")
     return Step(
         "conv_2d_s8_dsp",
@@ -70,7 +90,7 @@ def _conv(step: Step) -> Step:
 def _conv_1x1(step: Step) -> Step:
     convolution.require(step, {"groups": 1, "batches": 1})
     convolution.require_1x1(step)
-    pairs = gemm_dsp.k_order(1, step.number("in_ch"))
+    pairs = order(step)
     return Step(
         "conv_1x1_s8_dsp",
         step.inputs,
@@ -85,18 +105,5 @@ def _conv_1x1(step: Step) -> Step:
     )
 
 
-CONV = Kernel(
-    "conv_2d_s8_dsp",
-    frozenset({"dsp"}),
-    _conv,
-    lambda step: (
-        _product_cost(step, step.number("filter_h") * step.number("filter_w") * step.number("in_ch") // 2)
-        + 2.0 * step.number("in_h") * step.number("in_w") * step.number("in_ch")
-    ),
-)
-CONV_1X1 = Kernel(
-    "conv_1x1_s8_dsp",
-    frozenset({"dsp"}),
-    _conv_1x1,
-    lambda step: _product_cost(step, step.number("in_ch") // 2),
-)
+CONV = Kernel("conv_2d_s8_dsp", frozenset({"dsp"}), _conv, _dense_cost)
+CONV_1X1 = Kernel("conv_1x1_s8_dsp", frozenset({"dsp"}), _conv_1x1, _dense_cost)

@@ -63,10 +63,10 @@ def pack(step: Step, weights: Ints, pairs: Ints) -> Mapping[str, Field]:
     }
 
 
-def tiles(step: Step) -> Symbol:
-    """The kernel's field `tiles`."""
+def tiles(step: Step, of: str = "mw_gemm_dsp") -> Symbol:
+    """The kernel's field `tiles`, of one of the two ways that there are `of` a kind."""
     clamped = step.number("act_min") >= step.number("out_zp")
-    return Symbol("mw_gemm_dsp_clamped" if clamped else "mw_gemm_dsp_signed")
+    return Symbol(f"{of}_clamped" if clamped else f"{of}_signed")
 
 
 def packed_channels(name: str, channels: Sequence[Channel]) -> Mapping[str, Field]:

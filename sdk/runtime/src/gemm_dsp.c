@@ -1,6 +1,7 @@
 #include "mw/gemm_dsp.h"
 
 #include "mw/dsp.h"
+#include "mw/gemm_tile_dsp.h"
 
 // A tile is one pair of channels at 3, 2 or 1 pixels, for all pairs of a layer. The loops are written in assembly because
 // they need all fourteen registers.
@@ -9,7 +10,7 @@
 // of the loop is entered, [sp, #20] end of the pairs, [sp, #24] the pair at work.
 // In the loop: r0 columns, r1 weights, r2-r4 inputs, r5-r7 sums of channel 0, r8-r10 of channel 0 + 256 * channel 1, r11
 // and r12 weights of four k, lr channel 0's weights of two. A round takes 16 k, the first one k modulo 16.
-#define TILE(NAME, PIXELS, BLOCK_BYTES, BLOCK, SPLIT, STORE1, STORE0)                                        \
+#define TILE(NAME, PIXELS, BLOCK_BYTES, BLOCK, STORE)                                                                  \
     __attribute__((naked)) static void NAME(const struct mw_gemm_dsp *gemm __attribute__((unused)),                     \
                                             const uint32_t *columns __attribute__((unused)),                           \
                                             int8_t *out __attribute__((unused)))                                       \
@@ -48,12 +49,8 @@
                        "ldr.w lr, [sp, #4]\n\t"                                                                        \
                        "cmp r0, lr\n\t"                                                                                \
                        "bne.w 1b\n\t"                                                                                  \
-                       "ldr lr, [sp, #24]\n\t"                                                                         \
-                       "ldr r11, [sp, #12]\n\t"                                                                        \
-                       "ldr r0, [sp, #8]\n\t" SPLIT "ldmia lr!, {r2, r3, r4, r12}\n\t"                                  \
-                       "add r12, r12, r0\n\t" STORE1 "ldr r0, [sp, #8]\n\t"                                              \
-                       "ldmia lr!, {r2, r3, r4, r12}\n\t"                                                               \
-                       "add r12, r12, r0\n\t" STORE0 "ldr r0, [sp, #20]\n\t"                                                                         \
+                       STORE                                                                                           \
+                       "ldr r0, [sp, #20]\n\t"                                                                         \
                        "cmp lr, r0\n\t"                                                                                \
                        "bne.w 2b\n\t"                                                                                  \
                        "add sp, sp, #28\n\t"                                                                           \
@@ -64,57 +61,30 @@
     "smlad " sum01 ", " x ", " w ", " sum01 "\n\t" \
     "smlad " sum0 ", " x ", lr, " sum0 "\n\t"
 
-// 2 * the sum of channel 1.
-#define CHANNEL1(sum0, sum01) \
-    "sub " sum01 ", " sum01 ", " sum0 "\n\t" \
-    "asr " sum01 ", " sum01 ", #7\n\t"
-
-// NEGATIVE makes up for the second rounding of negative sums, which goes away from zero.
-#define NEGATIVE(doubled) "add r0, r0, " doubled ", asr #31\n\t"
-#define CLAMPED(doubled) ""
-
-#define STORE(NEGATIVE, doubled, address) \
-    "smmlar r0, " doubled ", r2, r3\n\t" NEGATIVE(doubled) \
-    "asr r0, r0, r4\n\t" \
-    "ssat r0, #8, r0\n\t" \
-    "strb r0, " address "\n\t"
-#define DOUBLE_AND_STORE(NEGATIVE, sum, address) "lsl " sum ", " sum ", #1\n\t" STORE(NEGATIVE, sum, address)
-
-#define PIXEL0 "[r12]"
-#define PIXEL1 "[r12, r11]"
-#define PIXEL2 "[r12, r11, lsl #1]"
-
 #define MAC3(w) \
     "ldmia.w r0!, {r2, r3, r4}\n\t" \
     "sxtb16 lr, " w "\n\t" MAC("r2", w, "r5", "r8") MAC("r3", w, "r6", "r9") MAC("r4", w, "r7", "r10")
-#define TILE_3(NAME, NEGATIVE) \
-    TILE(NAME, 3, 68, MAC3("r11") MAC3("r12"), CHANNEL1("r5", "r8") CHANNEL1("r6", "r9") CHANNEL1("r7", "r10"), \
-         STORE(NEGATIVE, "r8", PIXEL0) STORE(NEGATIVE, "r9", PIXEL1) STORE(NEGATIVE, "r10", PIXEL2), \
-         DOUBLE_AND_STORE(NEGATIVE, "r5", PIXEL0) DOUBLE_AND_STORE(NEGATIVE, "r6", PIXEL1) \
-             DOUBLE_AND_STORE(NEGATIVE, "r7", PIXEL2))
+#define TILE_3(NAME, ROUND) TILE(NAME, 3, 68, MAC3("r11") MAC3("r12"), MW_TILE_STORE_3(ROUND))
 
 #define MAC2(w) \
     "ldrd r2, r3, [r0], #8\n\t" \
     "sxtb16 lr, " w "\n\t" MAC("r2", w, "r5", "r8") MAC("r3", w, "r6", "r9")
-#define TILE_2(NAME, NEGATIVE) \
-    TILE(NAME, 2, 52, MAC2("r11") MAC2("r12"), CHANNEL1("r5", "r8") CHANNEL1("r6", "r9"), \
-         STORE(NEGATIVE, "r8", PIXEL0) STORE(NEGATIVE, "r9", PIXEL1), \
-         DOUBLE_AND_STORE(NEGATIVE, "r5", PIXEL0) DOUBLE_AND_STORE(NEGATIVE, "r6", PIXEL1))
+#define TILE_2(NAME, ROUND) TILE(NAME, 2, 52, MAC2("r11") MAC2("r12"), MW_TILE_STORE_2(ROUND))
 
-#define TILE_1(NAME, NEGATIVE) \
+#define TILE_1(NAME, ROUND) \
     TILE(NAME, 1, 32, \
          "ldrd r2, r3, [r0], #8\n\t" \
          "sxtb16 lr, r11\n\t" MAC("r2", "r11", "r5", "r8") "sxtb16 lr, r12\n\t" MAC("r3", "r12", "r5", "r8"), \
-         CHANNEL1("r5", "r8"), STORE(NEGATIVE, "r8", PIXEL0), DOUBLE_AND_STORE(NEGATIVE, "r5", PIXEL0))
+         MW_TILE_STORE_1(ROUND))
 
-TILE_3(signed_3, NEGATIVE)
-TILE_2(signed_2, NEGATIVE)
-TILE_1(signed_1, NEGATIVE)
+TILE_3(signed_3, MW_TILE_SIGNED)
+TILE_2(signed_2, MW_TILE_SIGNED)
+TILE_1(signed_1, MW_TILE_SIGNED)
 const struct mw_gemm_tiles_dsp mw_gemm_dsp_signed = {{signed_1, signed_2, signed_3}};
 
-TILE_3(clamped_3, CLAMPED)
-TILE_2(clamped_2, CLAMPED)
-TILE_1(clamped_1, CLAMPED)
+TILE_3(clamped_3, MW_TILE_CLAMPED)
+TILE_2(clamped_2, MW_TILE_CLAMPED)
+TILE_1(clamped_1, MW_TILE_CLAMPED)
 const struct mw_gemm_tiles_dsp mw_gemm_dsp_clamped = {{clamped_1, clamped_2, clamped_3}};
 
 // bias * 8 + (exponent & 7)
