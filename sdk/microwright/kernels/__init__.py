@@ -44,7 +44,11 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         conv_portable.CONV_1X1,
         conv_portable.CONV,
     ),
-    "add_s8": (add.ADD_MVE, add.ADD_DSP, add.ADD_TABLE),
+    "add_s8": (
+        add.ADD_MVE,
+        add.ADD_DSP,
+        add.ADD_TABLE,
+    ),
     "average_pool_2d_s8": (pool_mve.AVERAGE_POOL, lanes.AVERAGE_POOL),
     "max_pool_2d_s8": (pool_mve.MAX_POOL, lanes.MAX_POOL),
     "mean_s8": (lanes.MEAN,),

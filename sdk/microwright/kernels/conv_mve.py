@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from microwright.kernels import convolution, gemm_mve
 from microwright.kernels.base import Kernel, Rejected
+from microwright.kernels.gemm_mve import Window
 from microwright.ops import Step
 
 _POINTER_BYTES = 4
@@ -13,12 +14,22 @@ _MOST_OFFSET = 0xFFFF
 _BEHIND_BYTES = 16
 
 
+def _window(step: Step) -> Window:
+    """Of a convolution; 1x1 ones with a stride of 1 have a single row of pixels."""
+    filter_h, filter_w, in_ch, out_w = (
+        step.number(name) for name in ("filter_h", "filter_w", "in_ch", "out_w")
+    )
+    one_row = filter_h == filter_w == 1 and convolution.one_row(step)
+    pixels = step.number("out_h") * out_w if one_row else out_w
+    return Window(filter_h, filter_w, in_ch, pixels, step.number("stride_w"))
+
+
 def _conv(step: Step) -> Step:
     convolution.require(step, {"groups": 1, "batches": 1, "dilation_h": 1, "dilation_w": 1})
-    filter_h, row_taps = step.number("filter_h"), step.number("filter_w") * step.number("in_ch")
+    window = _window(step)
     row_bytes = convolution.row_bytes(step)
-    if row_taps < _VECTOR and filter_h * row_bytes > _MOST_OFFSET:
-        raise Rejected(f"its {filter_h} rows of {row_bytes} bytes are too large for 16-bit offsets")
+    if window.row_bytes < _VECTOR and window.rows * row_bytes > _MOST_OFFSET:
+        raise Rejected(f"its {window.rows} rows of {row_bytes} bytes are too large for 16-bit offsets")
     return Step(
         "conv_2d_s8_mve",
         step.inputs,
@@ -29,12 +40,10 @@ def _conv(step: Step) -> Step:
                 step, "filter_h", "filter_w", "stride_h", "stride_w", "pad_top", "pad_left", "in_zp"
             ),
             "row_bytes": row_bytes,
-            **gemm_mve.product(step, filter_h, row_taps, step.number("out_w")),
+            **gemm_mve.product(step, window),
         },
         scratch_bytes=(
-            gemm_mve.scratch_bytes(step, filter_h, row_taps, step.number("out_w"))
-            + filter_h * (_POINTER_BYTES + row_bytes)
-            + _BEHIND_BYTES
+            gemm_mve.scratch_bytes(step, window) + window.rows * (_POINTER_BYTES + row_bytes) + _BEHIND_BYTES
         ),
         overlap={0: convolution.rows_distance(step)},
     )
@@ -43,20 +52,18 @@ def _conv(step: Step) -> Step:
 def _conv_1x1(step: Step) -> Step:
     convolution.require(step, {"groups": 1, "batches": 1})
     convolution.require_1x1(step)
-    in_ch = step.number("in_ch")
+    window = _window(step)
     fields = convolution.pixels(step)
-    row_pixels = fields["row_pixels"]
-    assert isinstance(row_pixels, int)
     return Step(
         "conv_1x1_s8_mve",
         step.inputs,
         step.outputs,
         {
             **{name: fields[name] for name in ("rows", "row_pixels", "in_row_bytes", "in_ch", "in_step")},
-            **gemm_mve.product(step, 1, in_ch, row_pixels),
+            **gemm_mve.product(step, window),
         },
-        scratch_bytes=gemm_mve.scratch_bytes(step, 1, in_ch, row_pixels),
-        # Two or three pixels are written when they have been read.
+        scratch_bytes=gemm_mve.scratch_bytes(step, window),
+        # Tiles are written when they and everything before them have been read.
         overlap={0: convolution.pixels_distance(step)},
     )
 
@@ -66,7 +73,7 @@ CONV = Kernel(
     frozenset({"mve"}),
     _conv,
     lambda step: (
-        gemm_mve.cost(step, step.number("filter_h") * step.number("filter_w") * step.number("in_ch"))
+        gemm_mve.cost(step, _window(step))
         + 0.3 * step.number("in_h") * step.number("in_w") * step.number("in_ch")
     ),
 )
@@ -74,5 +81,5 @@ CONV_1X1 = Kernel(
     "conv_1x1_s8_mve",
     frozenset({"mve"}),
     _conv_1x1,
-    lambda step: gemm_mve.cost(step, step.number("in_ch")),
+    lambda step: gemm_mve.cost(step, _window(step)),
 )

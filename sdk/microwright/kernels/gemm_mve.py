@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from microwright.kernels import channels_mve
 from microwright.kernels.channels_mve import Channel, Ints
 from microwright.ops import Constant, Step
-from microwright.ops.base import Field
+from microwright.ops.base import Field, Symbol
 
 _VECTOR = 16
 _PIXELS = 3
+_TWO_PIXELS = 2
+_TAPS = 3
 # Vectors of k in a round of the assembly's loop.
 _ROUND = 9
 _ACCS_BYTES = 4 * _VECTOR * _PIXELS
@@ -21,52 +25,97 @@ _COLUMNS_BYTES = 768
 _EIGHT = (0, 2, 4, 6, 1, 3, 5, 7)
 
 
-def product(step: Step, rows: int, row_bytes: int, row_pixels: int) -> dict[str, Field]:
-    """The fields of struct mw_product_mve for a plain kernel's call whose k are `rows` of row_bytes each.
+@dataclass(frozen=True)
+class Window:
+    """What a pixel's k are: `rows` of `taps` pixels of `channels` each.
 
-    row_pixels are computed one after the other. Raises Rejected where the kernel's preconditions do not hold.
+    `pixels` are computed one after the other, `pixel_step` input pixels apart.
+    """
+
+    rows: int
+    taps: int
+    channels: int
+    pixels: int
+    pixel_step: int
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row, contiguous."""
+        return self.taps * self.channels
+
+    @property
+    def k(self) -> int:
+        """Products of an output."""
+        return self.rows * self.row_bytes
+
+    @property
+    def sliding(self) -> bool:
+        """Whether neighbouring pixels share the inputs of two taps."""
+        return (
+            self.taps == _TAPS
+            and self.pixel_step == 1
+            and self.channels % _VECTOR == 0
+            and self.pixels >= _TWO_PIXELS
+        )
+
+    @property
+    def tile_bytes(self) -> int:
+        """Columns of a tile of three pixels."""
+        vectors = -(-self.k // _VECTOR)
+        return _VECTOR * (vectors // _TAPS * (_PIXELS + _TAPS - 1) if self.sliding else vectors * _PIXELS)
+
+    @property
+    def at_once(self) -> int:
+        """Tiles whose columns are gathered at once."""
+        return max(1, min(_COLUMNS_BYTES // self.tile_bytes, -(-self.pixels // _PIXELS)))
+
+
+def product(step: Step, window: Window) -> dict[str, Field]:
+    """The fields of struct mw_product_mve for a plain kernel's call.
+
+    Raises Rejected where the kernel's preconditions do not hold.
     """
     weights = step.values("weights")
     assert weights is not None
-    k, out_ch = rows * row_bytes, step.number("out_ch")
-    found = channels_mve.of(step, weights.astype(np.int64).reshape(out_ch, k))
+    out_ch = step.number("out_ch")
+    by_channel = weights.astype(np.int64).reshape(out_ch, window.rows, window.taps, window.channels)
+    if window.sliding:
+        vectors = by_channel.reshape(out_ch, window.rows, window.taps, -1, _VECTOR)
+        by_channel = vectors.transpose(0, 1, 3, 2, 4)
+    found = channels_mve.of(step, by_channel.reshape(out_ch, -1))
     ordered = [found[i] for i in _order(out_ch)]
-    tail = _tail_bytes(k, out_ch)
+    tail = _tail_bytes(window.k, out_ch)
     return {
-        "product.tiles": _tiles(k, row_pixels),
+        "product.tiles": Symbol("mw_tiles_sliding_mve" if window.sliding else "mw_tiles_mve"),
+        "product.at_once": window.at_once,
         "product.tail_bytes": tail,
         **{f"product.{name}": step.number(name) for name in ("out_ch", "out_zp", "act_min", "act_max")},
         **channels_mve.fields(ordered, "product."),
-        "product.weights": Constant(_pairs(ordered, k, tail)),
+        "product.weights": Constant(_pairs(ordered, window.k, tail)),
     }
 
 
-def scratch_bytes(step: Step, rows: int, row_bytes: int, row_pixels: int) -> int:
+def scratch_bytes(step: Step, window: Window) -> int:
     """Accumulators, channels, columns, and the line that rows are joined in."""
-    k = rows * row_bytes
-    joined = rows > 1 and row_bytes % _VECTOR != 0
+    joined = window.rows > 1 and window.row_bytes % _VECTOR != 0
     return (
         _ACCS_BYTES
         + channels_mve.ram_bytes(step.number("out_ch"))
-        + _tiles(k, row_pixels) * _PIXELS * _VECTOR * _vectors(k)
-        + (_VECTOR * (_vectors(k) + 1) * (2 if row_bytes < _VECTOR else 1) if joined else 0)
+        + window.at_once * window.tile_bytes
+        + (_VECTOR * (_vectors(window.k) + 1) * (2 if window.row_bytes < _VECTOR else 1) if joined else 0)
     )
 
 
-def _tiles(k: int, row_pixels: int) -> int:
-    """Tiles whose columns are gathered at once."""
-    fit = _COLUMNS_BYTES // (_PIXELS * _VECTOR * _vectors(k))
-    return max(1, min(fit, -(-row_pixels // _PIXELS)))
-
-
-def cost(step: Step, k: int) -> float:
+def cost(step: Step, window: Window) -> float:
     """Estimated instructions. Counted in the assembly for three pixels.
 
-    11 a vector of k and pair of channels, 9 around them; 2 an output to scale; 7 a vector of k to gather.
+    11 a vector of k and pair of channels, less where pixels share inputs, 9 around them; 2 an output to
+    scale; 7 a vector of k to gather.
     """
     pixels = step.number("out_h") * step.number("out_w")
-    out_ch, vectors = step.number("out_ch"), _vectors(k)
-    tile = (out_ch + 1) // 2 * (11 * vectors + 9) + 6.0 * out_ch + 7 * vectors + 60
+    out_ch, vectors = step.number("out_ch"), _vectors(window.k)
+    per_vector = 29 / 3 if window.sliding else 11
+    tile = (out_ch + 1) // 2 * (per_vector * vectors + 9) + 6.0 * out_ch + 7 * vectors + 60
     return pixels / _PIXELS * tile + 6.0 * out_ch
 
 

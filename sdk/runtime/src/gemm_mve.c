@@ -7,7 +7,7 @@
 #include <arm_mve.h>
 #include <stddef.h>
 
-enum { ROUND = 9, VECTOR = 16, PIXELS = 3, COLUMN = VECTOR * PIXELS };
+enum { VECTOR = 16, PIXELS = 3, TAPS = 3 };
 
 // The assembly relies on these offsets; another one divides by zero here.
 enum {
@@ -81,8 +81,10 @@ enum {
 // [sp, #40] tiles left, [sp, #44] out of the tile, [sp, #48] gemm.
 // In the loop over pairs: r0, r2 sums of pixel 0, r4, r6 of pixel 1, r8, r10 of pixel 2; r1 weights, r3 end of the round's
 // columns, r5 where the first round is entered, r7 biases, r9 accs, r11 what follows a round, r12 end_or_tail.
-// A round takes 9 vectors of k, the first one what is left over.
-#define TILES(NAME, VECTOR_BYTES, BIASES, VECTOR_OF_K, TAIL, STORE, SCALE_8, SCALE_8_NEGATIVE, SCALE_4, NEXT_OUT)      \
+// A round takes UNITS units of k, of UNIT_BYTES in the columns; the first one takes what is left over.
+#define EXPAND(macro, ...) macro(__VA_ARGS__)
+#define TILES(NAME, UNITS, UNIT_CODE_BYTES, UNIT_BYTES, BIASES, UNIT, TAIL, STORE, SCALE_8, SCALE_8_NEGATIVE, SCALE_4, \
+              NEXT_OUT)                                                                                                \
     __attribute__((naked, noinline)) static void NAME(const struct mw_gemm_mve *gemm __attribute__((unused)),          \
                                                       int8_t *out __attribute__((unused)),                             \
                                                       int32_t out_step __attribute__((unused)),                        \
@@ -102,7 +104,7 @@ enum {
                        "ldrd r4, r10, [r0, #36]\n\t"                                                                   \
                        "strd r4, r10, [sp, #32]\n\t"                                                                   \
                        "ldrd r2, r4, [r0, #24]\n\t"                                                                    \
-                       "movs r6, #" #VECTOR_BYTES "\n\t"                                                               \
+                       "movs r6, #" #UNIT_CODE_BYTES "\n\t"                                                            \
                        "adr.w r5, 1f\n\t"                                                                              \
                        "mla r5, r2, r6, r5\n\t"                                                                        \
                        "orr r5, r5, #1\n\t"                                                                            \
@@ -135,9 +137,9 @@ enum {
                        "bx r5\n\t"                                                                                     \
                        ".balign 4\n"                                                                                   \
                        "1:\n\t"                                                                                        \
-                       ".set mw_at, -432\n\t"                                                                          \
-                       ".rept 9\n\t" VECTOR_OF_K                                                                       \
-                       ".set mw_at, mw_at + 48\n\t"                                                                    \
+                       ".set mw_at, -" #UNITS " * " #UNIT_BYTES "\n\t"                                                 \
+                       ".rept " #UNITS "\n\t" UNIT                                                                     \
+                       ".set mw_at, mw_at + " #UNIT_BYTES "\n\t"                                                       \
                        ".endr\n\t"                                                                                     \
                        "bx r11\n\t"                                                                                    \
                        ".balign 4\n"                                                                                   \
@@ -146,7 +148,7 @@ enum {
                        ".balign 4\n"                                                                                   \
                        "3:\n\t"                                                                                        \
                        "cmp r3, r12\n\t"                                                                               \
-                       "add.w r3, r3, #432\n\t"                                                                        \
+                       "add.w r3, r3, #" #UNITS " * " #UNIT_BYTES "\n\t"                                               \
                        "bne.w 1b\n\t"                                                                                  \
                        "ldr r3, [sp]\n\t"                                                                              \
                        ".balign 4\n"                                                                                   \
@@ -205,65 +207,87 @@ enum {
                        : "memory");                                                                                    \
     }
 
-TILES(tiles_3, 44, "ldrd r0, r2, [r7], #8\n\tldrd r4, r6, [r7, #-8]\n\tldrd r8, r10, [r7, #-8]\n\t",
-     LOAD_W LOAD_X("q1", "mw_at") MAC("r0", "q1") LOAD_X("q2", "mw_at + 16") MAC("r4", "q2")
-     LOAD_X("q3", "mw_at + 32") MAC("r8", "q3") LOAD_W MAC("r2", "q1") MAC("r6", "q2") MAC("r10", "q3"),
-     LOAD_TAIL_W LOAD_X("q1", "0") MAC("r0", "q1") LOAD_X("q2", "16") MAC("r4", "q2")
-     LOAD_X("q3", "32") MAC("r8", "q3") LOAD_TAIL_W MAC("r2", "q1") MAC("r6", "q2") MAC("r10", "q3"),
-     "strd r0, r2, [r9], #8\n\tstrd r4, r6, [r9, #56]\n\tstrd r8, r10, [r9, #120]\n\t",
-     SCALE_8_OF_3(SCALE), SCALE_8_OF_3(SCALE_NEGATIVE), SCALE_REST("0") SCALE_REST("64") SCALE_REST("128"),
-      "add r4, r4, r6\n\tadd r4, r4, r6, lsl #1\n\t")
+#define BIASES_2 "ldrd r0, r2, [r7], #8\n\tldrd r4, r6, [r7, #-8]\n\t"
+#define BIASES_3 BIASES_2 "ldrd r8, r10, [r7, #-8]\n\t"
+#define STORE_2 "strd r0, r2, [r9], #8\n\tstrd r4, r6, [r9, #56]\n\t"
+#define STORE_3 STORE_2 "strd r8, r10, [r9, #120]\n\t"
+#define SCALE_ALL_2 SCALE_8_OF_2(SCALE), SCALE_8_OF_2(SCALE_NEGATIVE), SCALE_REST("0") SCALE_REST("64")
+#define SCALE_ALL_3 \
+    SCALE_8_OF_3(SCALE), SCALE_8_OF_3(SCALE_NEGATIVE), SCALE_REST("0") SCALE_REST("64") SCALE_REST("128")
+#define NEXT_OUT_2 "add r4, r4, r6, lsl #1\n\t"
+#define NEXT_OUT_3 NEXT_OUT_2 "add r4, r4, r6\n\t"
 
-TILES(tiles_2, 32, "ldrd r0, r2, [r7], #8\n\tldrd r4, r6, [r7, #-8]\n\t",
-     LOAD_W LOAD_X("q1", "mw_at") MAC("r0", "q1") LOAD_X("q2", "mw_at + 16") MAC("r4", "q2")
-     LOAD_W MAC("r2", "q1") MAC("r6", "q2"),
-     LOAD_TAIL_W LOAD_X("q1", "0") MAC("r0", "q1") LOAD_X("q2", "16") MAC("r4", "q2")
-     LOAD_TAIL_W MAC("r2", "q1") MAC("r6", "q2"),
-     "strd r0, r2, [r9], #8\n\tstrd r4, r6, [r9, #56]\n\t",
-     SCALE_8_OF_2(SCALE), SCALE_8_OF_2(SCALE_NEGATIVE), SCALE_REST("0") SCALE_REST("64"),
-      "add r4, r4, r6, lsl #1\n\t")
+// A unit is a vector of k.
+#define VECTOR_2(w, at) \
+    w LOAD_X("q1", at) MAC("r0", "q1") LOAD_X("q2", at " + 16") MAC("r4", "q2") w MAC("r2", "q1") MAC("r6", "q2")
+#define VECTOR_3(w, at) \
+    w LOAD_X("q1", at) MAC("r0", "q1") LOAD_X("q2", at " + 16") MAC("r4", "q2") LOAD_X("q3", at " + 32") MAC("r8", "q3") \
+    w MAC("r2", "q1") MAC("r6", "q2") MAC("r10", "q3")
+EXPAND(TILES, tiles_2, 9, 32, 48, BIASES_2, VECTOR_2(LOAD_W, "mw_at"), VECTOR_2(LOAD_TAIL_W, "0"), STORE_2, SCALE_ALL_2,
+       NEXT_OUT_2)
+EXPAND(TILES, tiles_3, 9, 44, 48, BIASES_3, VECTOR_3(LOAD_W, "mw_at"), VECTOR_3(LOAD_TAIL_W, "0"), STORE_3, SCALE_ALL_3,
+       NEXT_OUT_3)
+
+// A unit is a vector of k at each of three taps next to each other. A pixel's second tap is the next pixel's first one, so
+// that five inputs do for nine.
+#define TAP_2(x0, x1) LOAD_W MAC("r0", x0) MAC("r4", x1) LOAD_W MAC("r2", x0) MAC("r6", x1)
+#define TAP_3(x0, x1, x2) \
+    LOAD_W MAC("r0", x0) MAC("r4", x1) MAC("r8", x2) LOAD_W MAC("r2", x0) MAC("r6", x1) MAC("r10", x2)
+#define SLIDING_2 \
+    LOAD_X("q1", "mw_at") LOAD_X("q2", "mw_at + 16") TAP_2("q1", "q2") LOAD_X("q3", "mw_at + 32") TAP_2("q2", "q3") \
+    LOAD_X("q4", "mw_at + 48") TAP_2("q3", "q4")
+#define SLIDING_3 \
+    LOAD_X("q1", "mw_at") LOAD_X("q2", "mw_at + 16") LOAD_X("q3", "mw_at + 32") TAP_3("q1", "q2", "q3") \
+    LOAD_X("q4", "mw_at + 48") TAP_3("q2", "q3", "q4") LOAD_X("q5", "mw_at + 64") TAP_3("q3", "q4", "q5")
+EXPAND(TILES, sliding_2, 3, 88, 80, BIASES_2, SLIDING_2, , STORE_2, SCALE_ALL_2, NEXT_OUT_2)
+EXPAND(TILES, sliding_3, 3, 116, 80, BIASES_3, SLIDING_3, , STORE_3, SCALE_ALL_3, NEXT_OUT_3)
+
+const struct mw_tiles_mve mw_tiles_mve = {tiles_3, tiles_2, 9, 1, 48};
+const struct mw_tiles_mve mw_tiles_sliding_mve = {sliding_3, sliding_2, 3, TAPS, 80};
 
 int8_t *mw_gemm_mve_start(struct mw_gemm_mve *gemm, const struct mw_product_mve *product, int32_t row_count,
                           int32_t row_bytes, void *scratch)
 {
     const int32_t channels = (product->out_ch + 3) & ~3;
     const int32_t k = row_count * row_bytes;
-    const int32_t columns_of_k = (k + VECTOR - 1) / VECTOR;
-    const int32_t vectors = product->tail_bytes ? k / VECTOR : columns_of_k;
-    const int32_t first = vectors == 0 ? 0 : (vectors - 1) % ROUND + 1;
-    const int32_t columns_bytes = product->tiles * COLUMN * columns_of_k;
+    const int32_t vectors = (k + VECTOR - 1) / VECTOR;
+    const struct mw_tiles_mve *const tiles = product->tiles;
+    const int32_t tile_bytes = vectors / tiles->unit * tiles->unit_bytes;
+    const int32_t units = product->tail_bytes ? k / VECTOR : vectors / tiles->unit;
+    const int32_t first = units == 0 ? 0 : (units - 1) % tiles->round + 1;
+    const int32_t columns_bytes = product->at_once * tile_bytes;
     int32_t *const accs = scratch;
     int32_t *const scales = accs + VECTOR * PIXELS;
     int32_t *const biases = scales + 2 * channels;
     int8_t *const columns = (int8_t *)(biases + channels);
     int8_t *const line = columns + columns_bytes;
+    const int32_t line_bytes =
+        row_count == 1 || row_bytes % VECTOR == 0 ? 0 : (row_bytes < VECTOR ? 2 : 1) * VECTOR * (vectors + 1);
     *gemm = (struct mw_gemm_mve){
         .weights = product->weights,
         .biases = biases,
         .scales = scales,
         .accs = accs,
-        .first = columns + COLUMN * first,
-        .end_or_tail = product->tail_bytes ? product->tail_bytes : (int32_t)(intptr_t)(columns + COLUMN * vectors),
-        .skip = ROUND - first,
-        .mode = product->tail_bytes ? 1 : vectors > ROUND ? 2 : 0,
+        .first = columns + first * tiles->unit_bytes,
+        .end_or_tail = product->tail_bytes ? product->tail_bytes : (int32_t)(intptr_t)(columns + tile_bytes),
+        .skip = tiles->round - first,
+        .mode = product->tail_bytes ? 1 : units > tiles->round ? 2 : 0,
         .out_ch = product->out_ch,
         .out_zp = product->out_zp,
         .negative = product->act_min < product->out_zp,
-        .tile_bytes = COLUMN * columns_of_k,
-        .end_step = product->tail_bytes ? 0 : COLUMN * columns_of_k,
+        .tile_bytes = tile_bytes,
+        .end_step = product->tail_bytes ? 0 : tile_bytes,
         .columns = columns,
         .line = line,
         .row_count = row_count,
         .row_bytes = row_bytes,
-        .tiles = product->tiles,
+        .at_once = product->at_once,
+        .tiles = tiles,
     };
     mw_channels_mve(biases, scales, product->channels, product->out_ch, product->channel_bytes);
-    // What k lacks to whole vectors stays zero.
-    mw_fill_mve(columns, 0, columns_bytes);
-    if (row_count == 1 || row_bytes % VECTOR == 0) {
-        return line;
-    }
-    return line + (row_bytes < VECTOR ? 2 : 1) * VECTOR * (columns_of_k + 1);
+    // What k lacks to whole vectors stays zero, and every offset is one that may be read.
+    mw_fill_mve(columns, 0, columns_bytes + line_bytes);
+    return line + line_bytes;
 }
 
 // Three pixels whose rows are whole vectors; the third lies `third` behind the second.
@@ -293,6 +317,40 @@ static inline void gather_vectors(int8_t *column, const int8_t *const *rows, int
                      [from1] "=&r"(from1), [from2] "=&r"(from2)
                    : [vectors] "r"(vectors), [at] "r"(at), [step] "r"(step), [third] "r"(third)
                    : "q0", "q1", "q2", "lr", "cc", "memory");
+}
+
+// The taps of three pixels, or of two, `step` apart: of each row, vectors of 16 channels in turn.
+#define GATHER_TAP \
+    "vldrb.8 q0, [%[at_tap]]\n\t" \
+    "add %[at_tap], %[at_tap], %[step]\n\t" \
+    "vstrb.8 q0, [%[column]], #16\n\t"
+static inline void gather_taps(int8_t *column, const int8_t *const *rows, int32_t row_count, int32_t at, int32_t step,
+                               int32_t pixels)
+{
+    for (int32_t row = 0; row < row_count; ++row) {
+        const int8_t *from = rows[row] + at;
+        const int8_t *at_tap;
+        if (pixels == PIXELS) {
+            __asm volatile("dls lr, %[vectors]\n"
+                           "1:\n\t"
+                           "mov %[at_tap], %[from]\n\t"
+                           "add %[from], %[from], #16\n\t" GATHER_TAP GATHER_TAP GATHER_TAP GATHER_TAP GATHER_TAP
+                           "le lr, 1b"
+                           : [column] "+r"(column), [from] "+r"(from), [at_tap] "=&r"(at_tap)
+                           : [vectors] "r"(step / VECTOR), [step] "r"(step)
+                           : "q0", "lr", "memory");
+        } else {
+            __asm volatile("dls lr, %[vectors]\n"
+                           "1:\n\t"
+                           "mov %[at_tap], %[from]\n\t"
+                           "add %[from], %[from], #16\n\t" GATHER_TAP GATHER_TAP GATHER_TAP GATHER_TAP
+                           "add %[column], %[column], #16\n\t"
+                           "le lr, 1b"
+                           : [column] "+r"(column), [from] "+r"(from), [at_tap] "=&r"(at_tap)
+                           : [vectors] "r"(step / VECTOR), [step] "r"(step)
+                           : "q0", "lr", "memory");
+        }
+    }
 }
 
 // Pixels of fewer bytes than a vector.
@@ -417,7 +475,11 @@ static inline void gather(const struct mw_gemm_mve *gemm, const int8_t *const *r
     const uint32_t k = (uint32_t)gemm->row_count * row_bytes;
     const int32_t tile_step = 2 * step + third;
     int8_t *column = gemm->columns;
-    if (row_bytes % VECTOR == 0) {
+    if (gemm->tiles->unit == TAPS) {
+        for (; tiles > 0; --tiles, column += gemm->tile_bytes, at += tile_step) {
+            gather_taps(column, rows, gemm->row_count, at, step, third ? 3 : 2);
+        }
+    } else if (row_bytes % VECTOR == 0) {
         for (; tiles > 0; --tiles, column += gemm->tile_bytes, at += tile_step) {
             gather_vectors(column, rows, gemm->row_count, row_bytes / VECTOR, at, step, third);
         }
@@ -458,9 +520,9 @@ void mw_gemm_mve_row(const struct mw_gemm_mve *gemm, const int8_t *const *rows, 
     // Four pixels are two and two.
     while (pixels > 4 || pixels == 3) {
         const int32_t most = (pixels % 3 == 1 ? pixels - 4 : pixels) / 3;
-        const int32_t tiles = most < gemm->tiles ? most : gemm->tiles;
+        const int32_t tiles = most < gemm->at_once ? most : gemm->at_once;
         gather(gemm, rows, base, tiles, at, step, step);
-        tiles_3(gemm, out, out_step, tiles);
+        gemm->tiles->three(gemm, out, out_step, tiles);
         at += 3 * tiles * step;
         out += 3 * tiles * out_step;
         pixels -= 3 * tiles;
@@ -469,7 +531,7 @@ void mw_gemm_mve_row(const struct mw_gemm_mve *gemm, const int8_t *const *rows, 
     for (; pixels > 0; pixels -= 2) {
         const int32_t second = pixels == 1 ? 0 : 1;
         gather(gemm, rows, base, 1, at, second * step, 0);
-        tiles_2(gemm, out, second * out_step, 1);
+        gemm->tiles->two(gemm, out, second * out_step, 1);
         at += 2 * step;
         out += 2 * out_step;
     }

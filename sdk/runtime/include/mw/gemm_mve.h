@@ -18,9 +18,26 @@
 
 #include <stdint.h>
 
-// What a layer knows of its product.
+struct mw_gemm_mve;
+
+// How tiles are computed; two or three pixels each, `tiles` one after the other, out_step bytes from pixel to pixel.
+struct mw_tiles_mve {
+    void (*three)(const struct mw_gemm_mve *gemm, int8_t *out, int32_t out_step, int32_t tiles);
+    void (*two)(const struct mw_gemm_mve *gemm, int8_t *out, int32_t out_step, int32_t tiles);
+    int32_t round;     // units of k in a round of the loop
+    int32_t unit;      // vectors of k in a unit
+    int32_t unit_bytes; // in the columns of a tile
+};
+
+extern const struct mw_tiles_mve mw_tiles_mve; // a unit is a vector of k
+// A unit is three vectors. k is [rows][vectors of channels][3 taps][16]: of a window of three taps, a pixel apart, whose
+// channels are whole vectors. At least two pixels a row.
+extern const struct mw_tiles_mve mw_tiles_sliding_mve;
+
+// What a layer knows of its product. Pointers to what is not used keep it out of the image.
 struct mw_product_mve {
-    int32_t tiles;      // of three pixels whose columns are gathered before they are computed
+    const struct mw_tiles_mve *tiles;
+    int32_t at_once;    // tiles of three pixels whose columns are gathered before they are computed
     int32_t tail_bytes; // 0: weights are padded to whole vectors
     int32_t out_ch, out_zp, act_min, act_max;
     int32_t channel_bytes;
@@ -44,11 +61,12 @@ struct mw_gemm_mve {
     int32_t end_step;      // from a tile's end_or_tail to the next
     int8_t *columns;
     int8_t *line;          // a pixel's rows joined, or where their bytes lie
-    int32_t row_count, row_bytes, tiles;
+    int32_t row_count, row_bytes, at_once;
+    const struct mw_tiles_mve *tiles;
 };
 
 // Prepares a call. A pixel's k are row_count rows of row_bytes. The scratch is 192 bytes, 12 a channel (up to a multiple
-// of 4), 48 a tile and vector of k, and, for more than one row that are not whole vectors, 16 a vector of k and 16, or
+// of 4), at_once times the units of k of the tiles' unit_bytes, and, for more than one row that are not whole vectors, 16 a vector of k and 16, or
 // twice this where rows are shorter than a vector. Returns the end of it.
 int8_t *mw_gemm_mve_start(struct mw_gemm_mve *gemm, const struct mw_product_mve *product, int32_t row_count,
                           int32_t row_bytes, void *scratch);
