@@ -22,6 +22,7 @@ KERNELS = (
     "conv_1x1_s8_mve",
     "conv_2d_s8_mve",
     "depthwise_3x3_s8_mve",
+    "depthwise_conv_2d_s8_mve",
     "fully_connected_s8_mve",
     "max_pool_2d_s8_mve",
 )
@@ -38,8 +39,8 @@ def add_convolution(made: Layers, rng: Rng) -> None:
     )
 
 
-def add_depthwise_3x3(made: Layers, rng: Rng) -> None:
-    add_depthwise(made, rng, usual=(3, 3))
+def add_depthwise_of_any_size(made: Layers, rng: Rng) -> None:
+    add_depthwise(made, rng, usual=pick(rng, ((3, 3), (3, 3), (5, 5), (1, 5), None)))
 
 
 def add_sum(made: Layers, rng: Rng) -> None:
@@ -67,7 +68,14 @@ def add_pool(made: Layers, rng: Rng) -> None:
     layers.add_pool(made, rng, pick(rng, ("AVERAGE_POOL_2D", "MAX_POOL_2D")))
 
 
-FAMILIES = (add_convolution, add_convolution, add_fully_connected, add_depthwise_3x3, add_sum, add_pool)
+FAMILIES = (
+    add_convolution,
+    add_convolution,
+    add_fully_connected,
+    add_depthwise_of_any_size,
+    add_sum,
+    add_pool,
+)
 
 
 def add_layer(made: Layers, rng: Rng) -> None:

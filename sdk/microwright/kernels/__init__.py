@@ -30,6 +30,7 @@ __all__ = ["KERNELS", "Choice", "Kernel", "choose"]
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "depthwise_conv_2d_s8": (
         depthwise_mve.DEPTHWISE_3X3,
+        depthwise_mve.DEPTHWISE,
         depthwise_dsp.DEPTHWISE_3X3,
         depthwise_dsp.DEPTHWISE,
         depthwise_portable.DEPTHWISE,

@@ -2,6 +2,7 @@
 
 #include "mw/channels_mve.h"
 #include "mw/mve.h"
+#include "mw/plane_mve.h"
 
 #include <stddef.h>
 
@@ -142,48 +143,19 @@ CHANNEL(stride_1_negative, STEPS_1(NEGATIVE))
 CHANNEL(stride_2, STEPS_2(POSITIVE))
 CHANNEL(stride_2_negative, STEPS_2(NEGATIVE))
 
-// Inputs of a channel to rows of a plane: `count` of each of `rows` rows, lane_bytes apart.
-static inline void copy_rows(int8_t *to, const int8_t *in, int32_t count, int32_t rows, int32_t lane_bytes,
-                             int32_t row_bytes)
-{
-    const int8_t *from;
-    int8_t *at;
-    int32_t lane = 0;
-    __asm volatile("vidup.u16 q1, %[lane], #1\n\t"
-                   "vmul.i16 q1, q1, %[lane_bytes]\n"
-                   "1:\n\t"
-                   "mov %[from], %[in]\n\t"
-                   "mov %[at], %[to]\n\t"
-                   "wlstp.16 lr, %[count], 3f\n"
-                   "2:\n\t"
-                   "vldrb.u16 q0, [%[from], q1]\n\t"
-                   "add %[from], %[from], %[lane_bytes], lsl #3\n\t"
-                   "vstrb.16 q0, [%[at]], #8\n\t"
-                   "letp lr, 2b\n"
-                   "3:\n\t"
-                   "add %[in], %[in], %[row_bytes]\n\t"
-                   "add %[to], %[to], #64\n\t"
-                   "subs %[rows], %[rows], #1\n\t"
-                   "bne 1b"
-                   : [to] "+r"(to), [in] "+r"(in), [rows] "+r"(rows), [from] "=&r"(from), [at] "=&l"(at),
-                     [lane] "+Te"(lane)
-                   : [count] "r"(count), [lane_bytes] "r"(lane_bytes), [row_bytes] "r"(row_bytes)
-                   : "q0", "q1", "lr", "cc", "memory");
-}
-
 static void copy_plane(const struct mw_depthwise_3x3_s8_mve *layer, const int8_t *in, int8_t *plane)
 {
     int8_t *const to = plane + layer->pad_steps * ROW_BYTES;
     const int32_t lanes = layer->in_lanes;
     const int32_t lane_bytes = layer->in_lane_bytes;
     if (layer->stride == 1) {
-        copy_rows(to + layer->pad_lanes, in, lanes, layer->in_steps, lane_bytes, layer->in_step_bytes);
+        mw_plane_mve(to + layer->pad_lanes, in, lanes, layer->in_steps, lane_bytes, layer->in_step_bytes, ROW_BYTES);
         return;
     }
     for (int32_t lane = 0; lane < 2; ++lane) {
         const int32_t padded = lane + layer->pad_lanes;
-        copy_rows(to + (padded & 1 ? ODD_AT : 0) + padded / 2, in + lane * lane_bytes, (lanes + 1 - lane) / 2,
-                  layer->in_steps, 2 * lane_bytes, layer->in_step_bytes);
+        mw_plane_mve(to + (padded & 1 ? ODD_AT : 0) + padded / 2, in + lane * lane_bytes, (lanes + 1 - lane) / 2,
+                     layer->in_steps, 2 * lane_bytes, layer->in_step_bytes, ROW_BYTES);
     }
 }
 
