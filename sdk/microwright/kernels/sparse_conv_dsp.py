@@ -22,7 +22,7 @@ Mask = npt.NDArray[np.bool_]
 
 def reachable(kept: Mask, most: int) -> Mask:
     """Blocks to store, so that in no row a step is longer than `most`; kept [rows, blocks]."""
-    stored = kept.copy()
+    stored: Mask = kept.copy()
     for row in stored:
         at = -1
         for block in np.flatnonzero(row):
