@@ -1,0 +1,274 @@
+"""Kernel calls on emulated boards with every buffer at the edge of a page, behind which an access faults.
+
+Each call runs in several placements. With buffers at the beginning of pages, what reads or writes in front of
+one faults; with buffers at the end, what does behind one; what writes elsewhere is found by comparing what
+lies around. Where the output may share memory with an input, it does so as far as `Step.overlap` allows, at
+both edges.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import serial
+
+from microwright import board, build, kernels, ops, passes, plan, project, runners, target, verify
+from microwright.board import Board
+from microwright.build import Image
+from microwright.graph import Array, Graph
+from microwright.kernels.base import Rejected
+from microwright.ops import Constant, Step
+from microwright.plan import Call
+from tests.support.layers import Layers, Rng
+
+_FOLDER = Path(__file__).parent
+# As in edges.h.
+_PAGES = 11
+_PAGE_BYTES = 65536
+# What constants are aligned to in flash (mw.h).
+_CONSTANT_ALIGN_BYTES = 4
+_SCRATCH_ALIGN_BYTES = 16
+_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A place in memory that a call knows; `kind` as in edges.h, `content` the C name of a constant."""
+
+    kind: str
+    size_bytes: int
+    align_bytes: int = 1
+    content: str = "NULL"
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """C statements that make a call with its buffers at `at[]`, and where the buffers are to lie in turn.
+
+    `placements` maps a description to the buffers' offsets in memory.
+    """
+
+    name: str
+    statements: Sequence[str]
+    buffers: Sequence[Buffer]
+    placements: Mapping[str, Sequence[int]]
+    output_crc: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a case in a placement: `right`, `wrong output`, `wrote outside` or `fault: ...`."""
+
+    case: str
+    placement: str
+    outcome: str
+
+
+def assert_random_layers_stay_inside(
+    board_id: str, folder: Path, add: Callable[[Layers, Rng], None], *, seed: int, count: int
+) -> Counter[str]:
+    """`count` layers made by `add`, by each kernel that can: right outputs, no access outside the buffers.
+
+    How many calls each kernel had.
+    """
+    rng = np.random.default_rng(seed)
+    layers = Layers()
+    for _ in range(count):
+        add(layers, rng)
+    model = layers.graph()
+    on = board.load(board_id)
+    calls = tuple(_calls(passes.run(model), on))
+    wrong = [
+        result for result in run(folder, model, on, _cases(model, calls), calls) if result.outcome != "right"
+    ]
+    assert not wrong, "\n".join(f"{w.outcome}: {w.case}, {w.placement}" for w in wrong)
+    return Counter(call.step.kernel for call in calls)
+
+
+def run(
+    folder: Path, model: Graph, on: Board, cases: Sequence[Case], calls: tuple[Call, ...] = ()
+) -> list[Result]:
+    """Run cases on a board. `calls` are the kernels' calls, from whose constants the cases take theirs."""
+    planned = replace(plan.plan(passes.run(model)), calls=calls)
+    with mock.patch.object(project, "plan", lambda *_: planned):
+        firmware = project.create(folder, model, on)
+    section = max(on.extra, key=lambda name: on.extra[name].bytes)
+    main = f'#define EDGES_SECTION ".{section}"\n' + (_FOLDER / "edges.c").read_text(encoding="ascii")
+    (folder / "app" / "main.c").write_text(main, encoding="ascii")
+    (folder / "app" / "edges.h").write_bytes((_FOLDER / "edges.h").read_bytes())
+    with (folder / "model" / "mw_model.c").open("a", encoding="ascii") as source:
+        source.write(_table(cases))
+    image = build.build(firmware)
+    runs = [(case.name, placement) for case in cases for placement in case.placements]
+    results: list[Result] = []
+    # A fault is the end of a run; what comes after it runs from a new start.
+    while len(results) < len(runs):
+        for outcome in _outcomes(image, len(results), len(runs)):
+            results.append(Result(*runs[len(results)], outcome))
+    return results
+
+
+def at_beginning(buffers: Sequence[Buffer]) -> tuple[int, ...]:
+    """Offsets that put each buffer at the beginning of a page of its own."""
+    assert len(buffers) <= _PAGES
+    return tuple((2 * i + 1) * _PAGE_BYTES for i in range(len(buffers)))
+
+
+def at_end(buffers: Sequence[Buffer]) -> tuple[int, ...]:
+    """Offsets that put each buffer at the end of a page of its own, as close as its alignment lets it."""
+    return tuple(
+        page + (_PAGE_BYTES - buffer.size_bytes) // buffer.align_bytes * buffer.align_bytes
+        for page, buffer in zip(at_beginning(buffers), buffers, strict=True)
+    )
+
+
+def _calls(graph: Graph, on: Board) -> Iterator[Call]:
+    """Each layer by each kernel that the board can run; not those of several calls or a larger page."""
+    for position, node in enumerate(graph.nodes):
+        steps = () if ops.get(node).alias else ops.get(node).lower(graph, node)
+        if len(steps) != 1:
+            continue
+        made = [steps[0]]
+        for kernel in kernels.KERNELS.get(steps[0].kernel, ()):
+            if kernel.needs <= target.of(on).features:
+                try:
+                    made.append(kernel.repack(steps[0]))
+                except Rejected:
+                    continue
+        for step in made:
+            buffers = _buffers(graph, step, 0)
+            if len(buffers) <= _PAGES and all(b.size_bytes <= _PAGE_BYTES for b in buffers):
+                yield Call(position, step, 0, 0.0, {})
+
+
+def _cases(model: Graph, calls: Sequence[Call]) -> list[Case]:
+    """The calls in all their placements, with the reference interpreter's outputs."""
+    inputs = {i: np.zeros(model.tensors[i].shape, model.tensors[i].dtype) for i in model.inputs}
+    for step in (call.step for call in calls):
+        for position, i in enumerate(step.inputs):
+            if i in inputs:
+                content = _input_bytes(position * _PAGE_BYTES, inputs[i].nbytes)
+                inputs[i] = content.view(inputs[i].dtype).reshape(inputs[i].shape)
+    reference = verify.reference(model)
+    assert reference is not None, "the reference interpreter is part of the development installation"
+    outputs = dict(zip(model.outputs, reference.run([inputs[i] for i in model.inputs]), strict=True))
+    return [_case(model, number, call.step, outputs) for number, call in enumerate(calls)]
+
+
+def _case(model: Graph, number: int, step: Step, outputs: Mapping[int, Array]) -> Case:
+    output = step.outputs[0]
+    buffers = _buffers(model, step, number)
+    arguments, statements = [], []
+    if step.fields:
+        statements.append(f"struct mw_{step.kernel} layer = call_{number};")
+        arguments.append("&layer")
+    operands = len(step.inputs) + 1 + bool(step.scratch_bytes)
+    arguments += [f"(void *)at[{i}]" for i in range(operands)]
+    if step.scratch_bytes == 0:
+        arguments.append("NULL")
+    for i, name in enumerate(_constants(step), operands):
+        statements.append(f"layer.{name} = (const void *)at[{i}];")
+    return Case(
+        f"{step.kernel}, {model.tensors[output].name}",
+        [*statements, f"mw_{step.kernel}({', '.join(arguments)});"],
+        buffers,
+        _placements(step, buffers),
+        binascii.crc32(outputs[output].tobytes()),
+    )
+
+
+def _constants(step: Step) -> dict[str, Constant]:
+    return {name: v for name, v in step.fields.items() if isinstance(v, Constant) and v.values.size}
+
+
+def _buffers(graph: Graph, step: Step, number: int) -> list[Buffer]:
+    """Inputs, output, scratch if any, then constants."""
+    buffers = []
+    for i in (*step.inputs, *step.outputs):
+        tensor = graph.tensors[i]
+        size = (tensor.size_bytes, np.dtype(tensor.dtype).itemsize)
+        if tensor.data is not None:
+            buffers.append(Buffer("CONSTANT", *size, f"tensor_{i}"))
+        else:
+            buffers.append(Buffer("INPUT" if i in step.inputs else "OUTPUT", *size))
+    if step.scratch_bytes:
+        buffers.append(Buffer("SCRATCH", step.scratch_bytes, _SCRATCH_ALIGN_BYTES))
+    for name, constant in _constants(step).items():
+        content = f"call_{number}_{name.replace('.', '_')}"
+        buffers.append(Buffer("CONSTANT", constant.values.nbytes, _CONSTANT_ALIGN_BYTES, content))
+    return buffers
+
+
+def _placements(step: Step, buffers: Sequence[Buffer]) -> dict[str, Sequence[int]]:
+    first, last = at_beginning(buffers), at_end(buffers)
+    found: dict[str, Sequence[int]] = {
+        "buffers at the beginning of pages": first,
+        "buffers at the end of pages": last,
+    }
+    output = len(step.inputs)
+    for source, stated in step.overlap.items():
+        if buffers[source].kind == "INPUT" and step.inputs.count(step.inputs[source]) == 1:
+            distance = stated or 0
+            above = max(0, buffers[output].size_bytes - distance - buffers[source].size_bytes)
+            at = first[source] + max(0, distance)
+            found[f"output over input {source}, beginning of a page"] = _moved(
+                first, source, at, output, distance
+            )
+            at = last[source] - above
+            found[f"output over input {source}, end of a page"] = _moved(last, source, at, output, distance)
+    return found
+
+
+def _moved(offsets: Sequence[int], source: int, at: int, output: int, distance: int) -> list[int]:
+    moved = list(offsets)
+    moved[source], moved[output] = at, at - distance
+    return moved
+
+
+def _table(cases: Sequence[Case]) -> str:
+    """C text of the runs: every case in every placement."""
+    parts = ['\n#include "edges.h"\n']
+    runs = []
+    for number, case in enumerate(cases):
+        parts += [f"static void case_{number}(uint8_t *const *at)", "{", *case.statements, "}"]
+        parts += [f"static const struct edges_buffer buffers_{number}[] = {{"]
+        parts += [f"    {{EDGES_{b.kind}, {b.size_bytes}u, {b.content}}}," for b in case.buffers]
+        parts += ["};"]
+        for which, offsets in enumerate(case.placements.values()):
+            name = f"offsets_{number}_{which}"
+            parts.append(f"static const uint32_t {name}[] = {{{', '.join(map(str, offsets))}}};")
+            fields = (f"case_{number}", f"buffers_{number}", name, str(len(offsets)), f"{case.output_crc}u")
+            runs.append(f"    {{{', '.join(fields)}}},")
+    parts += ["const struct edges_run edges_runs[] = {", *runs, "};"]
+    parts += [f"const uint32_t edges_run_count = {len(runs)};", ""]
+    return "\n".join(parts)
+
+
+def _outcomes(image: Image, first: int, end: int) -> Iterator[str]:
+    """What becomes of each run of an image from the first on, up to a fault."""
+    with (
+        runners.start(image) as device,
+        serial.serial_for_url(device.url, timeout=_TIMEOUT_S) as line,
+    ):
+        line.write(f"{first}\n".encode())
+        for number in range(first, end):
+            said = line.read_until(b"\n").decode(errors="replace")
+            if said == f"{number} \n":
+                yield line.read_until(b"\n").decode(errors="replace").strip()
+                return
+            assert said.startswith(f"{number} ") and said.endswith("\n"), f"after run {number - 1}: {said!r}"
+            yield said.split(" ", 1)[1].strip()
+
+
+def _input_bytes(first: int, count: int) -> Array:
+    """The same in edges.c."""
+    number = np.arange(first, first + count, dtype=np.uint32) * np.uint32(0x9E3779B1)
+    number ^= number >> np.uint32(15)
+    number *= np.uint32(0x85EBCA77)
+    return (number >> np.uint32(24)).astype(np.uint8)
