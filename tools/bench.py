@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import instruction_profile
+import pages
 import performance_page
 from instruction_profile import Profile, Run
-from rich import box
+from pages import on_terminal
 from rich.console import Console
-from rich.table import Table
 
 from microwright import (
     __version__,
@@ -263,10 +263,10 @@ def print_profile(result: Result, layer: int | None, blocks: int, console: Conso
                     *_numbers(result, executed, total),
                 )
             )
-        console.print(_table(("layer", "op", "kernel", "MACs", "per MAC", *_NUMBERS), rows, text=(1, 2)))
+        console.print(on_terminal(("layer", "op", "kernel", "MACs", "per MAC", *_NUMBERS), rows, text=(1, 2)))
     functions = instruction_profile.by_function(runs)
     console.print(
-        _table(
+        on_terminal(
             ("function", *_NUMBERS),
             [(name, *_numbers(result, each, total)) for name, each in functions.items()],
             text=(0,),
@@ -291,15 +291,6 @@ _NUMBERS = ("instructions", "share", "cycles, est.")
 def _numbers(result: Result, runs: Sequence[Run], total: int) -> tuple[str, str, str]:
     count = instruction_profile.instructions(runs)
     return f"{count:,}", f"{count / total:.1%}", f"{_estimate(result, runs).value:,}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text: Sequence[int]) -> Table:
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for position, title in enumerate(header):
-        table.add_column(title, justify="left" if position in text else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 def main() -> None:
@@ -357,9 +348,9 @@ def _do(arguments: argparse.Namespace, console: Console) -> None:
         )
     for table in performance_page.tables(content):
         console.print(table.title)
-        console.print(_table(table.header, table.rows, text=(0, 1)))
+        console.print(on_terminal(table.header, table.rows, text=range(table.names)))
     if arguments.json is not None:
-        _output.write(arguments.json, performance_page.as_json(content))
+        _output.write(arguments.json, pages.as_json(content))
     for where, error in failures:
         print(f"error: {where}: {error.message}\nhint: {error.hint}", file=sys.stderr)
     if failures:

@@ -5,29 +5,17 @@ docs/performance.json has the numbers that the page shows.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from microwright import _output
-from microwright.errors import InputError
+import pages
+from pages import Table
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAGE, NUMBERS = DOCS / "performance.md", DOCS / "performance.json"
-BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+from microwright import _output
+
+PAGE, NUMBERS = pages.DOCS / "performance.md", pages.DOCS / "performance.json"
 # What another engine's numbers may be of.
 ANCHORS = ("instructions", "arena_bytes", "code_bytes")
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table as text; the first two columns are names."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def tables(content: Mapping[str, Any]) -> tuple[Table, Table]:
@@ -110,11 +98,6 @@ def _beside(value: float, anchor: int | None) -> tuple[str, str]:
     return ("", "") if anchor is None else (f"{anchor:,}", f"{anchor / value:.2f}" if value else "")
 
 
-def as_json(content: Mapping[str, Any]) -> bytes:
-    """As a file."""
-    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
-
-
 def without_layers(content: Mapping[str, Any]) -> dict[str, Any]:
     """What docs/performance.json keeps."""
     return {
@@ -126,18 +109,10 @@ def without_layers(content: Mapping[str, Any]) -> dict[str, Any]:
 def markdown(content: Mapping[str, Any]) -> str:
     """What stands between the markers."""
     parts = [f"{content['toolchain']}, {content['emulator']}, Microwright {content['microwright_version']}."]
-    for table in tables(content):
-        aligned = [":--" if i < 2 else "--:" for i in range(len(table.header))]
-        rows: list[Sequence[str]] = [table.header, aligned, *table.rows]
-        parts += [f"### {table.title}", "\n".join(f"| {' | '.join(row)} |" for row in rows)]
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *(pages.markdown(table) for table in tables(content))])
 
 
 def write(content: Mapping[str, Any]) -> None:
     """Write the numbers, and the tables into the page. Raises InputError where it has no markers."""
-    before, begin, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise InputError(f"{PAGE} has no {BEGIN} and {END}", "put them where the tables belong")
-    _output.write(NUMBERS, as_json(without_layers(content)))
-    _output.write(PAGE, f"{before}{BEGIN}\n\n{markdown(content)}\n\n{END}{after}".encode())
+    pages.write(PAGE, markdown(content))
+    _output.write(NUMBERS, pages.as_json(without_layers(content)))

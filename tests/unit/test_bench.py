@@ -19,7 +19,7 @@ from microwright.errors import InputError, MicrowrightError
 from tests.support.firmware import convolutional
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
-MODULES = ("bench", "performance_page", "instruction_profile")
+MODULES = ("bench", "performance_page", "instruction_profile", "pages")
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,8 @@ def measured(tools: dict[str, ModuleType]) -> Any:
 
 def test_the_page_shows_the_numbers_that_were_measured(tools: dict[str, ModuleType]) -> None:
     page = tools["performance_page"]
-    before, begin, rest = page.PAGE.read_text().partition(page.BEGIN)
-    shown, end, _ = rest.partition(page.END)
+    before, begin, rest = page.PAGE.read_text().partition(tools["pages"].BEGIN)
+    shown, end, _ = rest.partition(tools["pages"].END)
     assert begin and end
     assert "tools/bench --write-docs" in before
     numbers = json.loads(page.NUMBERS.read_text())
