@@ -1,133 +1,178 @@
-"""Convolutions that skip blocks of zeros on an emulated DSP core: the same bytes in fewer instructions."""
+"""Sparse kernels of the DSP extension on emulated cores: the dense kernels' bytes in fewer instructions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from microwright import board, build, passes, project, runners, target, verify
-from microwright.graph import Array
+from microwright.graph import Array, Graph
 from microwright.measure import measure
-from microwright.ops import Constant, Step
-from microwright.plan import plan
-from tests.ops.test_conv_2d import add_conv
+from microwright.plan import Call, plan
 from tests.support import layers
 from tests.support.device import assert_random_layers_equal_on
 from tests.support.layers import Layers, Rng, pick
 
-BOARD = "mps2-an386"
-SPARSITIES = (0.0, 0.75, 0.9)
-# The layer's image [height, width, channels] and its output channels.
-POINTWISE = (((12, 12, 64), 64), ((6, 6, 128), 128))
+CORES = ("mps2-an386", "mps2-an500", "mps2-an505")
+BOARD = CORES[0]
+KERNELS = ("conv_1x1_s8_sparse_dsp", "conv_2d_s8_sparse_dsp", "fully_connected_s8_sparse_dsp")
+# In order of sparsity; the first one has a dense kernel.
+SPARSITIES = (0.0, 0.5, 0.75, 0.9)
 
 Weights = npt.NDArray[np.int8]
 
 
-def pruned(rng: Rng, rows: int, columns: int, sparsity: float) -> Weights:
-    """Weights [rows, columns] of which that share of the blocks of 2 x 4 is zero, and no other weight."""
-    mask = np.ones(rows // 2 * columns // 4, np.int8)
+def pruned(rng: Rng, shape: tuple[int, ...], block: tuple[int, int], sparsity: float) -> Weights:
+    """Weights [channels, ...] without a zero, but for that share of the blocks of channels and k."""
+    rows, columns = -(-shape[0] // block[0]), -(-int(np.prod(shape[1:])) // block[1])
+    mask = np.ones(rows * columns, np.int8)
     mask[rng.permutation(mask.size)[: round(mask.size * sparsity)]] = 0
-    values = rng.integers(1, 128, (rows, columns), np.int8) * rng.choice(
-        np.array((-1, 1), np.int8), (rows, columns)
-    )
-    return np.asarray(values * mask.reshape(rows // 2, columns // 4).repeat(2, 0).repeat(4, 1), np.int8)
+    grown = mask.reshape(rows, columns).repeat(block[0], 0).repeat(block[1], 1)
+    values = rng.integers(1, 128, shape, np.int8) * rng.choice(np.array((-1, 1), np.int8), shape)
+    return np.asarray(values * grown[: shape[0], : int(np.prod(shape[1:]))].reshape(shape), np.int8)
 
 
-def add_pointwise(made: Layers, rng: Rng, image: tuple[int, int, int], out_ch: int, sparsity: float) -> None:
-    in_ch = image[-1]
-    scales = np.full(out_ch, 0.01, np.float32)
-    x = made.input((1, *image), scale=0.05, zero_point=-3)
-    y = made.output((1, *image[:-1], out_ch), scale=0.001 * np.sqrt(in_ch), zero_point=4)
-    weights = pruned(rng, out_ch, in_ch, sparsity).reshape(out_ch, 1, 1, in_ch)
-    bias = rng.integers(-1000, 1000, out_ch, np.int32)
-    operands = [
-        x,
-        made.maker.const(weights, scales=scales, axis=0),
-        made.maker.const(bias, scales=scales * np.float32(0.05)),
-    ]
-    made.maker.node("CONV_2D", operands, [y], padding="VALID", stride_h=1, stride_w=1)
+def add_layer(
+    made: Layers,
+    rng: Rng,
+    image: tuple[int, ...],
+    weights: Weights,
+    *,
+    zero_point: int = -3,
+    stride: int = 1,
+    activation: str = "NONE",
+) -> None:
+    """A convolution of an image [height, width, channels], or a dense layer of [inputs], scales as usual."""
+    out_ch, k = len(weights), weights[0].size
+    scales = (0.01 * rng.uniform(0.5, 1, out_ch)).astype(np.float32)
+    x = made.input((1, *image), scale=0.05, zero_point=zero_point)
+    w = made.maker.const(weights, scales=scales, axis=0)
+    b = made.maker.const(rng.integers(-1000, 1000, out_ch, np.int32), scales=scales * np.float32(0.05))
+    options: dict[str, Any] = {"fused_activation_function": activation}
+    out: tuple[int, ...] = (out_ch,)
+    if weights.ndim == 4:
+        options |= {"padding": "SAME", "stride_h": stride, "stride_w": stride}
+        out = (-(-image[0] // stride), -(-image[1] // stride), out_ch)
+    kept = float((weights != 0).mean())
+    name = f"{image} {weights.shape} {kept=} {zero_point=} {stride=} {activation}"
+    y = made.output((1, *out), scale=0.03 * np.sqrt(k * kept + 1), zero_point=4, name=name)
+    made.maker.node("CONV_2D" if weights.ndim == 4 else "FULLY_CONNECTED", [x, w, b], [y], **options)
 
 
-def weights_bytes(step: Step) -> int:
-    """Of the weights and, for a sparse kernel, where they go."""
-    return sum(
-        value.values.nbytes
-        for name, value in step.fields.items()
-        if isinstance(value, Constant) and not name.endswith("channels")
-    )
+@dataclass(frozen=True)
+class Layer:
+    """A layer on a device: executed instructions, and its call."""
+
+    instructions: int
+    call: Call
+
+    @property
+    def weights_bytes(self) -> int:
+        """What the kernel has in flash of weights."""
+        fields = self.call.step.fields
+        weights = self.call.step.values("conv.weights" if "conv.weights" in fields else "weights")
+        assert weights is not None
+        return int(weights.nbytes)
 
 
-def test_pruned_blocks_pay(tmp_path: Path) -> None:
-    rng = np.random.default_rng(1)
-    made = Layers()
-    for image, out_ch in POINTWISE:
-        for sparsity in SPARSITIES:
-            add_pointwise(made, rng, image, out_ch, sparsity)
-    model = made.graph()
-    sample: tuple[Array, ...] = tuple(
-        rng.integers(-128, 128, model.tensors[i].shape, np.int8) for i in model.inputs
-    )
+def on_device(folder: Path, model: Graph) -> list[Layer]:
+    """The layers on the emulated board; the outputs have to be the reference's."""
+    rng = np.random.default_rng(0)
+    shapes = [model.tensors[i].shape for i in model.inputs]
+    sample: tuple[Array, ...] = tuple(rng.integers(-128, 128, shape, np.int8) for shape in shapes)
     on = board.load(BOARD)
-    image_file = build.build(project.create(tmp_path / "p", model, on))
-    with runners.start(image_file) as device:
-        measured = measure(image_file, device.url, [sample], emulation=device.emulation)
+    image = build.build(project.create(folder, model, on))
+    with runners.start(image) as device:
+        measured = measure(image, device.url, [sample], emulation=device.emulation)
     reference = verify.reference(model)
     assert reference is not None, "the reference interpreter is part of the development installation"
     for expected, actual in zip(reference.run(sample), measured.outputs[0], strict=True):
         np.testing.assert_array_equal(actual, expected)
     calls = plan(passes.run(model), target.of(on)).calls
-    instructions = [int(layer.latency) for layer in measured.layers]
-    for first in range(0, len(calls), len(SPARSITIES)):
-        steps = [call.step for call in calls[first : first + len(SPARSITIES)]]
-        assert [step.kernel for step in steps] == ["conv_1x1_s8_dsp"] + 2 * ["conv_1x1_s8_sparse_dsp"]
-        dense, at_75, at_90 = instructions[first : first + len(SPARSITIES)]
-        assert dense >= 2.2 * at_75
-        assert dense >= 3.4 * at_90
-        assert weights_bytes(steps[1]) <= 0.35 * weights_bytes(steps[0])
-        assert weights_bytes(steps[2]) <= weights_bytes(steps[0]) / 5
+    return [Layer(int(layer.latency), call) for layer, call in zip(measured.layers, calls, strict=True)]
 
 
-def add_sparse_conv(made: Layers, rng: Rng, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A convolution of any kind of which some blocks, weights or channels are zero."""
-    sparsity = float(pick(rng, (0.3, 0.6, 0.9, 0.97, 1.0)))
-    rows, columns = pick(rng, ((2, 4), (2, 4), (1, 1), (2, 400)))
-    draw: Callable[..., Weights] = layers.weights
-
-    def weights(rng: Rng, shape: tuple[int, ...]) -> Weights:
-        values = draw(rng, shape)
-        taps = values[0].size
-        mask = rng.random((-(-shape[0] // rows), -(-taps // columns))) >= sparsity
-        kept = mask.repeat(rows, 0).repeat(columns, 1)[: shape[0], :taps]
-        return np.asarray(values * kept.reshape(shape), np.int8)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(layers, "weights", weights)
-        in_ch = int(pick(rng, (1, 2, 3, 4, 5, 7, 8, 16, 17, 33, 64)))
-        add_conv(made, rng, usual=pick(rng, ((1, 1), (3, 3), (5, 5), (1, 4), None)), in_ch=in_ch)
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Layer]]:
+    """Layers of each sparsity, by name."""
+    rng = np.random.default_rng(1)
+    made = Layers()
+    for image, shape, block in SHAPES.values():
+        for sparsity in SPARSITIES:
+            add_layer(made, rng, image, pruned(rng, shape, block, sparsity))
+    found = on_device(tmp_path_factory.mktemp("sparse") / "p", made.graph())
+    return {name: found[i * len(SPARSITIES) :][: len(SPARSITIES)] for i, name in enumerate(SHAPES)}
 
 
-def test_random_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kernels = assert_random_layers_equal_on(
-        BOARD, tmp_path / "p", lambda made, rng: add_sparse_conv(made, rng, monkeypatch), seed=5, count=60
+SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, int]]] = {
+    "pointwise 64": ((12, 12, 64), (64, 1, 1, 64), (2, 4)),
+    "pointwise 128": ((6, 6, 128), (128, 1, 1, 128), (2, 4)),
+    "3x3": ((8, 8, 32), (32, 3, 3, 32), (2, 4)),
+    "fully connected": ((640,), (128, 640), (4, 4)),
+}
+# How many times fewer instructions, and which share of the weights' bytes at most, at 75 and 90 %.
+GAINS = {
+    "pointwise 64": ((2.2, 0.35), (3.4, 0.2)),
+    "pointwise 128": ((2.2, 0.35), (3.4, 0.2)),
+    "3x3": ((2.2, 0.35), (3.4, 0.2)),
+    "fully connected": ((2.8, 0.30), (5.0, 0.2)),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_blocks_of_zeros_pay(measured: dict[str, list[Layer]], name: str) -> None:
+    dense, half, *sparse = measured[name]
+    assert "sparse" not in dense.call.step.kernel
+    assert dense.instructions > 1.4 * half.instructions
+    for layer, (faster, share) in zip(sparse, GAINS[name], strict=True):
+        assert layer.call.step.kernel.endswith("_sparse_dsp")
+        assert dense.instructions >= faster * layer.instructions
+        assert layer.weights_bytes <= share * dense.weights_bytes
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_estimates_are_close(measured: dict[str, list[Layer]], name: str) -> None:
+    for layer in measured[name]:
+        assert layer.call.instructions == pytest.approx(layer.instructions, rel=0.12)
+
+
+def add_sparse(made: Layers, rng: Rng) -> None:
+    """A convolution or dense layer of any shape, without blocks, weights or channels, or without any."""
+    dense = rng.random() < 0.4
+    taps = pick(rng, ((1, 1), (1, 1), (3, 3), (1, 4)))
+    in_ch, out_ch = int(pick(rng, (1, 3, 4, 7, 8, 17, 33, 64))), int(pick(rng, (1, 2, 3, 5, 8, 13)))
+    image: tuple[int, ...] = (int(rng.integers(1, 6)), int(rng.integers(1, 9)), in_ch)
+    shape: tuple[int, ...] = (out_ch, *taps, in_ch)
+    if dense:
+        image = (int(pick(rng, (1, 5, 16, 97, 640, 1500))),)
+        shape = (out_ch, *image)
+    block = pick(rng, ((4, 4), (2, 4), (2, 4), (1, 1), (1, 2000)))
+    weights = pruned(rng, shape, block, float(pick(rng, (0.5, 0.8, 0.9, 0.98, 1.0))))
+    add_layer(
+        made,
+        rng,
+        image,
+        weights,
+        zero_point=layers.zero_point(rng),
+        stride=int(pick(rng, (1, 1, 2))),
+        activation=pick(rng, layers.ACTIVATIONS),
     )
-    assert kernels["conv_2d_s8_sparse_dsp"] > 0
-    assert kernels["conv_1x1_s8_sparse_dsp"] > 0
+
+
+@pytest.mark.parametrize("board_id", CORES[:1])
+def test_random_layers(tmp_path: Path, board_id: str) -> None:
+    kernels = assert_random_layers_equal_on(board_id, tmp_path / "p", add_sparse, seed=5, count=80)
+    for kernel in KERNELS:
+        assert kernels[kernel] > 3, f"too few layers of the sample were for {kernel}"
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("board_id", (BOARD, "mps2-an500", "mps2-an505"))
-@pytest.mark.parametrize("seed", range(100, 104))
-def test_many_random_layers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, board_id: str, seed: int
-) -> None:
-    assert_random_layers_equal_on(
-        board_id,
-        tmp_path / "p",
-        lambda made, rng: add_sparse_conv(made, rng, monkeypatch),
-        seed=seed,
-        count=60,
-    )
+@pytest.mark.parametrize("board_id", CORES)
+@pytest.mark.parametrize("seed", range(100, 106))
+def test_many_random_layers(tmp_path: Path, board_id: str, seed: int) -> None:
+    assert_random_layers_equal_on(board_id, tmp_path / "p", add_sparse, seed=seed, count=80)

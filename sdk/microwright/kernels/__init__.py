@@ -19,6 +19,7 @@ from microwright.kernels import (
     pool_mve,
     selection,
     sparse_conv_dsp,
+    sparse_fully_connected_dsp,
 )
 from microwright.kernels.base import Kernel
 from microwright.kernels.selection import Choice
@@ -56,6 +57,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "mul_s8": (mul.MUL,),
     "fully_connected_s8": (
         fully_connected_mve.FULLY_CONNECTED,
+        sparse_fully_connected_dsp.FULLY_CONNECTED,
         fully_connected.DSP,
         fully_connected.PORTABLE,
     ),

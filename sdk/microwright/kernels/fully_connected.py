@@ -41,11 +41,11 @@ def _dsp(step: Step) -> Step:
             "channels": Constant(scales.words),
         },
         scratch_bytes=_GROUP_BYTES * groups,
-        overlap={0: _distance(batches, in_len, out_len)},
+        overlap={0: distance(batches, in_len, out_len)},
     )
 
 
-def _distance(batches: int, in_len: int, out_len: int) -> int:
+def distance(batches: int, in_len: int, out_len: int) -> int:
     """How far the output has to start below the input: a batch is written when it has been read."""
     return max((b * (out_len - in_len) for b in (1, batches - 1) if 0 < b < batches), default=-in_len)
 

@@ -7,34 +7,14 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from microwright.kernels import conv_dsp, gemm_dsp
+from microwright.kernels import conv_dsp, gemm_dsp, sparse
 from microwright.kernels.base import Kernel
-from microwright.kernels.gemm_dsp import Ints
 from microwright.ops import Constant, Step
 
 # Blocks from one that is stored to the next: what a byte can say.
 _MOST_STEP = 255
 # Pairs of k in a block.
 _K_PAIRS = 2
-
-Mask = npt.NDArray[np.bool_]
-
-
-def reachable(kept: Mask, most: int) -> Mask:
-    """Blocks to store, so that in no row a step is longer than `most`; kept [rows, blocks]."""
-    stored: Mask = kept.copy()
-    for row in stored:
-        at = -1
-        for block in np.flatnonzero(row):
-            for between in range(at + most, int(block), most):
-                row[between] = True
-            at = int(block)
-    return stored
-
-
-def steps(stored: Mask) -> list[Ints]:
-    """Of each row, how far each stored block is from the one before, the first one from -1."""
-    return [np.diff(np.flatnonzero(row), prepend=-1) for row in stored]
 
 
 def _repack(dense: Kernel, name: str, step: Step) -> Step:
@@ -59,9 +39,9 @@ def _pack(dense: Step) -> npt.NDArray[np.uint32]:
     assert words is not None
     # A word is zero only where all of its weights are.
     blocks = words.reshape(-1, dense.number("k_pairs") // _K_PAIRS, _K_PAIRS)
-    stored = reachable(blocks.max(axis=2) > 0, _MOST_STEP)
+    stored = sparse.reachable(blocks.max(axis=2) > 0, _MOST_STEP)
     values = blocks[stored].reshape(-1)
-    taken = b"".join(bytes(row.tolist()) + b"\0" for row in steps(stored))
+    taken = b"".join(bytes(row.tolist()) + b"\0" for row in map(sparse.steps, stored))
     taken += bytes(-len(taken) % 4)
     return np.concatenate([[values.nbytes], values, np.frombuffer(taken, "<u4")]).astype(np.uint32)
 
@@ -75,7 +55,7 @@ def _blocks(step: Step) -> int:
     out_ch = step.number("out_ch")
     by_channel = np.pad(weights.reshape(out_ch, -1) != 0, ((0, out_ch % 2), (0, 1)))
     kept = by_channel[:, conv_dsp.order(step)].reshape(len(by_channel) // 2, 2, -1, 2 * _K_PAIRS)
-    return int(reachable(kept.max(axis=(1, 3)), _MOST_STEP).sum())
+    return int(sparse.reachable(kept.max(axis=(1, 3)), _MOST_STEP).sum())
 
 
 CONV = Kernel(

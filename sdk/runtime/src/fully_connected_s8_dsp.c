@@ -171,22 +171,6 @@ static void pair(const struct mw_fully_connected_s8_dsp *layer, const uint32_t *
     }
 }
 
-// Inputs as pairs of 16 bits, in the order of the weights.
-static void expand(uint32_t *to, const uint32_t *end, const int8_t *in, int32_t in_len)
-{
-    for (; in_len >= 4; in_len -= 4, in += 4, to += 2) {
-        const uint32_t word = mw_load32(in);
-        to[0] = mw_sxtb16(word);
-        to[1] = mw_sxtb16_odd(word);
-    }
-    for (; in_len > 0; in_len -= 2, in += 2) {
-        *to++ = (uint16_t)in[0] | (in_len > 1 ? (uint32_t)(uint16_t)in[1] << 16 : 0u);
-    }
-    while (to != end) {
-        *to++ = 0;
-    }
-}
-
 void mw_fully_connected_s8_dsp(const struct mw_fully_connected_s8_dsp *layer, const int8_t *in, int8_t *out,
                                void *scratch)
 {
@@ -196,7 +180,7 @@ void mw_fully_connected_s8_dsp(const struct mw_fully_connected_s8_dsp *layer, co
     const int32_t by_four = layer->chunk == 0 ? layer->out_len & ~3 : 0;
 
     for (int32_t b = 0; b < layer->batches; ++b, in += layer->in_len, out += layer->out_len) {
-        expand(x, x_end, in, layer->in_len);
+        mw_expand_dsp(x, x_end, in, layer->in_len);
         fours(layer, x, x_end, by_four, out);
         for (int32_t first = by_four; first < layer->out_len; first += 2) {
             pair(layer, x, x_end, chunk, first, out);

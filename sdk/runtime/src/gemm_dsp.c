@@ -242,6 +242,21 @@ void mw_gemm_dsp_row(const struct mw_gemm_dsp *gemm, const int8_t *const *rows, 
     }
 }
 
+void mw_expand_dsp(uint32_t *to, const uint32_t *end, const int8_t *in, int32_t in_len)
+{
+    for (; in_len >= 4; in_len -= 4, in += 4, to += 2) {
+        const uint32_t word = mw_load32(in);
+        to[0] = mw_sxtb16(word);
+        to[1] = mw_sxtb16_odd(word);
+    }
+    for (; in_len > 0; in_len -= 2, in += 2) {
+        *to++ = (uint16_t)in[0] | (in_len > 1 ? (uint32_t)(uint16_t)in[1] << 16 : 0u);
+    }
+    while (to != end) {
+        *to++ = 0;
+    }
+}
+
 void mw_clamp_dsp(int8_t *values, int32_t count, int32_t low, int32_t high)
 {
     const uint32_t lows = 0x01010101u * (uint8_t)low;

@@ -67,6 +67,9 @@ int32_t mw_gemm_dsp_bias(struct mw_gemm_channels_dsp channels, int32_t channel);
 struct mw_gemm_scale_dsp mw_gemm_dsp_scale(struct mw_gemm_channels_dsp channels, int32_t channel, int32_t offset,
                                            int32_t out_zp);
 
+// One row's inputs as pairs of 16 bits, in the order of the weights, and zeros up to `end`.
+void mw_expand_dsp(uint32_t *to, const uint32_t *end, const int8_t *in, int32_t in_len);
+
 // Clamp in place.
 void mw_clamp_dsp(int8_t *values, int32_t count, int32_t low, int32_t high);
 

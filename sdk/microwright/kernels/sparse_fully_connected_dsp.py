@@ -1,0 +1,122 @@
+"""Fully connected layers on cores with the DSP extension without blocks of zeros: four outputs by four k."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from microwright.kernels import fully_connected, gemm_dsp, sparse
+from microwright.kernels.base import Kernel, Rejected
+from microwright.kernels.gemm_dsp import Channel, Ints
+from microwright.ops import Constant, Step
+
+# Outputs and inputs of a block, blocks of a round.
+_OUTPUTS, _INPUTS, _ROUND = 4, 4, 4
+# Bytes of a block of inputs in RAM, blocks from one that is stored to the next: what a byte can say.
+_INPUT_BYTES = 8
+_MOST_STEP = 255 // _INPUT_BYTES
+_LAST_RUN = 1 << 31
+
+
+def _repack(step: Step) -> Step:
+    batches, in_len, out_len = (step.number(name) for name in ("batches", "in_len", "out_len"))
+    weights = step.values("weights")
+    assert weights is not None
+    rows = weights.astype(np.int64).reshape(out_len, in_len)
+    channels = [gemm_dsp.channel_of(step, index, row) for index, row in enumerate(rows)]
+    order = gemm_dsp.k_order(1, in_len).reshape(-1)
+    blocks = len(order) // _INPUTS
+    kept = np.zeros((-(-out_len // _OUTPUTS) * _OUTPUTS, in_len + 1), np.int64)
+    kept[:out_len, :in_len] = [channel.weights for channel in channels]
+    fours = kept[:, order].reshape(-1, _OUTPUTS, blocks, _INPUTS)
+    return Step(
+        "fully_connected_s8_sparse_dsp",
+        step.inputs,
+        step.outputs,
+        {
+            "batches": batches,
+            "in_len": in_len,
+            "out_len": out_len,
+            "blocks": blocks,
+            "weights": Constant(_pack(fours)),
+            "channels": Constant(_words(channels)),
+            **{name: step.number(name) for name in ("out_zp", "act_min", "act_max")},
+        },
+        scratch_bytes=_INPUT_BYTES * blocks,
+        overlap={0: fully_connected.distance(batches, in_len, out_len)},
+    )
+
+
+def _words(channels: list[Channel]) -> npt.NDArray[np.uint32]:
+    """Multipliers, biases and exponents of the channels, filled up to fours."""
+    for index, channel in enumerate(channels):
+        if not -(1 << 26) <= channel.bias < 1 << 26:
+            raise Rejected(f"the bias of channel {index} does not fit 27 bits")
+    words = [(channel.mult, channel.bias << 5 | channel.exponent - 1) for channel in channels]
+    words += [(0, 0)] * (-len(words) % _OUTPUTS)
+    return (np.array(words, np.int64) & 0xFFFFFFFF).astype(np.uint32).reshape(-1)
+
+
+def _pack(fours: Ints) -> npt.NDArray[np.uint32]:
+    """Weights [fours, output, block, input] as include/mw/fully_connected_s8_sparse_dsp.h says."""
+    first, second = fours[:, ::2], fours[:, 1::2]
+    if np.any((second == -128) & (first < 0)):
+        raise Rejected("a weight of -128 beside a negative one")
+    both = (first + 256 * second) & 0xFFFF
+    # [fours, block, pair of inputs, pair of channels]
+    words = (both[..., ::2] | both[..., 1::2] << 16).transpose(0, 2, 3, 1)
+    bounds = 128 * np.abs(second).sum(axis=3).transpose(0, 2, 1)
+    stored = _stored(fours != 0)
+    packed = [_runs(*four) for four in zip(words, bounds, stored, strict=True)]
+    # The kernel loads a word behind the last round.
+    return np.concatenate([*packed, [0]]).astype(np.uint32)
+
+
+def _stored(fours: sparse.Mask) -> sparse.Mask:
+    """Blocks to store of weights that are not zero [fours, output, block, input]."""
+    return sparse.reachable(fours.max(axis=(1, 3)), _MOST_STEP)
+
+
+def _runs(words: Ints, bounds: Ints, stored: sparse.Mask) -> Ints:
+    """The runs of four channels; `words` by block, `bounds` of both second channels' sums by block."""
+    taken = _INPUT_BYTES * sparse.steps(stored)
+    taken[:1] -= _INPUT_BYTES
+    runs = []
+    for start, end in _limits(bounds[stored]):
+        count = end - start
+        less = -count % _ROUND
+        run = [np.array([0], np.int64)]
+        for at in range(start - less, end, _ROUND):
+            bytes_ = sum(int(taken[i]) << 8 * (i - at) for i in range(max(at, start), at + _ROUND))
+            run += [np.array([bytes_], np.int64), words[stored][max(at, start) : at + _ROUND].reshape(-1)]
+        runs.append(np.concatenate(run))
+        runs[-1][0] = 4 * (len(runs[-1]) - 1) | less
+    runs[-1][0] |= _LAST_RUN
+    return np.concatenate(runs)
+
+
+def _limits(bounds: Ints) -> Iterator[tuple[int, int]]:
+    """From which block to which each run goes, at least one."""
+    start, total = 0, np.zeros(bounds.shape[1], np.int64)
+    for block, bound in enumerate(bounds):
+        if (total + bound).max() >= 1 << 23:
+            yield start, block
+            start, total = block, np.zeros_like(total)
+        total += bound
+    yield start, len(bounds)
+
+
+def _cost(step: Step) -> float:
+    """Counted in the assembly: 63 for four blocks, about 130 around four outputs; 2 an input to expand."""
+    weights = step.values("weights")
+    assert weights is not None
+    in_len, out_len = step.number("in_len"), step.number("out_len")
+    order = gemm_dsp.k_order(1, in_len).reshape(-1)
+    kept = np.pad(weights.reshape(out_len, in_len) != 0, ((0, -out_len % _OUTPUTS), (0, 1)))[:, order]
+    stored = _stored(kept.reshape(-1, _OUTPUTS, len(order) // _INPUTS, _INPUTS))
+    return float(step.number("batches") * (15.75 * int(stored.sum()) + 128 * len(stored) + 2 * in_len))
+
+
+FULLY_CONNECTED = Kernel("fully_connected_s8_sparse_dsp", frozenset({"dsp"}), _repack, _cost)
