@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from microwright import _output, _tensorflow
+from microwright import _output, _tensorflow, _wrappers
 from microwright.data import Data
 from microwright.errors import InputError, OutputError
 from microwright.graph import Array
@@ -53,7 +53,9 @@ def load(path: Path) -> Model:
     """Load a `.keras` (Keras 3), `.h5` (Keras 2 or 3), SavedModel folder or `.tflite`.
 
     Code that a file carries (Lambda layers, custom classes) is never run: InputError, as for anything that
-    is no model or is damaged. Only a `.tflite` loads without TensorFlow; the others raise ToolMissing there.
+    is no model or is damaged. Layers of an `.h5` that tensorflow-model-optimization wrapped to prune them
+    come without the wrappers, and what it pruned is exactly zero. Only a `.tflite` loads without TensorFlow;
+    the others raise ToolMissing there.
     """
     try:
         if path.is_dir():
@@ -72,6 +74,14 @@ def load(path: Path) -> Model:
     if content.startswith(_HDF5):
         return Model(path, path.stem, sha256, "keras", _load_h5(path), None)
     raise InputError(f"{path}: not a model" + (": the file is empty" if not content else ""), _FORMATS)
+
+
+def keras_model(path: Path) -> Any:
+    """The Keras model of a `.keras` or `.h5` file. Raises InputError for any other model."""
+    model = load(path)
+    if model.kind != "keras" or model.keras is None:
+        raise InputError(f"{path} is no Keras model", "give a .keras or .h5 file")
+    return model.keras
 
 
 def from_keras(keras_model: Any, name: str) -> Model:
@@ -235,14 +245,20 @@ def _load_h5(path: Path) -> Any:
             f"{path}: an HDF5 file, but not a Keras model with its weights",
             "save the whole model: model.save('model.keras'), not save_weights",
         )
+    wrappers = _wrappers.unwrap_config(config)
     _check_config(path, config)
-    if not _drop_obsolete(config):
+    if not _modernise(config) and not wrappers:
         return _model(path, path)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "model.h5")
         copy.write_bytes(path.read_bytes())
-        with h5py.File(copy, "r+") as file:
-            file.attrs["model_config"] = json.dumps(config)
+        try:
+            with h5py.File(copy, "r+") as file:
+                file.attrs["model_config"] = json.dumps(config)
+                if wrappers:
+                    _wrappers.unwrap_weights(file["model_weights"], wrappers)
+        except Exception as error:
+            raise _damaged(path, error) from None
         return _model(copy, path)
 
 
@@ -319,32 +335,35 @@ def _check_config(path: Path, config: Any) -> None:
                 "replace it by standard layers (Rescaling, Reshape, ...) and save the model again",
             )
         if isinstance(module, str) and module.split(".")[0] not in ("builtins", "keras", "tf_keras"):
+            hint = "replace it by standard layers, or export the model as a SavedModel (model.export)"
+            if kind == _wrappers.WRAPPER:
+                hint = "save the pruned model as .h5, or strip it with tfmot.sparsity.keras.strip_pruning"
             raise InputError(
-                f"{path}: layer {str(name)[:80]!r} is of the custom class {str(kind)[:80]!r}",
-                "replace it by standard layers, or export the model as a SavedModel (model.export)",
+                f"{path}: layer {str(name)[:80]!r} is of the custom class {str(kind)[:80]!r}", hint
             )
         pending += [(item, name) for item in value.values()]
 
 
-def _drop_obsolete(config: Any) -> bool:
-    """Drop options with their only value that Keras 2 wrote and Keras 3 does not know; True where one was."""
-    dropped = False
+def _modernise(config: Any) -> bool:
+    """Write options as Keras 3 reads them that only Keras 2 wrote otherwise; True where one was."""
+    changed = False
     pending = [config]
     while pending:
         value = pending.pop()
         if isinstance(value, list):
             pending += value
         elif isinstance(value, dict):
-            inner = value.get("config")
-            if (
-                value.get("class_name") == "DepthwiseConv2D"
-                and isinstance(inner, dict)
-                and inner.get("groups") == 1
-            ):
-                del inner["groups"]
-                dropped = True
+            kind, inner = value.get("class_name"), value.get("config")
+            options = inner if isinstance(inner, dict) else {}
+            if kind == "DepthwiseConv2D" and options.get("groups") == 1:
+                del options["groups"]
+                changed = True
+            axis = options.get("axis")
+            if kind == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
+                options["axis"] = axis[0]
+                changed = True
             pending += value.values()
-    return dropped
+    return changed
 
 
 def _without_dates(path: Path) -> bytes:

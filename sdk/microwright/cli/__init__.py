@@ -19,6 +19,7 @@ from microwright.errors import MicrowrightError, ToolFailed
 COMMANDS: tuple[str, ...] = (
     "deploy",
     "inspect",
+    "compress",
     "prune",
     "quantize",
     "verify",
@@ -91,8 +92,10 @@ def execute(arguments: Sequence[str] | None = None) -> int:
             f"{context.command_path if context else 'microwright'} --help shows the usage",
         )
         return USAGE
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        # click replaces the interruption by an Abort.
+        said = str(stop.__cause__ or stop)
+        click.echo(_line(f"interrupted: {said}" if said else "interrupted"), err=True)
         return INTERRUPTED
     except MicrowrightError as error:
         if _log.isEnabledFor(logging.DEBUG):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
@@ -17,6 +18,9 @@ from microwright.passes import Rewritten
 from microwright.plan import Plan
 from microwright.report import short_name
 from microwright.verify import Agreement
+
+if TYPE_CHECKING:
+    from microwright.compress import Compressed
 
 
 def _table(*columns: str) -> Table:
@@ -150,6 +154,32 @@ def comparison(result: Comparison) -> Table:
     table.add_row("mean difference", f"{result.mean_difference:.6g}", "")
     if result.accuracy is not None and result.other_accuracy is not None:
         table.add_row("accuracy", f"{result.accuracy:.2%}", f"the other model {result.other_accuracy:.2%}")
+    return table
+
+
+def compression(result: Compressed) -> Table:
+    """What each step of a compression left; instructions are estimated."""
+    table = _table(
+        "step",
+        ">parameters",
+        ">flash bytes",
+        ">MACs",
+        ">~instructions",
+        ">of them",
+        ">validation loss",
+        ">accuracy",
+    )
+    for step in result.steps:
+        table.add_row(
+            step.what,
+            f"{step.parameters:,}",
+            f"{step.cost.flash_bytes:,}",
+            f"{step.cost.macs:,}",
+            f"{step.cost.instructions:,.0f}",
+            f"{step.cost.instructions / max(result.steps[0].cost.instructions, 1):.1%}",
+            "" if step.loss is None else f"{step.loss:.4g}",
+            "" if step.accuracy is None else f"{step.accuracy:.2%}",
+        )
     return table
 
 

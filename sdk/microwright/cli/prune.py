@@ -69,15 +69,12 @@ def command(
     from microwright import data as datas
     from microwright import load
     from microwright.compress import fine_tune, prune_channels
-    from microwright.errors import InputError
 
     samples = None if data is None else datas.load(data)
-    loaded = load.load(model)
-    if loaded.kind != "keras" or loaded.keras is None:
-        raise InputError(f"{model} is no Keras model", "prune takes a .keras or .h5 file")
+    network = load.keras_model(model)
     with _options.progress() as progress:
         pruned = prune_channels(
-            loaded.keras,
+            network,
             sparsity=sparsity,
             importance=importance,  # type: ignore[arg-type]  # one of the choices
             granularity=granularity,
@@ -88,5 +85,5 @@ def command(
                 pruned, samples, epochs=epochs, learning_rate=learning_rate, seed=seed, progress=progress
             )
     load.save(pruned, out)
-    before, after = loaded.keras.count_params(), pruned.count_params()
+    before, after = network.count_params(), pruned.count_params()
     click.echo(f"{out}: {after:,} parameters, {before:,} before")

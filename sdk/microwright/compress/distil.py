@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from microwright import _tensorflow
+from microwright.compress.inline import ends
 from microwright.errors import InputError
 
 _LEAST = 1e-7  # of a probability whose logarithm is taken
@@ -76,7 +77,7 @@ def student(model: Any, teacher: Teacher, loss: Any) -> tuple[Any, list[Any]]:
         if projection is not None:
             projection.build(mine.shape)
     extra = [weight for layer in projections if layer is not None for weight in layer.trainable_weights]
-    count = len(model.outputs)
+    count, structure = len(model.outputs), ends(model)[1]
     everything = keras.Model(model.inputs, [*model.outputs, *(mine for mine, _ in pairs)])
     taught = keras.Model(teacher.model.inputs, [*teacher.model.outputs, *(theirs for _, theirs in pairs)])
     kinds = [_kind(tensor, loss) for tensor in model.outputs]
@@ -88,7 +89,7 @@ def student(model: Any, teacher: Teacher, loss: Any) -> tuple[Any, list[Any]]:
             wanted = keras.tree.flatten(taught(x, training=False))
             with tf.GradientTape() as tape:
                 made = keras.tree.flatten(everything(x, training=True))
-                outputs = keras.tree.pack_sequence_as(model.output, made[:count])
+                outputs = keras.tree.pack_sequence_as(structure, made[:count])
                 labels = self.compute_loss(x, y, outputs, sample_weight)
                 told = sum(
                     _difference(keras, own, kind, other, other_kind, teacher.temperature)
@@ -106,7 +107,7 @@ def student(model: Any, teacher: Teacher, loss: Any) -> tuple[Any, list[Any]]:
             self._loss_tracker.update_state(value)
             return self.compute_metrics(x, y, outputs, sample_weight=sample_weight)
 
-    made = Student(model.input, model.output, name=model.name)
+    made = Student(*ends(model), name=model.name)
     return made, [*made.trainable_weights, *extra]
 
 

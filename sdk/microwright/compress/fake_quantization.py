@@ -13,6 +13,7 @@ from typing import Any
 
 from microwright import _tensorflow
 from microwright.compress.distil import activation
+from microwright.compress.inline import ends
 from microwright.compress.trace import calls
 
 # How fast the bounds of activations follow; the share that each batch leaves of them.
@@ -55,7 +56,7 @@ def quantized(model: Any) -> Any:
         output = layer(*arguments, **options)
         return values()(output) if layer.name in rounded else output
 
-    functional = keras.Model(model.input, model.output, name=model.name)
+    functional = keras.Model(*ends(model), name=model.name)
     made = keras.models.clone_model(functional, clone_function=copy, call_function=call)
     transfer(model, made)
     return made

@@ -54,9 +54,10 @@ def inline(model: Any) -> Any:
         for tensor in model.inputs
     ]
     outputs = run(model, inputs, "")
+    entry, end = ends(model)
     flat = keras.Model(
-        keras.tree.pack_sequence_as(model.input, inputs),
-        keras.tree.pack_sequence_as(model.output, outputs),
+        keras.tree.pack_sequence_as(entry, inputs),
+        keras.tree.pack_sequence_as(end, outputs),
         name=model.name,
     )
     originals: dict[int, Any] = {}
@@ -65,6 +66,13 @@ def inline(model: Any) -> Any:
         if isinstance(layer, keras.layers.Layer):
             layer.set_weights(originals[key].get_weights())
     return flat
+
+
+def ends(model: Any) -> tuple[Any, Any]:
+    """Symbolic inputs and outputs of a model in the structure that it is called with."""
+    if isinstance(model, _tensorflow.keras().Sequential):
+        return model.inputs[0], model.outputs[0]
+    return model.input, model.output
 
 
 def _collect(keras: Any, model: Any, found: dict[int, Any]) -> None:

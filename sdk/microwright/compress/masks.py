@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -18,6 +19,8 @@ from microwright.target import Target
 Pattern: TypeAlias = Literal["block", "unstructured"]
 _Reals: TypeAlias = npt.NDArray[np.float64]
 
+# Layers with less than this share of the weights are left: their zeros save nothing, and cost most.
+_LEAST_SHARE = 0.02
 # No layer loses a larger share of what the model keeps than this leaves of the layer.
 _LEAST_OF_A_LAYER = 1 / 4
 
@@ -38,7 +41,7 @@ def prune(model: Any, sparsity: float, pattern: Pattern, target: Target) -> Any:
 
     Those go first whose size, against the root mean square of their layer, is least; for blocks their mean
     size. At least a quarter of the share that stays of the model stays of each layer. What is zero already
-    stays so. Depthwise and grouped convolutions are left as they are.
+    stays so. Depthwise and grouped convolutions and small layers are left as they are.
     """
     keras = _tensorflow.keras()
     model = inline(model)
@@ -47,13 +50,18 @@ def prune(model: Any, sparsity: float, pattern: Pattern, target: Target) -> Any:
     shapes: Mapping[Kind, Block] = {"conv": (1, 1), "dense": (1, 1)}
     if pattern == "block":
         shapes = block_shapes(target)
-    layers = [_Layer(layer, shapes[kind]) for layer, kind in _layers(pruned)]
-    if not layers:
+    found = list(_layers(pruned))
+    if not found:
         raise InputError(
             f"{model.name}: there is no convolution or dense layer whose weights could become zero",
             "prune a model with at least one of them",
         )
-    weights = sum(int(layer.sizes.sum()) for layer in layers)
+    weights = sum(math.prod(layer.kernel.shape) for layer, _ in found)
+    layers = [
+        _Layer(layer, shapes[kind])
+        for layer, kind in found
+        if math.prod(layer.kernel.shape) >= _LEAST_SHARE * weights
+    ]
     removable = []
     for layer in layers:
         order = np.argsort(layer.scores, kind="stable")
@@ -75,31 +83,6 @@ def sparsity(model: Any) -> float:
     kernels = [np.asarray(layer.kernel) for layer, _ in _layers(inline(model))]
     total = sum(kernel.size for kernel in kernels)
     return 1 - sum(int(np.count_nonzero(kernel)) for kernel in kernels) / total if total else 0.0
-
-
-def strip_wrappers(model: Any) -> Any:
-    """A model without the wrappers that tensorflow-model-optimization's pruning left, zeros exactly zero.
-
-    Takes a Keras 2 model (tf_keras) whose layers may be in PruneLowMagnitude; each mask is applied to its
-    weights, so that the result is what the wrapped model computes.
-    """
-    wrapped = [layer for layer in model.layers if type(layer).__name__ == "PruneLowMagnitude"]
-    if not wrapped:
-        return model
-    legacy = _tensorflow.tf_keras()
-    if legacy is None:
-        raise InputError(
-            f"{model.name}: layer {wrapped[0].name!r} is wrapped by tensorflow-model-optimization",
-            "pip install tf_keras, which its models need",
-        )
-    for layer in wrapped:
-        for variable, mask, _ in layer.pruning_vars:
-            variable.assign(variable * mask)
-
-    def strip(layer: Any) -> Any:
-        return layer.layer if type(layer).__name__ == "PruneLowMagnitude" else layer
-
-    return legacy.models.clone_model(model, input_tensors=None, clone_function=strip)
 
 
 class _Layer:

@@ -1,0 +1,220 @@
+"""microwright compress"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from microwright.cli import _options
+
+if TYPE_CHECKING:
+    from microwright.compress import Importance
+    from microwright.compress.compression import Method, RankBy
+
+_FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+@click.command("compress")
+@click.argument("model", type=_options.PATH)
+@click.option(
+    "--data",
+    type=_options.PATH,
+    required=True,
+    metavar="FILE",
+    help="Samples x and labels y of a .npz to train with.",
+)
+@click.option(
+    "--validation",
+    type=_options.PATH,
+    metavar="FILE",
+    help="Samples and labels that choose the best weights.  [default: a tenth of --data]",
+)
+@click.option(
+    "-o", "out", type=_options.PATH, required=True, metavar="FILE", help="The compressed model, a .keras."
+)
+@click.option(
+    "--method",
+    type=click.Choice(("channel", "block", "unstructured")),
+    help="Remove channels, or make blocks of weights zero, or any weights.  [default: channel]",
+)
+@click.option("--sparsity", type=_FRACTION, metavar="S", help="Remove this fraction of the weights.")
+@click.option(
+    "--target-latency",
+    type=_FRACTION,
+    metavar="F",
+    help="Go down to this fraction of the instructions, as estimated for --board.",
+)
+@click.option("--fit", metavar="BOARD", help="Go on until the int8 model fits this board's memory.")
+@click.option(
+    "--board",
+    "board_id",
+    metavar="ID",
+    help="Board whose cost model ranks channels.  [default: that of --fit]",
+)
+@click.option(
+    "--importance",
+    type=click.Choice(("taylor", "l1", "l2", "gamma")),
+    default="taylor",
+    show_default=True,
+    help="Of a channel: how the loss changes without it, the norm of its filter, or its batch "
+    "normalisation's gamma.",
+)
+@click.option(
+    "--rank-by",
+    type=click.Choice(("latency", "bytes")),
+    default="latency",
+    show_default=True,
+    help="What a channel's importance is weighed against: the instructions or the bytes that it costs.",
+)
+@click.option(
+    "--rounds", type=click.IntRange(1), default=4, show_default=True, metavar="N", help="Steps of pruning."
+)
+@click.option(
+    "--granularity",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Keep multiples of N channels.",
+)
+@click.option("--teacher", type=_options.PATH, metavar="MODEL", help="Trained Keras model to learn from.")
+@click.option(
+    "--temperature",
+    type=click.FloatRange(0, min_open=True),
+    default=4.0,
+    show_default=True,
+    metavar="T",
+    help="Softens what the teacher says.",
+)
+@click.option(
+    "--teacher-weight",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    metavar="W",
+    help="The teacher's part of the loss; the rest is the labels'.",
+)
+@click.option(
+    "--match",
+    multiple=True,
+    metavar="LAYER",
+    help="Layer whose outputs should be like the teacher's; LAYER=OTHER where its name differs there.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Epochs of training after the last step; after the ones before, a share of them.",
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=1e-3,
+    show_default=True,
+    metavar="RATE",
+    help="Learning rate at the start of each training.",
+)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0),
+    metavar="POINTS",
+    help="Percentage points of validation accuracy that int8 may cost; beyond, train with its rounding.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of training."
+)
+@click.option("--resume", is_flag=True, help="Go on from where the same command was interrupted.")
+def command(
+    model: Path,
+    data: Path,
+    validation: Path | None,
+    out: Path,
+    method: Method | None,
+    sparsity: float | None,
+    target_latency: float | None,
+    fit: str | None,
+    board_id: str | None,
+    importance: Importance,
+    rank_by: RankBy,
+    rounds: int,
+    granularity: int,
+    teacher: Path | None,
+    temperature: float,
+    teacher_weight: float,
+    match: tuple[str, ...],
+    epochs: int,
+    learning_rate: float,
+    max_drop: float | None,
+    seed: int,
+    resume: bool,
+) -> None:
+    """Make a Keras model smaller: prune it in steps, train it after each.
+
+    One of --sparsity, --target-latency and --fit says how far; without one, the model is only trained: from
+    a --teacher, or with int8's rounding (--max-drop). Ctrl-C leaves the best model so far in -o FILE, and
+    --resume goes on.
+    """
+    from microwright import board as boards
+    from microwright import data as datas
+    from microwright import load
+    from microwright.cli import _tables
+    from microwright.compress import Interrupted, Teacher, compress_model
+    from microwright.errors import OutputError
+
+    if out.suffix != ".keras":
+        raise OutputError(f"{out}: a Keras model is saved as .keras", f"name it {out.stem}.keras")
+    goals = sum(value is not None for value in (sparsity, target_latency, fit))
+    if goals > 1:
+        raise click.UsageError("only one of --sparsity, --target-latency and --fit can be given")
+    if method is not None and not goals:
+        raise click.UsageError("--method needs --sparsity, --target-latency or --fit")
+    if match and teacher is None:
+        raise click.UsageError("--match needs --teacher")
+    samples = datas.load(data)
+    validating = None if validation is None else datas.load(validation)
+    fitted = None if fit is None else boards.load(fit)
+    board = None if board_id is None else boards.load(board_id)
+    network = load.keras_model(model)
+    learned = None
+    if teacher is not None:
+        features = {name: other or name for name, _, other in (pair.partition("=") for pair in match)}
+        learned = Teacher(load.keras_model(teacher), temperature, teacher_weight, features)
+    try:
+        with _options.progress() as progress:
+            result = compress_model(
+                network,
+                samples,
+                validation=validating,
+                method=(method or "channel") if goals else None,
+                sparsity=sparsity,
+                target_latency=target_latency,
+                fit=fitted,
+                board=board,
+                rank_by=rank_by,
+                importance=importance,
+                granularity=granularity,
+                rounds=rounds,
+                epochs=epochs,
+                learning_rate=learning_rate,
+                teacher=learned,
+                max_drop=max_drop,
+                checkpoint=out.with_name(f".{out.stem}.part"),
+                resume=resume,
+                seed=seed,
+                progress=progress,
+            )
+    except Interrupted as stop:
+        if stop.model is None:
+            raise KeyboardInterrupt("nothing was trained yet") from None
+        load.save(stop.model, out)
+        raise KeyboardInterrupt(f"the best model so far is in {out}; --resume goes on from it") from None
+    load.save(result.model, out)
+    console = _options.console()
+    console.print(_tables.compression(result))
+    if result.int8_accuracy is not None:
+        click.echo(f"int8: {result.int8_accuracy:.2%} of the validation samples right")
+    click.echo(f"{out}: {result.steps[-1].parameters:,} parameters, {result.steps[0].parameters:,} before")
