@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from microwright import kernels, ops, placement
 from microwright.errors import TooLarge, UnsupportedOp
 from microwright.graph import Graph
-from microwright.ops import Step
+from microwright.ops import Constant, Step
 from microwright.placement import Wanted
 from microwright.target import PORTABLE, Target
 
@@ -67,6 +67,16 @@ class Plan:
     def live(self, call: int) -> list[Buffer]:
         """The buffers in use during a call; -1 is before the first one, len(calls) after the last."""
         return [buffer for buffer in self.buffers if buffer.first <= call <= buffer.last]
+
+    @property
+    def constant_bytes(self) -> int:
+        """Bytes of the calls' constants in flash, as the kernels take them."""
+        return sum(
+            value.values.nbytes
+            for call in self.calls
+            for value in call.step.fields.values()
+            if isinstance(value, Constant)
+        )
 
     def used_bytes(self, call: int) -> int:
         """Bytes of the arena in use during a call, shared ones counted once."""

@@ -171,13 +171,13 @@ def check_fits(planned: Plan, board: Board) -> None:
                 f"of {board.ram.bytes} bytes, the arena takes {planned.arena_bytes}"
                 f" and the stack {stack_bytes(board)}",
             )
-    if board.flash is not None and planned.graph.weights_bytes > board.flash.bytes:
+    if board.flash is not None and planned.constant_bytes > board.flash.bytes:
         raise too_large(
             planned.graph.name,
             board,
             "flash",
-            planned.graph.weights_bytes - board.flash.bytes,
-            f"of {board.flash.bytes} bytes, the weights alone take {planned.graph.weights_bytes}",
+            planned.constant_bytes - board.flash.bytes,
+            f"of {board.flash.bytes} bytes, the weights alone take {planned.constant_bytes}",
         )
 
 

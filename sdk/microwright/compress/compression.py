@@ -27,6 +27,7 @@ from microwright.compress.inline import inline
 from microwright.data import Data
 from microwright.errors import InputError, TooLarge
 from microwright.graph import Graph
+from microwright.kernels import code
 from microwright.load import Model
 from microwright.progress import Progress, silent
 from microwright.target import PORTABLE, Target
@@ -38,6 +39,8 @@ RankBy: TypeAlias = Literal["latency", "bytes"]
 _CALIBRATION_SAMPLES = 500
 _IMPORTANCE_SAMPLES = 512
 _IMPORTANCE_BATCH = 16
+# About what a firmware has in flash beside its kernels and the model.
+_FIRMWARE_BYTES = 6_000
 
 
 @dataclass(frozen=True)
@@ -408,7 +411,9 @@ def _fits(job: _Job, model: Any, board: Board) -> bool:
         project.check_fits(planned, board)
     except TooLarge:
         return False
-    return True
+    firmware_bytes = planned.constant_bytes + _FIRMWARE_BYTES
+    firmware_bytes += code.code_bytes(call.step.kernel for call in planned.calls)
+    return board.flash is None or firmware_bytes <= board.flash.bytes
 
 
 class _Checkpoint:
