@@ -1,9 +1,10 @@
-"""Convolutions of the DSP extension on emulated cores against TensorFlow Lite Micro."""
+"""Kernels of the DSP extension on emulated cores against TensorFlow Lite Micro."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.ops.test_conv_2d import add_conv
@@ -37,3 +38,20 @@ def test_random_layers(tmp_path: Path, board_id: str) -> None:
 @pytest.mark.parametrize("seed", range(100, 110))
 def test_many_random_layers(tmp_path: Path, board_id: str, seed: int) -> None:
     assert_random_layers_equal_on(board_id, tmp_path / "p", add_layer, seed=seed, count=60)
+
+
+def test_sums_that_are_small_with_their_bias_only(tmp_path: Path) -> None:
+    """A pair's second sum, below 2^23 for all inputs, but beyond -2^23 before its bias is added."""
+
+    def add(made: Layers, rng: Rng) -> None:
+        weights = np.ones((2, 518), np.int8)
+        weights[1] = 127
+        weights[1, -1] = 41
+        x = made.input((1, 518), scale=1.0)
+        w = made.maker.const(weights, scale=1.0)
+        b = made.maker.const(np.array([0, 30_000], np.int32), scale=1.0)
+        y = made.output((1, 2), scale=70_000.0, name="fully connected")
+        made.maker.node("FULLY_CONNECTED", [x, w, b], [y])
+
+    kernels = assert_random_layers_equal_on("mps2-an386", tmp_path / "p", add, seed=1, count=1)
+    assert kernels["fully_connected_s8_dsp"] == 1

@@ -90,10 +90,13 @@ def _order(in_len: int) -> Ints:
 
 
 def _chunk(weights: Ints, biases: Ints) -> int:
-    """Groups after which the sums of a pair are taken apart; 0: never, as all accumulators are below 2^23."""
+    """Groups after which the sums of a pair are taken apart; 0: never, as all accumulators are below 2^23.
+
+    With their biases and without them: of a pair that is no half of a four, the kernel adds them at the end.
+    """
     positive, negative = np.maximum(weights, 0).sum(axis=1), np.maximum(-weights, 0).sum(axis=1)
-    highest = biases + 127 * positive + 128 * negative
-    lowest = biases - 128 * positive - 127 * negative
+    highest = np.maximum(biases, 0) + 127 * positive + 128 * negative
+    lowest = np.minimum(biases, 0) - 128 * positive - 127 * negative
     if max(highest.max(), -lowest.min()) < 1 << 23:
         return 0
     by_group = 128 * np.abs(weights).reshape(len(weights), -1, _GROUP).sum(axis=2)
