@@ -16,6 +16,8 @@ from microwright.ops.quantized import Multiplier
 
 # Bytes in RAM of a pair of channels (struct mw_gemm_pair_dsp).
 PAIR_BYTES = 56
+# Places are 16 bits.
+_MOST_ORDERED = 1 << 16
 
 Ints = npt.NDArray[np.int64]
 
@@ -142,6 +144,8 @@ def _order(weights: Ints, bound: Ints) -> list[int]:
     natural = list(range(count))
     if all(pairs_up(i, i + 1) for i in range(0, count - 1, 2)):
         return natural
+    if count > _MOST_ORDERED:
+        raise Rejected(f"its {count} channels are too many to pair them in another order")
     order: list[int] = []
     left = sorted(natural, key=lambda channel: (-int(bound[channel]), channel))
     while len(left) > 1:
