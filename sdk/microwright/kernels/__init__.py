@@ -20,6 +20,7 @@ from microwright.kernels import (
     selection,
     sparse_conv_dsp,
     sparse_fully_connected_dsp,
+    sparse_scattered_dsp,
 )
 from microwright.kernels.base import Kernel
 from microwright.kernels.selection import Choice
@@ -41,6 +42,8 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         conv_mve.CONV,
         sparse_conv_dsp.CONV_1X1,
         sparse_conv_dsp.CONV,
+        sparse_scattered_dsp.CONV_1X1,
+        sparse_scattered_dsp.CONV,
         conv_dsp.CONV_1X1,
         conv_dsp.CONV,
         conv_portable.CONV_1X1,
@@ -58,6 +61,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "fully_connected_s8": (
         fully_connected_mve.FULLY_CONNECTED,
         sparse_fully_connected_dsp.FULLY_CONNECTED,
+        sparse_scattered_dsp.FULLY_CONNECTED,
         fully_connected.DSP,
         fully_connected.PORTABLE,
     ),

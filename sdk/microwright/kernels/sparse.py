@@ -1,12 +1,16 @@
-"""Blocks of weights that a sparse kernel stores, and how far it is from one to the next."""
+"""What the sparse kernels share: which blocks of weights are stored, how far it is from one to the next."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from microwright.kernels.base import Rejected
+from microwright.kernels.gemm_dsp import Channel, Ints
+
 Mask = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 
 def reachable(kept: Mask, most: int) -> Mask:
@@ -23,3 +27,16 @@ def reachable(kept: Mask, most: int) -> Mask:
 def steps(row: Mask) -> Ints:
     """How far each stored block of a row is from the one before, the first one from -1."""
     return np.diff(np.flatnonzero(row), prepend=-1)
+
+
+def channel_words(channels: Sequence[Channel], multiple: int = 1) -> npt.NDArray[np.uint32]:
+    """Channels as include/mw/channel_words_dsp.h has them, filled up with zeros to a multiple.
+
+    Raises Rejected for a bias that does not fit 27 bits.
+    """
+    for index, channel in enumerate(channels):
+        if not -(1 << 26) <= channel.bias < 1 << 26:
+            raise Rejected(f"the bias of channel {index} does not fit 27 bits")
+    words = [(channel.mult, channel.bias << 5 | channel.exponent - 1) for channel in channels]
+    words += [(0, 0)] * (-len(words) % multiple)
+    return (np.array(words, np.int64) & 0xFFFFFFFF).astype(np.uint32).reshape(-1)

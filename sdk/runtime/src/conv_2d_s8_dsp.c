@@ -49,7 +49,7 @@ void mw_conv_2d_s8_dsp(const struct mw_conv_2d_s8_dsp *layer, const int8_t *in, 
             from += layer->dilation_h;
             from -= from >= ring_rows ? ring_rows : 0;
         }
-        mw_gemm_dsp_row(&gemm, runs, run_count, run_bytes, layer->stride_w * layer->in_ch, layer->out_w, out, columns);
+        layer->tiles->row(&gemm, runs, run_count, run_bytes, layer->stride_w * layer->in_ch, layer->out_w, out, columns);
         if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {
             mw_clamp_dsp(out, out_row, layer->act_min, layer->act_max);
         }

@@ -1,6 +1,6 @@
 #include "mw/fully_connected_s8_sparse_dsp.h"
 
-#include "mw/dsp.h"
+#include "mw/channel_words_dsp.h"
 #include "mw/gemm_dsp.h"
 
 #define LAST_RUN 0x80000000u
@@ -69,18 +69,6 @@ __attribute__((naked)) static const uint32_t *add_run(struct sums *sums __attrib
                    "pop {r4-r11, pc}\n\t");
 }
 
-// `odd_zp` is 2 * zp + 1.
-static int8_t rescale(int32_t acc, const uint32_t *channel, int32_t odd_zp)
-{
-    const uint32_t less = channel[1] & 31u;
-    return mw_requantize_dsp(acc, (int32_t)channel[0], (int32_t)((uint32_t)odd_zp << less), (int32_t)less + 1);
-}
-
-static int32_t bias_of(const uint32_t *channel)
-{
-    return (int32_t)channel[1] >> 5;
-}
-
 void mw_fully_connected_s8_sparse_dsp(const struct mw_fully_connected_s8_sparse_dsp *layer, const int8_t *in, int8_t *out,
                                       void *scratch)
 {
@@ -92,8 +80,10 @@ void mw_fully_connected_s8_sparse_dsp(const struct mw_fully_connected_s8_sparse_
         int8_t *const row = out;
         mw_expand_dsp(x, x + BLOCK_WORDS * layer->blocks, in, layer->in_len);
         for (int32_t left = layer->out_len; left > 0; left -= 4, channel += 8) {
-            struct sums sums = {{bias_of(channel), bias_of(channel + 2), bias_of(channel + 4), bias_of(channel + 6)},
-                                x};
+            struct sums sums = {.x = x};
+            for (int c = 0; c < 4; ++c) {
+                sums.acc[c] = mw_channel_words_bias(channel + 2 * c);
+            }
             uint32_t run;
             do {
                 run = *weights++;
@@ -102,7 +92,7 @@ void mw_fully_connected_s8_sparse_dsp(const struct mw_fully_connected_s8_sparse_
                 }
             } while ((run & LAST_RUN) == 0);
             for (int32_t c = 0; c < 4 && c < left; ++c) {
-                *out++ = rescale(sums.acc[c], channel + 2 * c, odd_zp);
+                *out++ = mw_channel_words_scale(channel + 2 * c, sums.acc[c], odd_zp);
             }
         }
         if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {

@@ -80,12 +80,12 @@
 TILE_3(signed_3, MW_TILE_SIGNED)
 TILE_2(signed_2, MW_TILE_SIGNED)
 TILE_1(signed_1, MW_TILE_SIGNED)
-const struct mw_gemm_tiles_dsp mw_gemm_dsp_signed = {{signed_1, signed_2, signed_3}};
+const struct mw_gemm_tiles_dsp mw_gemm_dsp_signed = {mw_gemm_dsp_row, {signed_1, signed_2, signed_3}};
 
 TILE_3(clamped_3, MW_TILE_CLAMPED)
 TILE_2(clamped_2, MW_TILE_CLAMPED)
 TILE_1(clamped_1, MW_TILE_CLAMPED)
-const struct mw_gemm_tiles_dsp mw_gemm_dsp_clamped = {{clamped_1, clamped_2, clamped_3}};
+const struct mw_gemm_tiles_dsp mw_gemm_dsp_clamped = {mw_gemm_dsp_row, {clamped_1, clamped_2, clamped_3}};
 
 // bias * 8 + (exponent & 7)
 static int32_t bias_exponent(struct mw_gemm_channels_dsp channels, int32_t channel)

@@ -15,8 +15,7 @@
 //           those of a shorter round are the high ones. A step beyond 31 takes blocks of zeros on the way. A block is four
 //           words: of one pair of inputs those of both pairs of channels, then of the next pair. The order of the inputs
 //           is that of gemm_dsp.h for one row. A word behind it all may be read.
-// channels  two words each: mult, bias * 32 + exponent - 1. The bias has the input's zero point folded in,
-//           1 <= exponent <= 23. Fours are filled up in both, with zeros.
+// channels  of channel_words_dsp.h. The bias has the input's zero point folded in. Fours are filled up in both, with zeros
 // scratch   blocks * 8 bytes
 
 #ifndef MW_FULLY_CONNECTED_S8_SPARSE_DSP_H

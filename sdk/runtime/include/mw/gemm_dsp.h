@@ -34,10 +34,20 @@ struct mw_gemm_pair_dsp {
 
 struct mw_gemm_dsp;
 
-// All channels at 1, 2 and 3 pixels.
+// A row of output pixels. Pixel p reads row_bytes bytes from each of rows[0..row_count-1] + p * step. `columns` is scratch
+// of 3 * k_pairs words.
+typedef void mw_gemm_row_dsp(const struct mw_gemm_dsp *gemm, const int8_t *const *rows, int32_t row_count,
+                             int32_t row_bytes, int32_t step, int32_t pixels, int8_t *out, uint32_t *columns);
+
+// How rows are computed; for mw_gemm_dsp_row, all channels at 1, 2 and 3 pixels.
 struct mw_gemm_tiles_dsp {
+    mw_gemm_row_dsp *row;
     void (*of_pixels[3])(const struct mw_gemm_dsp *gemm, const uint32_t *columns, int8_t *out);
 };
+
+// The order of k that the weights are packed in: of each row the whole words, byte 0 and 2 as one pair and byte 1 and 3 as
+// the next, then what is left over of all rows, two by two.
+mw_gemm_row_dsp mw_gemm_dsp_row;
 
 // For any output, and for those that are clamped at act_min >= out_zp, where a negative sum may be rounded either way.
 extern const struct mw_gemm_tiles_dsp mw_gemm_dsp_signed;
@@ -55,12 +65,6 @@ struct mw_gemm_dsp {
 // channel is paired with itself.
 void mw_gemm_dsp_pairs(struct mw_gemm_pair_dsp *pairs, struct mw_gemm_channels_dsp channels, const uint16_t *order,
                        int32_t channel_count, int32_t out_zp);
-
-// A row of output pixels. Pixel p reads row_bytes bytes from each of rows[0..row_count-1] + p * step, in the order that
-// the weights are packed in: of each row the whole words, byte 0 and 2 as one pair and byte 1 and 3 as the next, then what
-// is left over of all rows, two by two. `columns` is scratch of 3 * k_pairs words.
-void mw_gemm_dsp_row(const struct mw_gemm_dsp *gemm, const int8_t *const *rows, int32_t row_count, int32_t row_bytes,
-                     int32_t step, int32_t pixels, int8_t *out, uint32_t *columns);
 
 // A channel's bias, and its scale, for a place at `offset` in a pixel.
 int32_t mw_gemm_dsp_bias(struct mw_gemm_channels_dsp channels, int32_t channel);
