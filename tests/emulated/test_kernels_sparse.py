@@ -186,7 +186,7 @@ def add_sparse(made: Layers, rng: Rng) -> None:
     image: tuple[int, ...] = (int(rng.integers(1, 6)), int(rng.integers(1, 14)), in_ch)
     shape: tuple[int, ...] = (out_ch, *taps, in_ch)
     if dense:
-        image = (int(pick(rng, (1, 16, 97, 128, 640, 1500))),)
+        image = (int(pick(rng, (1, 16, 97, 128, 640, 3000))),)
         shape = (out_ch, *image)
     block = pick(rng, ((4, 4), (4, 4), (2, 4), (1, 1), (1, 1), (1, 2000)))
     weights = pruned(rng, shape, block, float(pick(rng, (0.4, 0.6, 0.8, 0.9, 0.98, 1.0))))
