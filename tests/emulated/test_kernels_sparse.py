@@ -190,6 +190,8 @@ def add_sparse(made: Layers, rng: Rng) -> None:
         shape = (out_ch, *image)
     block = pick(rng, ((4, 4), (4, 4), (2, 4), (1, 1), (1, 1), (1, 2000)))
     weights = pruned(rng, shape, block, float(pick(rng, (0.4, 0.6, 0.8, 0.9, 0.98, 1.0))))
+    # Sums as large as they get, and as they mostly are.
+    weights = np.abs(weights) if rng.random() < 0.3 else weights
     add_layer(
         made,
         rng,
