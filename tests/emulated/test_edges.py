@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from microwright import board
+from microwright import board, kernels, target
 from tests.emulated.test_kernels_elementwise import add_any_pool, add_dense, add_product, add_sum
+from tests.emulated.test_kernels_sparse import add_sparse
 from tests.ops.test_conv_2d import add_conv
 from tests.ops.test_depthwise_conv_2d import add_depthwise
 from tests.ops.test_softmax import add_softmax
@@ -16,78 +17,136 @@ from tests.support.edges import Buffer, Case, assert_random_layers_stay_inside, 
 from tests.support.firmware import dense
 from tests.support.layers import Layers, Rng, pick
 
-# The usual ones of them without --thorough: no unaligned access, the DSP extension, Helium.
-CORES = ("mps2-an385-m0plus", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547")
+# No unaligned accesses; the DSP extension; Helium.
 USUAL = ("mps2-an385-m0plus", "mps2-an386", "mps3-an547")
+OTHERS = ("mps2-an385", "mps2-an500", "mps2-an505")
+# Layers in an image; flash is small there.
+COUNTS = {"mps3-an547": 100}
+COUNT = 160
+CORES = (*USUAL, *(pytest.param(board_id, marks=pytest.mark.thorough) for board_id in OTHERS))
 
 _TAPS = ((1, 1), (3, 3), (5, 5), (1, 5), (4, 1), None)
+# Below, at and above whole words and vectors.
+_CHANNELS = (1, 2, 3, 4, 5, 6, 7, 8, 15, 17, 33)
 
 
 def add_convolution(made: Layers, rng: Rng) -> None:
-    """Channels below, at and above whole words and vectors."""
-    add_conv(
-        made,
-        rng,
-        in_ch=pick(rng, (1, 2, 3, 4, 5, 8, 13, 16, 17, 24, 33)),
-        out_ch=pick(rng, (1, 2, 3, 5, 8, 12, 13, 16, 17, 31)),
-        usual=pick(rng, _TAPS),
+    """Of each number of channels in turn, now and then of many."""
+    in_ch, out_ch = (
+        _CHANNELS[len(made.outputs) % len(_CHANNELS)],
+        pick(rng, (1, 2, 3, 5, 8, 12, 13, 16, 17, 31)),
     )
+    usual = pick(rng, _TAPS)
+    if rng.random() < 0.2:
+        in_ch, out_ch, usual = (
+            pick(rng, (64, 150)),
+            pick(rng, (1, 2, 5, 9)),
+            pick(rng, ((1, 1), (3, 3), (1, 5))),
+        )
+    add_conv(made, rng, in_ch=in_ch, out_ch=out_ch, usual=usual)
 
 
 def add_depthwise_convolution(made: Layers, rng: Rng) -> None:
-    add_depthwise(made, rng, usual=pick(rng, ((3, 3), (3, 3), *_TAPS)))
+    """Of each number of channels in turn."""
+    in_ch = _CHANNELS[len(made.outputs) % len(_CHANNELS)]
+    add_depthwise(made, rng, in_ch=in_ch, usual=(3, 3) if rng.random() < 0.7 else pick(rng, _TAPS))
+
+
+def add_pad(made: Layers, rng: Rng) -> None:
+    shape, paddings = rng.integers(1, 6, 4), rng.integers(0, 3, (4, 2))
+    x = made.input(shape.tolist(), scale=0.05, zero_point=3)
+    padded = (shape + paddings.sum(axis=1)).tolist()
+    y = made.output(padded, scale=0.05, zero_point=3, name=f"pad {shape} {paddings.tolist()}")
+    made.maker.node("PAD", [x, made.maker.const(paddings, dtype="int32")], [y])
+
+
+def add_table(made: Layers, rng: Rng) -> None:
+    shape = (1, int(rng.integers(1, 40)))
+    x = made.input(shape, scale=0.05, zero_point=3)
+    y = made.output(shape, scale=1 / 256, zero_point=-128, name=f"logistic {shape}")
+    made.maker.node("LOGISTIC", [x], [y])
 
 
 FAMILIES = (
     add_convolution,
+    add_depthwise_convolution,
+    add_any_pool,
+    add_dense,
     add_convolution,
     add_depthwise_convolution,
-    add_depthwise_convolution,
-    add_dense,
     add_sum,
     add_product,
+    add_convolution,
+    add_depthwise_convolution,
     add_any_pool,
+    add_sparse,
     add_softmax,
+    add_pad,
+    add_table,
 )
 
 
 def add_layer(made: Layers, rng: Rng) -> None:
-    pick(rng, FAMILIES)(made, rng)
+    """A layer of each family in turn."""
+    FAMILIES[len(made.outputs) % len(FAMILIES)](made, rng)
 
 
 @pytest.mark.parametrize("board_id", CORES)
 def test_random_layers(tmp_path: Path, board_id: str) -> None:
-    found = assert_random_layers_stay_inside(board_id, tmp_path / "p", add_layer, seed=3, count=60)
-    print(found)
+    found = assert_random_layers_stay_inside(
+        board_id, tmp_path / "p", add_layer, seed=1, count=COUNTS.get(board_id, COUNT)
+    )
+    features = target.of(board.load(board_id)).features
+    fast = {kernel.name for made in kernels.KERNELS.values() for kernel in made if kernel.needs <= features}
+    missing = (fast | kernels.KERNELS.keys()) - found.keys()
+    assert not missing, f"no layer of the sample was for {missing}"
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("board_id", (*USUAL, *OTHERS))
+@pytest.mark.parametrize("seed", range(100, 106))
+def test_many_random_layers(tmp_path: Path, board_id: str, seed: int) -> None:
+    assert_random_layers_stay_inside(
+        board_id, tmp_path / "p", add_layer, seed=seed, count=COUNTS.get(board_id, COUNT)
+    )
+
+
+FAULT = "fault: exception 00000004"
+UNALIGNED_FAULT = "fault: exception 00000006"
+_BYTE, _WORD = "(void)*(volatile uint8_t *)", "(void)*(volatile uint32_t *)"
+_VECTOR = '__asm volatile("vldrb.8 q0, [%0]" : : "r"({}) : "memory");'
+# Statements with 6 bytes of input at at[0] and 8 of scratch at at[1]; what becomes of them with both at the
+# beginning and at the end of a page.
+ACCESSES = {
+    f"{_BYTE}at[0]; {_BYTE}(at[0] + 5); at[1][0] = at[1][7] = 1;": ("right", "right"),
+    f"{_BYTE}(at[0] - 1);": (FAULT, "right"),
+    f"{_BYTE}(at[0] + 6);": ("right", FAULT),
+    "at[1][-1] = 1;": (FAULT, "wrote outside"),
+    "at[1][8] = 1;": ("wrote outside", FAULT),
+    "at[1][600] = 1;": ("wrote outside", FAULT),
+    "at[0][1] = 1;": ("wrote outside", "wrote outside"),
+}
+UNALIGNED = {
+    f"{_WORD}(at[1] + 1);": ("right", "right"),
+    f"{_WORD}(at[1] + 5);": ("right", FAULT),
+    f"{_WORD}(at[1] - 3);": (FAULT, "right"),
+}
+VECTORS = {
+    _VECTOR.format("at[1] - 8"): (FAULT, "right"),
+    _VECTOR.format("at[1] - 7"): (FAULT, FAULT),
+}
+ACCESSES_OF = {
+    "mps2-an385-m0plus": dict.fromkeys(UNALIGNED, (UNALIGNED_FAULT, UNALIGNED_FAULT)),
+    "mps3-an547": ACCESSES | VECTORS,
+}
 
 
 @pytest.mark.parametrize("board_id", CORES)
 def test_what_is_outside_is_found(tmp_path: Path, board_id: str) -> None:
     buffers = [Buffer("INPUT", 6), Buffer("SCRATCH", 8)]
-    byte, word = "(void)*(volatile uint8_t *)", "(void)*(volatile uint32_t *)"
-    fault = "fault: exception 00000004"
-    unaligned = "fault: exception 00000006" if board_id == "mps2-an385-m0plus" else "right"
-    cases = [
-        # statement, and what becomes of it at the beginning and at the end of a page
-        (f"{byte}at[0]; {byte}(at[0] + 5);", "right", "right"),
-        ("at[1][0] = 1; at[1][7] = 1;", "right", "right"),
-        (f"{byte}(at[0] - 1);", fault, "right"),
-        (f"{byte}(at[0] + 6);", "right", fault),
-        (f"{byte}(at[1] - 1);", fault, "right"),
-        (f"{byte}(at[1] + 8);", "right", fault),
-        ("at[1][-1] = 1;", fault, "wrote outside"),
-        ("at[1][8] = 1;", "wrote outside", fault),
-        ("at[1][600] = 1;", "wrote outside", fault),
-        ("at[0][1] = 1;", "wrote outside", "wrote outside"),
-        (f"{word}(at[0] + 2);", unaligned, "right"),
-        (f"{word}(at[1] + 1);", unaligned, unaligned),
-        (f"{word}(at[1] + 5);", unaligned, fault if unaligned == "right" else unaligned),
-        (f"{word}(at[1] - 3);", fault if unaligned == "right" else unaligned, unaligned),
-    ]
-    made = [
-        Case(statement, [statement], buffers, {"beginning": at_beginning(buffers), "end": at_end(buffers)})
-        for statement, *_ in cases
-    ]
-    results = edges.run(tmp_path / "p", dense(), board.load(board_id), made)
-    expected = [(statement, outcome) for statement, *outcomes in cases for outcome in outcomes]
-    assert [(r.case, r.outcome[: len(fault)]) for r in results] == expected
+    placements = {"beginning": at_beginning(buffers), "end": at_end(buffers)}
+    accesses = ACCESSES_OF.get(board_id, ACCESSES | UNALIGNED)
+    cases = [Case(statement, [statement], buffers, placements) for statement in accesses]
+    results = edges.run(tmp_path / "p", dense(), board.load(board_id), cases)
+    expected = [(statement, outcome) for statement, outcomes in accesses.items() for outcome in outcomes]
+    assert [(r.case, r.outcome[: len(FAULT)]) for r in results] == expected

@@ -14,11 +14,13 @@ from tests.support import layers
 from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
 
 
-def add_depthwise(made: Layers, rng: Rng, *, usual: tuple[int, int] | None = None) -> None:
+def add_depthwise(
+    made: Layers, rng: Rng, *, in_ch: int | None = None, usual: tuple[int, int] | None = None
+) -> None:
     """With `usual`, a filter of this size as most layers have it."""
     options, image, taps, out = layers.window(rng, taps=usual)
     batches = 1 if usual else int(pick(rng, (1, 1, 1, 2)))
-    in_ch = int(pick(rng, (1, 2, 3, 5, 7, 8, 16, 17)))
+    in_ch = in_ch or int(pick(rng, (1, 2, 3, 5, 7, 8, 16, 17)))
     multiplier = 1 if usual else int(pick(rng, (1, 1, 2, 3)))
     out_ch = in_ch * multiplier
     in_scale, in_zp = layers.scale(rng), layers.zero_point(rng)

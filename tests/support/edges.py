@@ -33,7 +33,7 @@ _PAGES = 11
 _PAGE_BYTES = 65536
 # What constants are aligned to in flash (mw.h).
 _CONSTANT_ALIGN_BYTES = 4
-_SCRATCH_ALIGN_BYTES = 16
+_SCRATCH_ALIGN_BYTES = 4
 _TIMEOUT_S = 60.0
 
 
@@ -157,7 +157,7 @@ def _cases(model: Graph, calls: Sequence[Call]) -> list[Case]:
                 inputs[i] = content.view(inputs[i].dtype).reshape(inputs[i].shape)
     reference = verify.reference(model)
     assert reference is not None, "the reference interpreter is part of the development installation"
-    outputs = dict(zip(model.outputs, reference.run([inputs[i] for i in model.inputs]), strict=True))
+    outputs = dict(zip(model.outputs, reference.run(tuple(inputs[i] for i in model.inputs)), strict=True))
     return [_case(model, number, call.step, outputs) for number, call in enumerate(calls)]
 
 
@@ -216,19 +216,14 @@ def _placements(step: Step, buffers: Sequence[Buffer]) -> dict[str, Sequence[int
         if buffers[source].kind == "INPUT" and step.inputs.count(step.inputs[source]) == 1:
             distance = stated or 0
             above = max(0, buffers[output].size_bytes - distance - buffers[source].size_bytes)
-            at = first[source] + max(0, distance)
-            found[f"output over input {source}, beginning of a page"] = _moved(
-                first, source, at, output, distance
-            )
-            at = last[source] - above
-            found[f"output over input {source}, end of a page"] = _moved(last, source, at, output, distance)
+            for edge, offsets, at in (
+                ("beginning", first, first[source] + max(0, distance)),
+                ("end", last, last[source] - above),
+            ):
+                shared = list(offsets)
+                shared[source], shared[output] = at, at - distance
+                found[f"output over input {source}, {edge} of a page"] = shared
     return found
-
-
-def _moved(offsets: Sequence[int], source: int, at: int, output: int, distance: int) -> list[int]:
-    moved = list(offsets)
-    moved[source], moved[output] = at, at - distance
-    return moved
 
 
 def _table(cases: Sequence[Case]) -> str:
@@ -269,6 +264,5 @@ def _outcomes(image: Image, first: int, end: int) -> Iterator[str]:
 def _input_bytes(first: int, count: int) -> Array:
     """The same in edges.c."""
     number = np.arange(first, first + count, dtype=np.uint32) * np.uint32(0x9E3779B1)
-    number ^= number >> np.uint32(15)
-    number *= np.uint32(0x85EBCA77)
-    return (number >> np.uint32(24)).astype(np.uint8)
+    number = (number ^ number >> np.uint32(15)) * np.uint32(0x85EBCA77)
+    return np.asarray(number >> np.uint32(24), np.uint8)
