@@ -162,6 +162,8 @@ def compress_model(
                 "there is no accuracy whose drop could be limited",
                 "give validation data with classes as labels, or leave out max_drop",
             )
+    if loss is None:
+        finetune.check_labels(model, validation)
     job = _Job(
         data=data,
         validation=validation,

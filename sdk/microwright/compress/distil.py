@@ -78,10 +78,10 @@ def student(model: Any, teacher: Teacher, loss: Any) -> tuple[Any, list[Any]]:
             projection.build(mine.shape)
     extra = [weight for layer in projections if layer is not None for weight in layer.trainable_weights]
     count, structure = len(model.outputs), ends(model)[1]
-    everything = keras.Model(model.inputs, [*model.outputs, *(mine for mine, _ in pairs)])
-    taught = keras.Model(teacher.model.inputs, [*teacher.model.outputs, *(theirs for _, theirs in pairs)])
-    kinds = [_kind(tensor, loss) for tensor in model.outputs]
-    teacher_kinds = [_kind(tensor, loss) for tensor in teacher.model.outputs]
+    everything = keras.Model(ends(model)[0], [*model.outputs, *(mine for mine, _ in pairs)])
+    taught = keras.Model(ends(teacher.model)[0], [*teacher.model.outputs, *(theirs for _, theirs in pairs)])
+    kinds = [output_kind(tensor, loss) for tensor in model.outputs]
+    teacher_kinds = [output_kind(tensor, loss) for tensor in teacher.model.outputs]
 
     class Student(keras.Model):  # type: ignore[misc, name-defined]  # keras is not typed
         def train_step(self, data: Any) -> Any:
@@ -137,8 +137,10 @@ def _logits(ops: Any, output: Any, kind: str) -> Any:
     return ops.stack([ops.zeros_like(output), output], axis=-1)
 
 
-def _kind(tensor: Any, loss: Any) -> str:
-    """What an output is: "softmax", "sigmoid", their "logits" or "binary logits", or "values"."""
+def output_kind(tensor: Any, loss: Any) -> str:
+    """What an output is, by its activation and its loss: "softmax" or "sigmoid" probabilities, "logits" or
+    "binary logits" of them, or "values".
+    """
     keras = _tensorflow.keras()
     name = activation(tensor)
     if name in ("softmax", "sigmoid"):

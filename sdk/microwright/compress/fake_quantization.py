@@ -52,7 +52,17 @@ def quantized(model: Any) -> Any:
         made = type(layer).from_config(layer.get_config())
         return weights(made, name=layer.name) if type(layer).__name__ in _WEIGHTED else made
 
+    inputs: dict[int, Any] = {}
+
+    def entered(value: Any) -> Any:
+        """The rounded input, where a layer reads an input of the model."""
+        history = getattr(value, "_keras_history", None)
+        if history is None or not isinstance(history.operation, keras.layers.InputLayer):
+            return value
+        return inputs.setdefault(id(value), values()(value))
+
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
+        arguments, options = keras.tree.map_structure(entered, (arguments, options))
         output = layer(*arguments, **options)
         return values()(output) if layer.name in rounded else output
 
@@ -128,7 +138,7 @@ def _layers() -> tuple[Any, Any]:
             kernels = [(name, getattr(self.rounded, name)) for name in names if hasattr(self.rounded, name)]
             depthwise = "Depthwise" in type(self.rounded).__name__
             mapping = [
-                (kernel, _round(kernel.value, depthwise or name == "depthwise_kernel"))
+                (kernel, _round(ops.convert_to_tensor(kernel), depthwise or name == "depthwise_kernel"))
                 for name, kernel in kernels
             ]
             with keras.StatelessScope(state_mapping=mapping):

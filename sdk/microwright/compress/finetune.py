@@ -74,7 +74,7 @@ def fine_tune(
     the same machine. Raises InputError for data that does not fit, and when the loss is no longer finite;
     `Interrupted` for Ctrl-C.
     """
-    keras = _tensorflow.keras()
+    keras, tf = _tensorflow.keras(), _tensorflow.tensorflow()
     if epochs < 1 or batch_size < 1 or not learning_rate > 0 or not 0 <= validation_split < 1:
         raise InputError(
             f"cannot train for {epochs} epochs in batches of {batch_size} at learning rate {learning_rate:g} "
@@ -86,9 +86,9 @@ def fine_tune(
     keras.utils.set_random_seed(seed)
     tuned = keras.models.clone_model(model)
     tuned.set_weights(model.get_weights())
+    if loss is None:
+        check_labels(tuned, validation)
     loss = loss_for(tuned, data, loss)
-    if isinstance(validation, Data):
-        _check_labels(tuned, validation)
     trained = fake_quantization.quantized(tuned) if quantization_aware else tuned
     held: list[tuple[Any, Any]] = []
     if keep_zeros:
@@ -138,12 +138,9 @@ def fine_tune(
                 callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=after), *callbacks],
                 verbose=0,
             )
-        # Keras raises what a loss given by the user happens to hit.
-        except (TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(
-                f"{model.name}: cannot be trained on this data: {reason}", "check the loss and the labels"
-            ) from None
+        # Keras and TensorFlow raise what a loss or a dataset given by the user happens to hit.
+        except (TypeError, ValueError, tf.errors.OpError) as error:
+            raise _misfit(model, error) from None
         except KeyboardInterrupt:
             raise Interrupted(result() if done and broken is None else None) from None
     if broken is not None:
@@ -160,17 +157,22 @@ def score(model: Any, data: Data | Any, loss: Any = None) -> Score:
     The class is the index of the largest output; of a single output, 1 where its probability is a half.
     """
     tf = _tensorflow.tensorflow()
-    function = loss_function(loss_for(model, data, loss))
-    losses, right, count, classifies = 0.0, 0, 0, True
+    loss = loss_for(model, data, loss)
+    function = loss_function(loss)
+    losses, right, count = 0.0, 0, 0
+    classifies = len(model.outputs) == 1 and distil.output_kind(model.outputs[0], loss) != "values"
     single = math.prod(model.outputs[0].shape[1:]) == 1
     threshold = 0.5 if activation(model.outputs[0]) == "sigmoid" else 0.0
     for x, y in batches(model, data, 256):
-        output = model(x, training=False)
-        size = len(tf.nest.flatten(y)[0])
-        losses += size * float(tf.reduce_mean(function(y, output)))
+        try:
+            output = model(x, training=False)
+            size = len(tf.nest.flatten(y)[0])
+            losses += size * float(tf.reduce_mean(function(y, output)))
+        except (TypeError, ValueError, tf.errors.OpError) as error:
+            raise _misfit(model, error) from None
         count += size
-        labels = np.asarray(y) if not isinstance(y, (dict, list, tuple)) else np.zeros(0)
-        if labels.dtype.kind in "iu" and labels.size == size and not isinstance(output, (dict, list, tuple)):
+        labels = np.asarray(y) if classifies else np.zeros(0)
+        if classifies and labels.size == size:
             values = np.asarray(output).reshape(size, -1)
             classes = values[:, 0] >= threshold if single else values.argmax(axis=1)
             right += int(np.count_nonzero(classes == labels.reshape(-1)))
@@ -179,6 +181,13 @@ def score(model: Any, data: Data | Any, loss: Any = None) -> Score:
     if not count:
         raise InputError(f"{model.name}: there is no data to validate with", "give at least one batch")
     return Score(losses / count, right / count if classifies else None)
+
+
+def _misfit(model: Any, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:200]
+    return InputError(
+        f"{model.name}: cannot be trained on this data: {reason}", "check the loss and the labels"
+    )
 
 
 def batches(model: Any, data: Data | Any, size: int) -> Iterator[tuple[Any, Any]]:
@@ -296,9 +305,14 @@ class _Mask:
         return value * self._mask
 
 
-def _check_labels(model: Any, data: Data) -> None:
-    """Raise InputError for a class that the model does not have."""
-    if data.labels is None or data.labels.dtype.kind != "i" or len(model.outputs) != 1:
+def check_labels(model: Any, data: Data | Any) -> None:
+    """Raise InputError for a class that the model does not have. What is no Data is not looked at."""
+    if (
+        not isinstance(data, Data)
+        or data.labels is None
+        or data.labels.dtype.kind != "i"
+        or len(model.outputs) != 1
+    ):
         return
     shape = tuple(model.outputs[0].shape[1:])
     if len(shape) != 1 or data.labels.max() >= max(shape[-1], 2):
@@ -324,7 +338,7 @@ def _loss(keras: Any, model: Any, data: Data) -> Any:
                 "give one target per output value",
             )
         return "mean_squared_error"
-    _check_labels(model, data)
+    check_labels(model, data)
     kind = activation(output)
     if shape[-1] == 1:
         return keras.losses.BinaryCrossentropy(from_logits=kind != "sigmoid")

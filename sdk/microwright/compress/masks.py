@@ -22,7 +22,7 @@ _Reals: TypeAlias = npt.NDArray[np.float64]
 # Layers with less than this share of the weights are left: their zeros save nothing, and cost most.
 _LEAST_SHARE = 0.02
 # No layer loses a larger share of what the model keeps than this leaves of the layer.
-_LEAST_OF_A_LAYER = 1 / 4
+_LEAST_OF_A_LAYER = 1 / 2
 
 
 def block_shapes(target: Target) -> Mapping[Kind, Block]:
@@ -40,7 +40,7 @@ def prune(model: Any, sparsity: float, pattern: Pattern, target: Target) -> Any:
     """A copy of a Keras 3 model in which a fraction of the weights of its convolutions and dense layers is 0.
 
     Those go first whose size, against the root mean square of their layer, is least; for blocks their mean
-    size. At least a quarter of the share that stays of the model stays of each layer. What is zero already
+    size. At least half of the share that stays of the model stays of each layer. What is zero already
     stays so. Depthwise and grouped convolutions and small layers are left as they are.
     """
     keras = _tensorflow.keras()
