@@ -19,7 +19,7 @@ from microwright import _paths, kernels, passes
 from microwright.emit import aot
 from microwright.graph import Array, Graph
 from microwright.kernels import code
-from microwright.plan import plan
+from microwright.plan import Plan, plan
 
 FLAGS = (
     "-std=c99",
@@ -33,13 +33,36 @@ FLAGS = (
 )
 
 # Reads samples (all inputs one after the other) from stdin until it ends, writes the outputs of each to
-# stdout. Each inference starts from an arena of garbage that is exactly as large as the model asks for: ASan
-# sees an access beyond it, and a kernel that reads what nobody wrote gives other bytes.
+# stdout. Each inference starts from an arena of garbage that is exactly as large as the model asks for, and a
+# layer is shown only its inputs, outputs and scratch: ASan sees other accesses, and a kernel that reads what
+# nobody wrote gives other bytes.
 _MAIN = r"""
+#include <sanitizer/asan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "mw_model.h"
+
+static const struct {
+    int layer;
+    size_t offset, bytes;
+} used[] = {
+USED
+    {-1, 0, 0},
+};
+
+static enum mw_status run_layer(uint8_t *arena, int layer)
+{
+    ASAN_POISON_MEMORY_REGION(arena, MW_ARENA_BYTES);
+    for (size_t i = 0; i < sizeof used / sizeof used[0]; ++i) {
+        if (used[i].layer == layer) {
+            ASAN_UNPOISON_MEMORY_REGION(arena + used[i].offset, used[i].bytes);
+        }
+    }
+    const enum mw_status status = mw_model_layer(arena, layer);
+    ASAN_UNPOISON_MEMORY_REGION(arena, MW_ARENA_BYTES);
+    return status;
+}
 
 int main(void)
 {
@@ -65,8 +88,10 @@ int main(void)
         for (int i = 0; i < MW_INPUTS; ++i) {
             memcpy(mw_model_input(arena, i), samples[i], mw_model_input_bytes(i));
         }
-        if (mw_model_invoke(arena) != MW_OK) {
-            return 3;
+        for (int layer = 0; layer < MW_LAYERS; ++layer) {
+            if (run_layer(arena, layer) != MW_OK) {
+                return 3;
+            }
         }
         for (int i = 0; i < MW_OUTPUTS; ++i) {
             fwrite(mw_model_output(arena, i), 1, mw_model_output_bytes(i), stdout);
@@ -120,7 +145,7 @@ def native(graph: Graph, *, plain: bool = False) -> Native:
     """
     with mock.patch.object(kernels, "KERNELS", {} if plain else kernels.KERNELS):
         planned = plan(passes.run(graph))
-    texts = {**aot.emit(planned), "main.c": _MAIN}
+    texts = {**aot.emit(planned), "main.c": _MAIN.replace("USED", _used(planned))}
     sources = [PurePosixPath(path) for path in code.files(aot.kernels(planned), texts.values())]
     objects = [_runtime_object(source.stem) for source in sources if source.suffix == ".c"]
 
@@ -131,6 +156,19 @@ def native(graph: Graph, *, plain: bool = False) -> Native:
 
     parts = [*(f"{name}\n{text}" for name, text in sorted(texts.items())), *(o.name for o in objects)]
     return Native(planned.graph, _cached("model", parts, build))
+
+
+def _used(planned: Plan) -> str:
+    """Where in the arena each layer's operands and scratch are, as rows of a table in C."""
+    rows = []
+    for call in planned.calls:
+        for tensor in (*call.step.inputs, *call.step.outputs):
+            if planned.roots[tensor] in planned.offsets:
+                offset = planned.offsets[planned.roots[tensor]]
+                rows.append((call.node, offset, planned.graph.tensors[tensor].size_bytes))
+        if call.scratch is not None:
+            rows.append((call.node, call.scratch, call.step.scratch_bytes or 0))
+    return "\n".join(f"    {{{node}, {offset}, {size_bytes}}}," for node, offset, size_bytes in rows)
 
 
 def reference(flatbuffer: bytes, inputs: Sequence[Array]) -> tuple[Array, ...]:
