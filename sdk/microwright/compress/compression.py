@@ -37,6 +37,7 @@ RankBy: TypeAlias = Literal["latency", "bytes"]
 
 # Of the samples, for what does not need all of them.
 _CALIBRATION_SAMPLES = 500
+_SHAPE_SAMPLES = 20
 _IMPORTANCE_SAMPLES = 512
 _IMPORTANCE_BATCH = 16
 # About what a firmware has in flash beside its kernels and the model.
@@ -274,9 +275,9 @@ class _Job:
             finetune.loss_function(self.loss),
         )
 
-    def int8(self, model: Any) -> Graph:
-        """The model's int8 form, calibrated with training samples."""
-        calibration = finetune.some(self.data, _CALIBRATION_SAMPLES)
+    def int8(self, model: Any, count: int = _CALIBRATION_SAMPLES) -> Graph:
+        """The model's int8 form, calibrated with `count` training samples."""
+        calibration = finetune.some(self.data, count)
         return quantize.quantize(load.from_keras(model, model.name), calibration)
 
     def limit_drop(
@@ -368,6 +369,9 @@ def _channels(job: _Job, model: Any, goal: _Goal, ranking: _Ranking, rounds: int
     else:
         assert goal.fit is not None
         measure, share = ranking.gain, 1.0
+        if goal.fit.flash is not None:
+            # With more, the constants alone fill the flash.
+            share = min(1.0, max(goal.fit.flash.bytes - _FIRMWARE_BYTES, 1) / full.flash_bytes)
         while not _fits(job, model if share == 1 else shrink(model, 0, measure, share), goal.fit):
             share *= 7 / 8
     return [
@@ -408,7 +412,7 @@ def _instructions(found: Cost) -> float:
 
 
 def _fits(job: _Job, model: Any, board: Board) -> bool:
-    planned = plans.plan(passes.run(job.int8(model)), targets.of(board))
+    planned = plans.plan(passes.run(job.int8(model, _SHAPE_SAMPLES)), targets.of(board))
     try:
         project.check_fits(planned, board)
     except TooLarge:
