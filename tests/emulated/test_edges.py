@@ -21,7 +21,7 @@ from tests.support.layers import Layers, Rng, pick
 USUAL = ("mps2-an385-m0plus", "mps2-an386", "mps3-an547")
 OTHERS = ("mps2-an385", "mps2-an500", "mps2-an505")
 # Layers in an image; flash is small there.
-COUNTS = {"mps3-an547": 100}
+COUNTS = {"mps3-an547": 80}
 COUNT = 160
 CORES = (*USUAL, *(pytest.param(board_id, marks=pytest.mark.thorough) for board_id in OTHERS))
 

@@ -129,11 +129,18 @@ def at_end(buffers: Sequence[Buffer]) -> tuple[int, ...]:
 
 
 def _calls(graph: Graph, on: Board) -> Iterator[Call]:
-    """Each layer by each kernel that the board can run; not those of several calls or a larger page."""
+    """Each layer by each kernel that the board can run, as long as half of its flash has the constants.
+
+    Not layers that take several calls or a larger page.
+    """
+    assert on.flash is not None
+    left_bytes = on.flash.bytes // 2
     for position, node in enumerate(graph.nodes):
         steps = () if ops.get(node).alias else ops.get(node).lower(graph, node)
         if len(steps) != 1:
             continue
+        variable = {i for i in steps[0].inputs if graph.tensors[i].data is None}
+        assert variable <= set(graph.inputs), "a layer depends on another one"
         made = [steps[0]]
         for kernel in kernels.KERNELS.get(steps[0].kernel, ()):
             if kernel.needs <= target.of(on).features:
@@ -143,7 +150,10 @@ def _calls(graph: Graph, on: Board) -> Iterator[Call]:
                     continue
         for step in made:
             buffers = _buffers(graph, step, 0)
-            if len(buffers) <= _PAGES and all(b.size_bytes <= _PAGE_BYTES for b in buffers):
+            constant_bytes = sum(constant.values.nbytes for constant in _constants(step).values())
+            fits = len(buffers) <= _PAGES and all(b.size_bytes <= _PAGE_BYTES for b in buffers)
+            if fits and constant_bytes <= left_bytes:
+                left_bytes -= constant_bytes
                 yield Call(position, step, 0, 0.0, {})
 
 
