@@ -1,7 +1,8 @@
 """Make a float Keras model smaller before it is quantised: prune, distil, fine-tune, train for int8."""
 
 from microwright.compress.channels import channels, prune_channels
-from microwright.compress.compression import Compressed, Step, compress_model
+from microwright.compress.checkpoint import Step
+from microwright.compress.compression import Compressed, compress_model
 from microwright.compress.distil import Teacher
 from microwright.compress.finetune import Interrupted, fine_tune
 from microwright.compress.importance import Importance

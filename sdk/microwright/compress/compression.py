@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from microwright import _output, comparison, load, passes, project, quantize
+from microwright import comparison, load, passes, project, quantize
 from microwright import data as datas
 from microwright import plan as plans
 from microwright import target as targets
 from microwright.board import Board
 from microwright.compress import cost, distil, finetune, masks, trace
 from microwright.compress.channels import prune_to
+from microwright.compress.checkpoint import Checkpoint, Step
 from microwright.compress.cost import Cost
 from microwright.compress.distil import Teacher
 from microwright.compress.finetune import Interrupted, fine_tune
@@ -42,20 +42,6 @@ _IMPORTANCE_SAMPLES = 512
 _IMPORTANCE_BATCH = 16
 # About what a firmware has in flash beside its kernels and the model.
 _FIRMWARE_BYTES = 6_000
-
-
-@dataclass(frozen=True)
-class Step:
-    """A model on the way: how it does on the validation data (None without), and what it costs.
-
-    `parameters` are those of the Keras model, `cost` is by the compiler's cost model for the board.
-    """
-
-    what: str
-    parameters: int
-    cost: Cost
-    loss: float | None
-    accuracy: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +180,7 @@ def compress_model(
             )
         ),
     }
-    kept = _Checkpoint(checkpoint, arguments)
+    kept = Checkpoint(checkpoint, arguments)
     done: list[Step] = [job.step("as given", model)]
     current = model
     if resume:
@@ -420,64 +406,6 @@ def _fits(job: _Job, model: Any, board: Board) -> bool:
     firmware_bytes = planned.constant_bytes + _FIRMWARE_BYTES
     firmware_bytes += code.code_bytes(call.step.kernel for call in planned.calls)
     return board.flash is None or firmware_bytes <= board.flash.bytes
-
-
-class _Checkpoint:
-    """What is done, in two files; the second, written last, names the first."""
-
-    def __init__(self, path: Path | None, arguments: Mapping[str, str]) -> None:
-        self._path = path
-        self._arguments = arguments
-
-    def _file(self, suffix: str) -> Path:
-        assert self._path is not None
-        return self._path.with_name(self._path.name + suffix)
-
-    def save(self, model: Any, done: Sequence[Step]) -> None:
-        """Keep a model after a step."""
-        if self._path is None:
-            return
-        file = self._file(f".{len(done) % 2}.keras")
-        load.save(model, file)
-        content = {
-            "arguments": self._arguments,
-            "file": file.name,
-            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-            "steps": [asdict(step) for step in done],
-        }
-        _output.write(self._file(".json"), json.dumps(content, indent=2).encode() + b"\n")
-
-    def restore(self, model: Any, done: list[Step]) -> tuple[Any, list[Step]]:
-        """The model and the steps that were kept. Raises InputError where they are not of this job."""
-        if self._path is None:
-            raise InputError("there is no checkpoint to resume from", "give the checkpoint's name")
-        path = self._file(".json")
-        if not path.is_file():
-            return model, done
-        again = f"remove {path} and start without resuming"
-        try:
-            content = json.loads(path.read_bytes())
-            file = self._file(f".{len(content['steps']) % 2}.keras")
-            steps = [Step(**{**step, "cost": Cost(**step["cost"])}) for step in content["steps"]]
-            same = {key: content["arguments"].get(key) for key in self._arguments} == dict(self._arguments)
-            whole = hashlib.sha256(file.read_bytes()).hexdigest() == content["sha256"]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise InputError(f"{path}: damaged, nothing can be resumed from it", again) from None
-        if not same:
-            different = [k for k, v in self._arguments.items() if content["arguments"].get(k) != v]
-            raise InputError(
-                f"{path}: begun with other arguments: {', '.join(different)}",
-                f"give the same ones, or {again}",
-            )
-        if not whole:
-            raise InputError(f"{file}: not the model that {path.name} tells of", again)
-        return load.load(file).keras, steps
-
-    def remove(self) -> None:
-        """Remove what was kept."""
-        if self._path is not None:
-            for suffix in (".json", ".0.keras", ".1.keras"):
-                self._file(suffix).unlink(missing_ok=True)
 
 
 def _digest(data: Data | Any | None) -> str:
