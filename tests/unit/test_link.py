@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt, NoPort
 from microwright.link import Link, Record, Refused, records
+from microwright.link.port import SerialPort
 from tests.support.fake_device import Clock, FakeDevice, FakePort, Faults, record
 
 KEYS = st.from_regex(r"[a-z_0-9]+", fullmatch=True)
@@ -299,10 +300,13 @@ class Served:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def join(self) -> None:
         self._thread.join(10)
-        self._listener.close()
         assert not self._thread.is_alive()
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        self.join()
 
 
 def test_it_works_over_pyserial() -> None:
@@ -320,6 +324,19 @@ def test_a_device_that_goes_away_is_an_error() -> None:
         link.request("hello")
         with pytest.raises(DeviceError, match="lost port socket://"):
             link.request("hello")
+
+
+def test_what_a_device_said_before_it_went_away_still_arrives() -> None:
+    with Served(lambda data: b"last words", pieces=1) as served:
+        port = SerialPort(served.url, 115_200)
+        port.write(b"?")
+        served.join()  # both the words and the end of the line are there before the first read
+        said = b""
+        with pytest.raises(DeviceError, match="lost port socket://"):
+            while True:
+                said += port.read(1)
+        port.close()
+    assert said == b"last words"
 
 
 @pytest.mark.parametrize(

@@ -60,12 +60,19 @@ class SerialPort:
             while True:
                 data = bytes(self._serial.read(1))
                 if data:
-                    waiting = self._serial.in_waiting
-                    return data + bytes(self._serial.read(waiting)) if waiting else data
+                    return data + self._waiting()
                 if time.monotonic() >= deadline:
                     return b""
         except self._errors as error:
             raise self._lost(error) from None
+
+    def _waiting(self) -> bytes:
+        """What has arrived already. The next read tells of a port that is lost here: this came before."""
+        try:
+            waiting = self._serial.in_waiting
+            return bytes(self._serial.read(waiting)) if waiting else b""
+        except self._errors:
+            return b""
 
     def write(self, data: bytes) -> None:
         """See Port."""
