@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt, NoPort
 from microwright.link import Link, Record, Refused, records
-from microwright.link.port import SerialPort
+from microwright.link.port import POLL_S, SerialPort
 from tests.support.fake_device import Clock, FakeDevice, FakePort, Faults, record
 
 KEYS = st.from_regex(r"[a-z_0-9]+", fullmatch=True)
@@ -316,7 +316,7 @@ def test_it_works_over_pyserial() -> None:
         start = time.monotonic()
         for _ in range(100):
             link.request("memory")
-        assert time.monotonic() - start < 1, "a request waits for no timeout"
+        assert time.monotonic() - start < 100 * POLL_S, "a request waits for no timeout"
 
 
 def test_a_device_that_goes_away_is_an_error() -> None:

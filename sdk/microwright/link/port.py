@@ -9,7 +9,7 @@ from microwright.errors import DeviceError, DeviceTimeout, NoPort
 
 # A read gives up after this long and looks at its deadline. It is set once: changing the timeout of an open
 # port sends commands to the device server at the other end of rfc2217://.
-_POLL_S = 0.02
+POLL_S = 0.02
 _WRITE_TIMEOUT_S = 10.0
 
 
@@ -40,7 +40,7 @@ class SerialPort:
         self._write_timeout = serial.SerialTimeoutException
         try:
             self._serial = serial.serial_for_url(
-                url, baudrate=baud, timeout=_POLL_S, write_timeout=_WRITE_TIMEOUT_S, exclusive=True
+                url, baudrate=baud, timeout=POLL_S, write_timeout=_WRITE_TIMEOUT_S, exclusive=True
             )
         except (
             *self._errors,
