@@ -30,7 +30,8 @@ def test_the_default_graphs_have_everything() -> None:
     found = {node.op for graph in graphs for node in graph.nodes}
     assert found == {
         "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED",
-        "LOGISTIC", "MAX_POOL_2D", "MEAN", "MUL", "PAD", "QUANTIZE", "RELU", "RELU6", "RESHAPE", "SOFTMAX",
+        "LOGISTIC", "MAXIMUM", "MAX_POOL_2D", "MEAN", "MINIMUM", "MUL", "PAD", "PRELU", "QUANTIZE", "RELU",
+        "RELU6", "RESHAPE", "SOFTMAX", "SQUARED_DIFFERENCE", "SUB",
     }  # fmt: skip
     assert any(len(graph.inputs) > 1 for graph in graphs)
     assert any(len(graph.outputs) > 1 for graph in graphs)

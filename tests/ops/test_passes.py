@@ -15,11 +15,17 @@ from tests.support.native import references
 from tests.support.operands import assert_equal_on_random_data
 from tests.support.random_graph import RandomGraph
 
+# Of these graphs, every operator that can loses channels.
+_FIRST_SEED = 308
 
-@pytest.mark.parametrize("seed", range(12))
-def test_graphs_with_idle_channels(seed: int) -> None:
-    graph = RandomGraph(seed, idle=0.4).build(nodes=4 + 2 * seed)
-    assert_equal_on_random_data(graph, seed=seed)
+
+def _idle_graph(number: int) -> Graph:
+    return RandomGraph(_FIRST_SEED + number, idle=0.4).build(nodes=4 + 2 * number)
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_graphs_with_idle_channels(number: int) -> None:
+    assert_equal_on_random_data(_idle_graph(number), seed=number)
 
 
 @pytest.mark.thorough
@@ -32,8 +38,8 @@ def test_many_graphs_with_idle_channels(seed: int) -> None:
 def test_the_default_graphs_lose_channels_in_every_operator() -> None:
     """The random graphs above are worth their time."""
     thinner: set[str] = set()
-    for seed in range(12):
-        graph = RandomGraph(seed, idle=0.4).build(nodes=4 + 2 * seed)
+    for number in range(12):
+        graph = _idle_graph(number)
         for applied in passes.apply(graph).applied:
             if applied.name == "channels":
                 assert ops.macs(applied.after) < ops.macs(applied.before)
@@ -52,9 +58,9 @@ def _channels(graph: Graph, tensor: int) -> int:
     return graph.tensors[tensor].shape[-1]
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_passes_find_nothing_more_the_second_time(seed: int) -> None:
-    graph = passes.run(RandomGraph(seed, idle=0.4).build(nodes=4 + 2 * seed))
+@pytest.mark.parametrize("number", range(8))
+def test_passes_find_nothing_more_the_second_time(number: int) -> None:
+    graph = passes.run(_idle_graph(number))
     assert passes.apply(graph).applied == ()
 
 

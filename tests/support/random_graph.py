@@ -194,6 +194,24 @@ def binary(g: RandomGraph, x: Value) -> None:
     g.node(op, operands, y, fused_activation_function=g.activation())
 
 
+def pair(g: RandomGraph, x: Value) -> None:
+    """Two tensors of one shape, or one and a constant a channel."""
+    op = pick(g.rng, ("SUB", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "PRELU"))
+    other: Value | int
+    if op == "PRELU":
+        scale = 0.01
+        other = g.maker.const(g.rng.integers(-128, 128, x.shape[-1:], np.int8), scale=scale, zero_point=3)
+    else:
+        other = pick(g.rng, [v for v in g.values if v.shape == x.shape])
+        scale = other.scale
+    if op in ("MAXIMUM", "MINIMUM") and isinstance(other, Value):
+        other = g.requantize(other, x.scale, x.zero_point)
+        g.node(op, [x, other], g.new(x.shape, x.scale, x.zero_point))
+        return
+    out_scale = {"SUB": max(x.scale, scale), "PRELU": x.scale}.get(op, 100 * max(x.scale, scale) ** 2)
+    g.node(op, [x, other], g.new(x.shape, g.about(out_scale)))
+
+
 def concatenation(g: RandomGraph, x: Value) -> None:
     axis = int(g.rng.integers(1, len(x.shape)))
 
@@ -243,5 +261,5 @@ def reshape(g: RandomGraph, x: Value) -> None:
 
 STEPS = (
     conv, conv, depthwise, pool, pool, mean, fully_connected, binary, binary, binary, concatenation, pad,
-    unary, unary, softmax, reshape,
+    unary, unary, softmax, reshape, pair, pair,
 )  # fmt: skip

@@ -52,8 +52,12 @@ def _sizes(step: Step, name: str) -> int:
     return math.prod(sizes)
 
 
+def _pairs(cost: float) -> Callable[[Step], float]:
+    return lambda step: cost * _sizes(step, "extents")
+
+
 _ESTIMATES: Mapping[str, Callable[[Step], float]] = {
-    "add_s8": lambda step: 127.0 * _sizes(step, "extents"),
+    "add_s8": _pairs(127.0),
     "average_pool_2d_s8": _pool,
     "concatenation": lambda step: _product(step, "rows", "row_bytes") + 20.0 * step.number("rows"),
     "conv_2d_s8": _conv_2d,
@@ -62,9 +66,14 @@ _ESTIMATES: Mapping[str, Callable[[Step], float]] = {
     "fully_connected_s8": _fully_connected,
     "lookup_8": lambda step: 5.0 * step.number("elements"),
     "max_pool_2d_s8": _pool,
+    "maximum_s8": _pairs(15.0),
     "mean_s8": _mean,
-    "mul_s8": lambda step: 60.0 * _sizes(step, "extents"),
+    "minimum_s8": _pairs(15.0),
+    "mul_s8": _pairs(60.0),
     "pad_s8": lambda step: float(_sizes(step, "extents")),
+    "prelu_s8": _pairs(60.0),
     "quantize_f32_s8": lambda step: 50.0 * step.number("elements"),
     "softmax_s8": lambda step: 50.0 * _product(step, "rows", "depth"),
+    "squared_difference_s8": _pairs(130.0),
+    "sub_s8": _pairs(127.0),
 }

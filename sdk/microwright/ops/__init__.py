@@ -15,14 +15,19 @@ from microwright.ops import (
     fully_connected,
     logistic,
     max_pool_2d,
+    maximum,
     mean,
+    minimum,
     mul,
     pad,
+    prelu,
     quantize,
     relu,
     relu6,
     reshape,
     softmax,
+    squared_difference,
+    sub,
 )
 from microwright.ops.base import Constant, Op, Step, unsupported
 
@@ -38,17 +43,22 @@ OPS: Mapping[str, Op] = {
     "EXPAND_DIMS": reshape.OP,
     "FULLY_CONNECTED": fully_connected.OP,
     "LOGISTIC": logistic.OP,
+    "MAXIMUM": maximum.OP,
     "MAX_POOL_2D": max_pool_2d.OP,
     "MEAN": mean.OP,
+    "MINIMUM": minimum.OP,
     "MUL": mul.OP,
     "PAD": pad.OP,
     "PADV2": pad.OP,
+    "PRELU": prelu.OP,
     "QUANTIZE": quantize.OP,
     "RELU": relu.OP,
     "RELU6": relu6.OP,
     "RESHAPE": reshape.OP,
     "SOFTMAX": softmax.OP,
+    "SQUARED_DIFFERENCE": squared_difference.OP,
     "SQUEEZE": reshape.OP,
+    "SUB": sub.OP,
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from microwright.graph import Graph, Node
-from microwright.ops.base import input_tensor, output_tensor, unsupported
+from microwright.ops.base import Field, Step, input_tensor, output_tensor, unsupported
 from microwright.ops.quantized import per_tensor, require_int8
 
 LOOPS = 4
@@ -65,13 +65,18 @@ def nest(graph: Graph, node: Node) -> Nest:
     return Nest(tuple(extent for extent, _, _ in reversed(loops)), strides1, strides2)
 
 
-def overlap(graph: Graph, node: Node) -> Mapping[int, int]:
-    """Step.overlap of the binary kernels: element i is written when element i has been read.
-
-    Not of an operand that is broadcast, whose elements are read again.
-    """
-    elements = output_tensor(graph, node).elements
-    return {position: 0 for position in range(2) if input_tensor(graph, node, position).elements == elements}
+def step(graph: Graph, node: Node, kernel: str, fields: Mapping[str, Field]) -> Step:
+    """A call of a binary kernel whose parameters are the nest and then `fields`."""
+    operands = (input_tensor(graph, node, 0), input_tensor(graph, node, 1))
+    output = output_tensor(graph, node)
+    return Step(
+        kernel,
+        tuple(operand.index for operand in operands),
+        (output.index,),
+        {**nest(graph, node)._asdict(), **fields},
+        # Element i is written when element i has been read; those of a broadcast operand are read again.
+        overlap={i: 0 for i, operand in enumerate(operands) if operand.elements == output.elements},
+    )
 
 
 def _strides(loops: list[tuple[int, bool]]) -> tuple[int, ...]:

@@ -25,13 +25,9 @@ def check(graph: Graph, node: Node) -> None:
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     """One kernel call."""
     x1, x2, y = input_tensor(graph, node, 0), input_tensor(graph, node, 1), output_tensor(graph, node)
-    nest = broadcast.nest(graph, node)
     rescaling = _rescaling(graph, node)
     act_min, act_max = activation_range(node, y)
     fields: dict[str, Field] = {
-        "extents": nest.extents,
-        "strides1": nest.strides1,
-        "strides2": nest.strides2,
         "in1_zp": per_tensor(node, x1)[1],
         "in2_zp": per_tensor(node, x2)[1],
         "out_zp": per_tensor(node, y)[1],
@@ -40,7 +36,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
         "act_min": act_min,
         "act_max": act_max,
     }
-    return (Step("mul_s8", (x1.index, x2.index), (y.index,), fields, overlap=broadcast.overlap(graph, node)),)
+    return (broadcast.step(graph, node, "mul_s8", fields),)
 
 
 OP = Op(check, lower)

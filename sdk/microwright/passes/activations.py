@@ -19,6 +19,7 @@ from microwright.passes import edit
 _CLAMPS = frozenset({"RELU", "RELU6"})
 _LAYERS = frozenset(
     {"ADD", "AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D", "MUL"}
+    | {"SUB"}
 )
 _ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 

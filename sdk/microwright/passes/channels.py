@@ -28,7 +28,7 @@ _BY_CHANNEL = frozenset(
     {"AVERAGE_POOL_2D", "DEQUANTIZE", "EXPAND_DIMS", "LOGISTIC", "MAX_POOL_2D", "QUANTIZE"}
     | {"RELU", "RELU6", "RESHAPE", "SQUEEZE"}
 )
-_ELEMENTWISE = frozenset({"ADD", "MUL"})
+_ELEMENTWISE = frozenset({"ADD", "MAXIMUM", "MINIMUM", "MUL", "PRELU", "SQUARED_DIFFERENCE", "SUB"})
 
 
 def run(graph: Graph) -> Graph:

@@ -217,20 +217,54 @@ def _mean(step: Step, x: Bounds) -> Bounds:
 
 
 def _add(step: Step, first: Bounds, second: Bounds) -> Bounds:
-    def sums(a: Ints, b: Ints) -> Ints:
-        operands = zip((a, b), ("1", "2"), strict=True)
-        rescaled = [
-            _requantize(
-                (_operand(step, values, which) - step.number(f"in{which}_zp")) << 20,
-                np.int64(step.number(f"in{which}_mult")),
-                np.int64(step.number(f"in{which}_shift")),
-            )
-            for values, which in operands
-        ]
-        return rescaled[0] + rescaled[1]
+    a, b = _common_scale(step, first, "1"), _common_scale(step, second, "2")
+    sums = Bounds(a.low + b.low, a.high + b.high)
+    return _rescaled(step, sums, step.number("out_mult"), step.number("out_shift"))
 
-    ends = Bounds(sums(first.low, second.low), sums(first.high, second.high))
-    return _rescaled(step, ends, step.number("out_mult"), step.number("out_shift"))
+
+def _sub(step: Step, first: Bounds, second: Bounds) -> Bounds:
+    a, b = _common_scale(step, first, "1"), _common_scale(step, second, "2")
+    differences = Bounds(a.low - b.high, a.high - b.low)
+    return _rescaled(step, differences, step.number("out_mult"), step.number("out_shift"))
+
+
+def _squared_difference(step: Step, first: Bounds, second: Bounds) -> Bounds:
+    a, b = _common_scale(step, first, "1"), _common_scale(step, second, "2")
+    ends = (a.low - b.high, a.high - b.low)
+    squares = [end**2 for end in ends]
+    least = np.where((ends[0] <= 0) & (ends[1] >= 0), 0, np.minimum(*squares))
+    out = step.number("out_mult"), step.number("out_shift")
+    return _rescaled(step, Bounds(least, np.maximum(*squares)), *out)
+
+
+def _prelu(step: Step, x: Bounds, slope: Bounds) -> Bounds:
+    low, high = (_operand(step, end, "1") - step.number("in_zp") for end in x)
+    slopes = [_operand(step, end, "2") - step.number("slope_zp") for end in slope]
+    # Negative inputs: the ends of their products. Others: the ends themselves.
+    products = [np.minimum(end, 0) * s for end in (low, np.minimum(high, -1)) for s in slopes]
+    ends = Bounds(np.minimum.reduce(products), np.maximum.reduce(products))
+    below = _rescaled(step, ends, step.number("slope_mult"), step.number("slope_shift"))
+    positive = Bounds(np.maximum(low, 0), np.maximum(high, 0))
+    above = _rescaled(step, positive, step.number("mult"), step.number("shift"))
+    return Bounds(
+        np.where(low >= 0, above.low, np.where(high < 0, below.low, np.minimum(above.low, below.low))),
+        np.where(low >= 0, above.high, np.where(high < 0, below.high, np.maximum(above.high, below.high))),
+    )
+
+
+def _common_scale(step: Step, values: Bounds, which: str) -> Bounds:
+    """An operand of a sum or difference, rescaled as the kernel does it."""
+    mult, shift = np.int64(step.number(f"in{which}_mult")), np.int64(step.number(f"in{which}_shift"))
+    ends = ((_operand(step, end, which) - step.number(f"in{which}_zp")) << 20 for end in values)
+    return Bounds(*(_requantize(end, mult, shift) for end in ends))
+
+
+def _extremum(function: Callable[[Ints, Ints], Ints]) -> Callable[[Step, Bounds, Bounds], Bounds]:
+    def rule(step: Step, first: Bounds, second: Bounds) -> Bounds:
+        pairs = zip(first, second, strict=True)
+        return Bounds(*(function(_operand(step, a, "1"), _operand(step, b, "2")) for a, b in pairs))
+
+    return rule
 
 
 def _mul(step: Step, first: Bounds, second: Bounds) -> Bounds:
@@ -274,9 +308,14 @@ _RULES: Mapping[str, Callable[..., Bounds | None]] = {
     "fully_connected_s8": _weighted,
     "lookup_8": _lookup,
     "max_pool_2d_s8": _max_pool,
+    "maximum_s8": _extremum(np.maximum),
     "mean_s8": _mean,
+    "minimum_s8": _extremum(np.minimum),
     "mul_s8": _mul,
     "pad_s8": _pad,
+    "prelu_s8": _prelu,
+    "squared_difference_s8": _squared_difference,
+    "sub_s8": _sub,
 }
 
 

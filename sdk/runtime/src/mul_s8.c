@@ -1,22 +1,16 @@
 #include "mw/mul_s8.h"
 
+#include "mw/pairs.h"
 #include "mw/requantize.h"
+
+static int8_t product(const void *parameters, int32_t a, int32_t b)
+{
+    const struct mw_mul_s8 *const layer = parameters;
+    return mw_requantize_s8((a - layer->in1_zp) * (b - layer->in2_zp), layer->out_mult, layer->out_shift, layer->out_zp,
+                            layer->act_min, layer->act_max);
+}
 
 void mw_mul_s8(const struct mw_mul_s8 *layer, const int8_t *in1, const int8_t *in2, int8_t *out)
 {
-    for (int32_t a = 0; a < layer->extents[0]; ++a) {
-        for (int32_t b = 0; b < layer->extents[1]; ++b) {
-            for (int32_t c = 0; c < layer->extents[2]; ++c) {
-                const int8_t *p1 = in1 + a * layer->strides1[0] + b * layer->strides1[1] + c * layer->strides1[2];
-                const int8_t *p2 = in2 + a * layer->strides2[0] + b * layer->strides2[1] + c * layer->strides2[2];
-                for (int32_t d = 0; d < layer->extents[3]; ++d) {
-                    const int32_t product = (*p1 - layer->in1_zp) * (*p2 - layer->in2_zp);
-                    *out++ = mw_requantize_s8(product, layer->out_mult, layer->out_shift, layer->out_zp,
-                                              layer->act_min, layer->act_max);
-                    p1 += layer->strides1[3];
-                    p2 += layer->strides2[3];
-                }
-            }
-        }
-    }
+    mw_for_pairs(layer->extents, layer->strides1, layer->strides2, in1, in2, out, product, layer);
 }

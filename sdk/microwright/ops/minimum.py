@@ -1,0 +1,15 @@
+"""MINIMUM, int8, with broadcasting."""
+
+from __future__ import annotations
+
+from microwright.graph import Graph, Node
+from microwright.ops import broadcast, extremum
+from microwright.ops.base import Op, Step
+
+
+def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
+    """One kernel call."""
+    return (broadcast.step(graph, node, "minimum_s8", {}),)
+
+
+OP = Op(extremum.check, lower)

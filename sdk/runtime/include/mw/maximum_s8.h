@@ -1,0 +1,19 @@
+// Larger of two, int8 of one scale and zero point, with broadcasting.
+//   out = max(in1, in2)
+// in1, in2  int8
+// out       int8  [extents[0]][extents[1]][extents[2]][extents[3]], dense; operands lie as in mw/pairs.h
+
+#ifndef MW_MAXIMUM_S8_H
+#define MW_MAXIMUM_S8_H
+
+#include <stdint.h>
+
+struct mw_maximum_s8 {
+    int32_t extents[4];
+    int32_t strides1[4];
+    int32_t strides2[4];
+};
+
+void mw_maximum_s8(const struct mw_maximum_s8 *layer, const int8_t *in1, const int8_t *in2, int8_t *out);
+
+#endif
