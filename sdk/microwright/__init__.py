@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from microwright.quantize import quantize as quantize_model
     from microwright.report import render as render_report
     from microwright.runners import start as start_firmware
+    from microwright.verdict import judge as judge_zeros
     from microwright.verify import agreement, reference
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "deploy",
     "emit_arrays",
     "fine_tune",
+    "judge_zeros",
     "load_board",
     "load_data",
     "load_graph",
@@ -80,6 +82,7 @@ _HOME = {
     "deploy": ("pipeline", "deploy"),
     "emit_arrays": ("emit.arrays", "emit"),
     "fine_tune": ("compress", "fine_tune"),
+    "judge_zeros": ("verdict", "judge"),
     "load_board": ("board", "load"),
     "load_data": ("data", "load"),
     "load_graph": ("pipeline", "load_graph"),

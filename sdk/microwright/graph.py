@@ -111,7 +111,11 @@ class Graph:
     @property
     def weights_bytes(self) -> int:
         """Bytes of all constant tensors that a node reads."""
-        used = {i for node in self.nodes for i in node.inputs if i >= 0}
+        return self.constant_bytes(*self.nodes)
+
+    def constant_bytes(self, *nodes: Node) -> int:
+        """Bytes of the constant tensors that nodes read."""
+        used = {i for node in nodes for i in node.inputs if i >= 0}
         return sum(self.tensors[i].size_bytes for i in used if self.tensors[i].data is not None)
 
 

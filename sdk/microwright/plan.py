@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from microwright import kernels, ops, placement
 from microwright.errors import TooLarge, UnsupportedOp
 from microwright.graph import Graph
-from microwright.ops import Constant, Step
+from microwright.ops import Step
 from microwright.placement import Wanted
 from microwright.target import PORTABLE, Target
 
@@ -71,12 +71,7 @@ class Plan:
     @property
     def constant_bytes(self) -> int:
         """Bytes of the calls' constants in flash, as the kernels take them."""
-        return sum(
-            value.values.nbytes
-            for call in self.calls
-            for value in call.step.fields.values()
-            if isinstance(value, Constant)
-        )
+        return sum(call.step.constant_bytes for call in self.calls)
 
     def used_bytes(self, call: int) -> int:
         """Bytes of the arena in use during a call, shared ones counted once."""
@@ -98,12 +93,7 @@ def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
     """Lower every node and place every buffer. Raises UnsupportedOp, or TooLarge above 2 GiB."""
     ops.check(graph)
     roots = _roots(graph)
-    plain = [
-        (position, step)
-        for position, node in enumerate(graph.nodes)
-        if not ops.get(node).alias
-        for step in ops.get(node).lower(graph, node)
-    ]
+    plain = lower(graph)
     choices = kernels.choose([step for _, step in plain], target)
     steps = [choice.step for choice in choices]
     lives = _lives(graph, roots, steps)
@@ -139,6 +129,16 @@ def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
         buffers=tuple(sorted(placed.values(), key=lambda b: (b.offset, b.first, b.last))),
         arena_bytes=arena_bytes,
     )
+
+
+def lower(graph: Graph) -> list[tuple[int, Step]]:
+    """The plain kernels' calls, each with its node's position in the graph."""
+    return [
+        (position, step)
+        for position, node in enumerate(graph.nodes)
+        if not ops.get(node).alias
+        for step in ops.get(node).lower(graph, node)
+    ]
 
 
 def _roots(graph: Graph) -> dict[int, int]:

@@ -6,11 +6,9 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from microwright import board, build, kernels, passes, project, runners, target, verify
@@ -20,6 +18,7 @@ from microwright.plan import Call, plan
 from tests.support import layers
 from tests.support.device import assert_random_layers_equal_on
 from tests.support.layers import Layers, Rng, pick
+from tests.support.pruned import add_layer, pruned
 
 CORES = ("mps2-an386", "mps2-an500", "mps2-an505")
 BOARD = CORES[0]
@@ -46,45 +45,6 @@ GAINS = {
     "scattered": {0.75: (1.3, 0.65), 0.9: (1.9, 0.35)},
     "scattered, fully connected": {0.9: (1.9, 0.25)},
 }
-
-Weights = npt.NDArray[np.int8]
-
-
-def pruned(rng: Rng, shape: tuple[int, ...], block: tuple[int, int], sparsity: float) -> Weights:
-    """Weights [channels, ...] without a zero, but for that share of the blocks of channels and k."""
-    rows, columns = -(-shape[0] // block[0]), -(-int(np.prod(shape[1:])) // block[1])
-    mask = np.ones(rows * columns, np.int8)
-    mask[rng.permutation(mask.size)[: round(mask.size * sparsity)]] = 0
-    grown = mask.reshape(rows, columns).repeat(block[0], 0).repeat(block[1], 1)
-    values = rng.integers(1, 128, shape, np.int8) * rng.choice(np.array((-1, 1), np.int8), shape)
-    return np.asarray(values * grown[: shape[0], : int(np.prod(shape[1:]))].reshape(shape), np.int8)
-
-
-def add_layer(
-    made: Layers,
-    rng: Rng,
-    image: tuple[int, ...],
-    weights: Weights,
-    *,
-    zero_point: int = -3,
-    stride: int = 1,
-    activation: str = "NONE",
-) -> None:
-    """A convolution of an image [height, width, channels], or a dense layer of [inputs], scales as usual."""
-    out_ch, k = len(weights), weights[0].size
-    scales = (0.01 * rng.uniform(0.5, 1, out_ch)).astype(np.float32)
-    x = made.input((1, *image), scale=0.05, zero_point=zero_point)
-    w = made.maker.const(weights, scales=scales, axis=0)
-    b = made.maker.const(rng.integers(-1000, 1000, out_ch, np.int32), scales=scales * np.float32(0.05))
-    options: dict[str, Any] = {"fused_activation_function": activation}
-    out: tuple[int, ...] = (out_ch,)
-    if weights.ndim == 4:
-        options |= {"padding": "SAME", "stride_h": stride, "stride_w": stride}
-        out = (-(-image[0] // stride), -(-image[1] // stride), out_ch)
-    kept = float((weights != 0).mean())
-    name = f"{image} {weights.shape} {kept=} {zero_point=} {stride=} {activation}"
-    y = made.output((1, *out), scale=0.03 * np.sqrt(k * kept + 1), zero_point=4, name=name)
-    made.maker.node("CONV_2D" if weights.ndim == 4 else "FULLY_CONNECTED", [x, w, b], [y], **options)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""What commands print: tables for a terminal, and the facts of a board for JSON."""
+"""What commands print: tables for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -38,11 +38,10 @@ def layers(graph: Graph) -> Table:
     """A graph's nodes: output shape, MACs, bytes of constants; their sums at the end."""
     table = _table(">layer", ">MACs", ">weight bytes", "op", "output", "name")
     for position, node in enumerate(graph.nodes):
-        constants = {i for i in node.inputs if i >= 0 and graph.tensors[i].data is not None}
         table.add_row(
             str(position),
             _macs(graph, node),
-            f"{sum(graph.tensors[i].size_bytes for i in constants):,}",
+            f"{graph.constant_bytes(node):,}",
             node.op,
             ", ".join(_type(graph.tensors[i]) for i in node.outputs),
             short_name(node.name),
@@ -197,21 +196,6 @@ def boards(known: Sequence[Board]) -> Table:
             ", ".join(board.runners),
         )
     return table
-
-
-def board_facts(board: Board) -> Mapping[str, object]:
-    """A board for JSON; None where a native board has no such limit."""
-    return {
-        "id": board.id,
-        "name": board.name,
-        "url": board.url,
-        "core": board.cpu.core,
-        "fpu": board.cpu.fpu,
-        "clock_hz": board.cpu.clock_hz or None,
-        "flash_bytes": board.flash.bytes if board.flash else None,
-        "ram_bytes": board.ram.bytes if board.ram else None,
-        "runners": list(board.runners),
-    }
 
 
 def findings(found: Sequence[Finding]) -> Table:

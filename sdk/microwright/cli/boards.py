@@ -11,13 +11,11 @@ from microwright.cli import _options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
     """List the boards."""
-    import json
-
     from microwright import board as boards
-    from microwright.cli import _tables
+    from microwright.cli import _facts, _tables
 
     known = [boards.load(board_id) for board_id in boards.all_ids()]
     if as_json:
-        click.echo(json.dumps([_tables.board_facts(board) for board in known], indent=2))
+        _facts.show([_facts.board(board) for board in known])
     else:
         _options.console().print(_tables.boards(known))

@@ -14,15 +14,13 @@ def command(as_json: bool) -> None:
 
     Fails when the default job, a .tflite onto an emulated board, cannot run.
     """
-    import json
-
     from microwright import doctor
-    from microwright.cli import _tables
+    from microwright.cli import _facts, _tables
     from microwright.errors import ToolMissing
 
     findings = doctor.examine()
     if as_json:
-        click.echo(json.dumps(doctor.to_json(findings), indent=2))
+        _facts.show(doctor.to_json(findings))
     else:
         _options.console().print(_tables.findings(findings))
     missing = [finding for finding in findings if finding.required and not finding.found]

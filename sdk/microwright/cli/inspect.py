@@ -19,19 +19,25 @@ if TYPE_CHECKING:
     "--board", "board_id", metavar="ID", help="Show the arena's plan, and whether it fits this board."
 )
 @click.option("--memory", is_flag=True, help="Draw who lives where in the arena and when; with --board.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_options.optimize
 @_options.calibration
 def command(
-    model: Path, board_id: str | None, memory: bool, optimize: Optimize, calibration: Path | None
+    model: Path,
+    board_id: str | None,
+    memory: bool,
+    as_json: bool,
+    optimize: Optimize,
+    calibration: Path | None,
 ) -> None:
     """Show the layers of a model: shapes, MACs, weights.
 
     MODEL is a .tflite, or a Keras file; with --calibration, a Keras model is quantised first and shown as it
-    will run.
+    will run. With --board, also its kernels there, its arena, and what the zeros among its weights gain.
     """
     from microwright import board as boards
-    from microwright import load, passes, pipeline, project, target
-    from microwright.cli import _memory_map, _tables
+    from microwright import load, passes, pipeline, project, target, verdict
+    from microwright.cli import _facts, _memory_map, _tables, _verdict
     from microwright.plan import plan
 
     if memory and board_id is None:
@@ -41,20 +47,34 @@ def command(
     if calibration is None and board is None:
         loaded = load.load(model)
         if loaded.kind == "keras":
-            console.print(_tables.keras_layers(loaded))
+            if as_json:
+                _facts.show(_facts.keras(loaded))
+            else:
+                console.print(_tables.keras_layers(loaded))
             return
     with _options.progress() as progress:
         graph = pipeline.load_graph(model, calibration, progress=progress)
-    console.print(_tables.layers(graph))
-    if board is not None:
-        rewritten = passes.apply(graph)
+    facts = _facts.graph(graph)
+    if not as_json:
+        console.print(_tables.layers(graph))
+    if board is None:
+        if as_json:
+            _facts.show(facts)
+        return
+    rewritten = passes.apply(graph)
+    planned = plan(rewritten.graph, target.of(board, optimize))
+    judged = verdict.judge(graph, planned, board)
+    if as_json:
+        _facts.show({**facts, **_facts.on_board(board, rewritten, planned, judged)})
+    else:
         if rewritten.applied:
             console.print(_tables.passes(rewritten))
-        planned = plan(rewritten.graph, target.of(board, optimize))
         console.print(_tables.kernels(planned))
         if memory:
             console.print(_memory_map.chart(planned, console.width))
             console.print(_tables.buffers(planned, _memory_map.marks(planned)))
         console.print(_memory_map.summary(planned))
-        project.check_fits(planned, board)
+        console.print(_verdict.tables(judged))
+    project.check_fits(planned, board)
+    if not as_json:
         click.echo(f"The arena and the weights fit {board.id}.")

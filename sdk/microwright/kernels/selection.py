@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from microwright.kernels import code, plain
 from microwright.kernels.base import Kernel, Rejected
-from microwright.ops import Constant, Step
+from microwright.ops import Step
 from microwright.target import Target
 
 # For size, a byte of flash has to save so large a share of the model's instructions: 1 % for 100 bytes.
@@ -93,8 +93,5 @@ def _instructions(choices: Iterable[Choice]) -> float:
 def _flash_bytes(choices: Sequence[Choice]) -> int:
     """Of code and constants."""
     return code.code_bytes(choice.step.kernel for choice in choices) + sum(
-        value.values.nbytes
-        for choice in choices
-        for value in choice.step.fields.values()
-        if isinstance(value, Constant)
+        choice.step.constant_bytes for choice in choices
     )

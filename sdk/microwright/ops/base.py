@@ -68,6 +68,11 @@ class Step:
         assert value is None or isinstance(value, Constant)
         return None if value is None else value.values
 
+    @property
+    def constant_bytes(self) -> int:
+        """Bytes of its constants in flash."""
+        return sum(value.values.nbytes for value in self.fields.values() if isinstance(value, Constant))
+
 
 def no_macs(graph: Graph, node: Node) -> int:
     """An operator that multiplies no weights."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from microwright import ops
@@ -65,8 +65,9 @@ def run(graph: Graph) -> Graph:
     return apply(graph).graph
 
 
-def apply(graph: Graph) -> Rewritten:
-    """Apply all passes in order, until none changes the graph: each makes it smaller, so that this ends.
+def apply(graph: Graph, names: Collection[str] = tuple(PASSES)) -> Rewritten:
+    """Apply passes, all or those of `names`, in order until none changes the graph: each makes it smaller, so
+    that this ends.
 
     A graph that the engine does not take loses its unused nodes only; the plan says what is wrong with it.
     """
@@ -84,7 +85,7 @@ def apply(graph: Graph) -> Rewritten:
 
     change(["unused"])
     if _is_supported(graph):
-        while change(PASSES):
+        while change(names):
             pass
     return Rewritten(graph, tuple(applied))
 

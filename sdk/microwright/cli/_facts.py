@@ -1,0 +1,116 @@
+"""What commands print with --json: facts of a board, of a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import click
+
+from microwright import ops, verdict
+from microwright.board import Board
+from microwright.graph import Graph, Node
+from microwright.load import Model
+from microwright.passes import Rewritten
+from microwright.plan import Plan
+from microwright.verdict import Verdict
+
+
+def show(facts: Mapping[str, object] | Sequence[object]) -> None:
+    """Print JSON."""
+    click.echo(json.dumps(facts, indent=2))
+
+
+def board(known: Board) -> Mapping[str, object]:
+    """None where a native board has no such limit."""
+    return {
+        "id": known.id,
+        "name": known.name,
+        "url": known.url,
+        "core": known.cpu.core,
+        "fpu": known.cpu.fpu,
+        "clock_hz": known.cpu.clock_hz or None,
+        "flash_bytes": known.flash.bytes if known.flash else None,
+        "ram_bytes": known.ram.bytes if known.ram else None,
+        "runners": list(known.runners),
+    }
+
+
+def keras(model: Model) -> Mapping[str, object]:
+    """A Keras model's layers."""
+    layers = getattr(model.keras, "layers", ())
+    return {
+        "model": model.name,
+        "layers": [
+            {"name": layer.name, "class": type(layer).__name__, "parameters": layer.count_params()}
+            for layer in layers
+        ],
+        "parameters": 0 if model.keras is None else model.keras.count_params(),
+    }
+
+
+def graph(known: Graph) -> Mapping[str, object]:
+    """A model and its layers; `macs` is None where the engine has no kernel."""
+    return {
+        "model": known.name,
+        "sha256": known.sha256,
+        "inputs": [_tensor(known, index) for index in known.inputs],
+        "macs": ops.macs(known),
+        "weights_bytes": known.weights_bytes,
+        "layers": [
+            {
+                "index": node.index,
+                "op": node.op,
+                "name": node.name,
+                "outputs": [_tensor(known, index) for index in node.outputs],
+                "macs": _macs(known, node),
+                "weights_bytes": known.constant_bytes(node),
+            }
+            for node in known.nodes
+        ],
+    }
+
+
+def on_board(known: Board, rewritten: Rewritten, planned: Plan, judged: Verdict) -> Mapping[str, object]:
+    """What becomes of a model on a board; instructions are estimated."""
+    return {
+        "board": known.id,
+        "optimize": planned.target.optimize,
+        "passes": [
+            {
+                "name": applied.name,
+                "nodes": len(applied.before.nodes) - len(applied.after.nodes),
+                "channels": applied.channels,
+                "macs": ops.macs(applied.before) - ops.macs(applied.after),
+                "weights_bytes": applied.before.weights_bytes - applied.after.weights_bytes,
+            }
+            for applied in rewritten.applied
+        ],
+        "kernels": [
+            {
+                "layer": planned.graph.nodes[call.node].index,
+                "kernel": call.step.kernel,
+                "instructions": round(call.instructions),
+                "scratch_bytes": call.step.scratch_bytes or 0,
+                "constant_bytes": call.step.constant_bytes,
+                "not_taken": dict(call.rejected),
+            }
+            for call in planned.calls
+        ],
+        "arena_bytes": planned.arena_bytes,
+        "buffers": [
+            {"what": b.what, "offset": b.offset, "bytes": b.size_bytes, "first": b.first, "last": b.last}
+            for b in planned.buffers
+        ],
+        "zeros": verdict.to_json(judged),
+    }
+
+
+def _tensor(known: Graph, index: int) -> Mapping[str, object]:
+    tensor = known.tensors[index]
+    return {"dtype": tensor.dtype, "shape": list(tensor.shape)}
+
+
+def _macs(known: Graph, node: Node) -> int | None:
+    op = ops.OPS.get(node.op)
+    return None if op is None else op.macs(known, node)
