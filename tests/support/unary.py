@@ -23,11 +23,11 @@ class Case(NamedTuple):
     out_type: str = "int8"
 
 
-def assert_equal_for_every_value(op: str, cases: Sequence[Case]) -> None:
+def assert_equal_for_every_value(op: str, cases: Sequence[Case], **options: Any) -> None:
     """The operator gives the reference's bytes for all inputs, in every case."""
     made = Layers()
     for case in cases:
-        made.maker.node(op, [_input(made, case)], [_output(made, case, str(case))])
+        made.maker.node(op, [_input(made, case)], [_output(made, case, str(case))], **options)
     graph = made.graph()
     values = np.arange(256, dtype=np.uint8)
     data = tuple(values.view(graph.tensors[i].dtype) for i in graph.inputs)

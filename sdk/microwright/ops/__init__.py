@@ -6,13 +6,17 @@ from collections.abc import Mapping
 
 from microwright.graph import Graph, Node
 from microwright.ops import (
+    abs,
     add,
     average_pool_2d,
     concatenation,
     conv_2d,
     depthwise_conv_2d,
     dequantize,
+    elu,
     fully_connected,
+    hard_swish,
+    leaky_relu,
     logistic,
     max_pool_2d,
     maximum,
@@ -25,23 +29,29 @@ from microwright.ops import (
     relu,
     relu6,
     reshape,
+    rsqrt,
     softmax,
     squared_difference,
     sub,
+    tanh,
 )
 from microwright.ops.base import Constant, Op, Step, unsupported
 
 __all__ = ["OPS", "Constant", "Op", "Step", "check", "get", "macs"]
 
 OPS: Mapping[str, Op] = {
+    "ABS": abs.OP,
     "ADD": add.OP,
     "AVERAGE_POOL_2D": average_pool_2d.OP,
     "CONCATENATION": concatenation.OP,
     "CONV_2D": conv_2d.OP,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d.OP,
     "DEQUANTIZE": dequantize.OP,
+    "ELU": elu.OP,
     "EXPAND_DIMS": reshape.OP,
     "FULLY_CONNECTED": fully_connected.OP,
+    "HARD_SWISH": hard_swish.OP,
+    "LEAKY_RELU": leaky_relu.OP,
     "LOGISTIC": logistic.OP,
     "MAXIMUM": maximum.OP,
     "MAX_POOL_2D": max_pool_2d.OP,
@@ -55,10 +65,12 @@ OPS: Mapping[str, Op] = {
     "RELU": relu.OP,
     "RELU6": relu6.OP,
     "RESHAPE": reshape.OP,
+    "RSQRT": rsqrt.OP,
     "SOFTMAX": softmax.OP,
     "SQUARED_DIFFERENCE": squared_difference.OP,
     "SQUEEZE": reshape.OP,
     "SUB": sub.OP,
+    "TANH": tanh.OP,
 }
 
 

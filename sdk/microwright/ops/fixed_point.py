@@ -17,6 +17,9 @@ _EXP_NEG_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 72040
 # 48/17 and -32/17 in Q2.29: the best linear estimate of 1/d for d in [1/2, 1].
 _ESTIMATE = 1515870810
 _ESTIMATE_SLOPE = -1010580540
+# 3/2 in Q3.28, sqrt(2)/2 in Q0.31.
+_THREE_HALVES = (1 << 28) + (1 << 27)
+_HALF_SQRT_2 = 1518500250
 
 
 def doubling_high_mul(a: int, b: int) -> int:
@@ -85,19 +88,47 @@ def _exp_near_eighth(x: int) -> int:
     return _EXP_NEG_EIGHTH + doubling_high_mul(_EXP_NEG_EIGHTH, series)
 
 
-def one_over_one_plus(x: int) -> int:
-    """1 / (1 + x) in Q0.31 for 0 <= x < 1 in Q0.31: three Newton-Raphson steps, as in softmax_s8.c."""
+def two_over_one_plus(x: int) -> int:
+    """2 / (1 + x) in Q2.29 for 0 <= x < 1 in Q0.31: three Newton-Raphson steps, as in softmax_s8.c."""
     half_denominator = (x + 2**31) >> 1
     y = _ESTIMATE + doubling_high_mul(half_denominator, _ESTIMATE_SLOPE)
     for _ in range(3):
         error = (1 << 29) - doubling_high_mul(half_denominator, y)
         y += saturating_shift_left(doubling_high_mul(y, error), 2)
-    return saturating_shift_left(y, 1)
+    return y
 
 
 def logistic(x: int, integer_bits: int) -> int:
     """1 / (1 + exp(-x)) in Q0.31 for x in Q(integer_bits).(31 - integer_bits)."""
     if x == 0:
         return 1 << 30
-    positive = one_over_one_plus(exp_of_negative(-abs(x), integer_bits))
+    positive = saturating_shift_left(two_over_one_plus(exp_of_negative(-abs(x), integer_bits)), 1)
     return positive if x > 0 else INT32_MAX - positive
+
+
+def tanh(x: int, integer_bits: int) -> int:
+    """tanh(x) in Q0.31 for x in Q(integer_bits).(31 - integer_bits): 2 / (1 + exp(-2x)) - 1."""
+    if x == 0:
+        return 0
+    # Twice the argument has the same bits with one more of them in front of the point.
+    twice = two_over_one_plus(exp_of_negative(-abs(x), integer_bits + 1))
+    positive = saturating_shift_left(twice - (1 << 29), 2)
+    return positive if x > 0 else -positive
+
+
+def inverse_sqrt(x: int) -> tuple[int, int]:
+    """(mult, shift) with 1 / sqrt(x) ~ mult * 2**(shift - 31), for 0 < x < 2**27.
+
+    x is scaled by a power of four to Q3.28 in [1/2, 2); five Newton-Raphson steps from 1.
+    """
+    if x == 1:
+        return INT32_MAX, 0
+    pairs = (31 - x.bit_length()) // 2 - 1
+    scaled = x << (2 * pairs) >> 1
+    half = rounding_divide_by_pot(scaled, 1)
+    y = 1 << 28
+    for _ in range(5):
+        cube = saturating_shift_left(doubling_high_mul(doubling_high_mul(y, y), y), 6)
+        y = saturating_shift_left(doubling_high_mul(_THREE_HALVES, y) - doubling_high_mul(half, cube), 3)
+    mult, shift = doubling_high_mul(y, _HALF_SQRT_2), 11 - pairs
+    return (mult << -shift, 0) if shift < 0 else (mult, -shift)

@@ -39,6 +39,12 @@ def multiplier(real: float) -> Multiplier:
     return Multiplier(mult, shift)
 
 
+def float32_ratio(a: float, b: float) -> float:
+    """a / b of positive float32 values, as float32 has it; inf above its range."""
+    with np.errstate(over="ignore", under="ignore", divide="ignore"):
+        return float(np.float32(a) / np.float32(b))
+
+
 def rescale(node: Node, factor: float) -> Multiplier:
     """Fixed-point form of a node's rescaling factor. Raises UnsupportedOp where it overflows 32 bits."""
     if not factor < 2.0**29:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from microwright.graph import Graph, Node
 from microwright.ops import fixed_point, table
 from microwright.ops.base import Op, Step, input_tensor, output_tensor
-from microwright.ops.quantized import Multiplier, per_tensor, rescale
+from microwright.ops.quantized import Multiplier, float32_ratio, per_tensor, rescale
 
 
 def _rescaling(graph: Graph, node: Node) -> Multiplier:
     x_scale, _ = per_tensor(node, input_tensor(graph, node, 0))
     y_scale, _ = per_tensor(node, output_tensor(graph, node))
     # The quotient is a float32 in the reference, unlike in other operators.
-    with np.errstate(over="ignore"):
-        factor = float(np.float32(x_scale) / np.float32(y_scale))
-    return rescale(node, factor)
+    return rescale(node, float32_ratio(x_scale, y_scale))
 
 
 def check(graph: Graph, node: Node) -> None:

@@ -25,8 +25,8 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 # Operators that give each element, or each channel, from the same one of their input.
 _BY_CHANNEL = frozenset(
-    {"AVERAGE_POOL_2D", "DEQUANTIZE", "EXPAND_DIMS", "LOGISTIC", "MAX_POOL_2D", "QUANTIZE"}
-    | {"RELU", "RELU6", "RESHAPE", "SQUEEZE"}
+    {"ABS", "AVERAGE_POOL_2D", "DEQUANTIZE", "ELU", "EXPAND_DIMS", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC"}
+    | {"MAX_POOL_2D", "QUANTIZE", "RELU", "RELU6", "RESHAPE", "RSQRT", "SQUEEZE", "TANH"}
 )
 _ELEMENTWISE = frozenset({"ADD", "MAXIMUM", "MINIMUM", "MUL", "PRELU", "SQUARED_DIFFERENCE", "SUB"})
 
