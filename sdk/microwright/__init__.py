@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from microwright.emit.arrays import emit as emit_arrays
     from microwright.errors import MicrowrightError
     from microwright.graph import read as read_graph
+    from microwright.library import compile_model
+    from microwright.library import create as create_library
     from microwright.load import load as load_model
     from microwright.measure import measure as measure_firmware
     from microwright.pipeline import deploy, load_graph
@@ -49,7 +51,9 @@ __all__ = [
     "__version__",
     "agreement",
     "build_project",
+    "compile_model",
     "compress_model",
+    "create_library",
     "create_project",
     "deploy",
     "emit_arrays",
@@ -77,7 +81,9 @@ _HOME = {
     "Teacher": ("compress", "Teacher"),
     "agreement": ("verify", "agreement"),
     "build_project": ("build", "build"),
+    "compile_model": ("library", "compile_model"),
     "compress_model": ("compress", "compress_model"),
+    "create_library": ("library", "create"),
     "create_project": ("project", "create"),
     "deploy": ("pipeline", "deploy"),
     "emit_arrays": ("emit.arrays", "emit"),

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from microwright import _run
+from microwright import _run, manifest
 from microwright.board import Board
 from microwright.errors import InputError, TooLarge, ToolFailed
+from microwright.library import too_large
 from microwright.progress import Progress, silent
-from microwright.project import Project, too_large
+from microwright.project import Project
 
 # The section of the model's constants (runtime/include/mw.h) and the variable of the arena (app/main.c).
 _WEIGHTS = "mw_model"
@@ -56,7 +57,8 @@ def require_tools(board: Board) -> None:
 
 
 def build(project: Project, progress: Progress = silent) -> Image:
-    """Configure and build a project. Raises ToolMissing, ToolFailed, TooLarge."""
+    """Configure and build a project. Raises ToolMissing, ToolFailed, TooLarge, OutputError."""
+    manifest.check_buildable(project.directory)
     output = _output(project)
     progress("build", 0, 2)
     require_tools(project.board)

@@ -61,6 +61,16 @@ def test_a_built_image_is_opened_without_building(image: build.Image) -> None:
     assert image.elf.stat().st_mtime_ns == before
 
 
+def test_memory_may_be_named_like_a_section(tmp_path: Path) -> None:
+    names = ("text", "data", "bss", "stack", "vectors", "rodata", "origin", "memory", "at")
+    regions = [
+        f"{name} = {{ origin = {0x6000_0000 + 4096 * i}, bytes = 4096 }}" for i, name in enumerate(names)
+    ]
+    text = MCU.text.replace("[uart]", "\n".join([*regions, "[uart]"]))
+    made = project.create(tmp_path / "p", GRAPH, board.parse(text.encode(), MCU.id, "test"))
+    assert build.build(made).code_bytes > 0
+
+
 def test_the_hex_file_is_there(image: build.Image) -> None:
     assert (image.elf.parent / "firmware.hex").read_text().startswith(":")
 

@@ -455,13 +455,13 @@ def test_inspect_shows_a_model_that_the_engine_cannot_run(
 
     m = Maker()
     x, y = (m.tensor((1, 4), "int8", scale=0.1) for _ in range(2))
-    m.node("TANH", [x], [y])
-    path = tmp_path / "tanh.tflite"
+    m.node("RFFT2D", [x], [y])
+    path = tmp_path / "rfft.tflite"
     path.write_bytes(m.build(inputs=[x], outputs=[y]))
     assert cli.execute(["inspect", str(path)]) == 0
     assert "no kernel" in capsys.readouterr().out
     assert cli.execute(["inspect", str(path), "--board", "host"]) == 4
-    _assert_error(capsys.readouterr().err.strip(), "TANH")
+    _assert_error(capsys.readouterr().err.strip(), "RFFT2D")
 
 
 def test_verify_checks_the_engine_on_this_computer(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

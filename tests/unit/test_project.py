@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from microwright import board, project, target
+from microwright import board, library, project, target
 from microwright.board import Board, Region
 from microwright.errors import BoardError, InputError, OutputError, TooLarge, UnsupportedOp
+from microwright.manifest import MANIFEST
 from microwright.plan import plan
-from microwright.project import MANIFEST
 from microwright.target import Optimize
 from tests.support.firmware import dense
 
@@ -25,6 +25,7 @@ HOST = board.load("host")
 
 SOUND = {
     "schema": 1,
+    "kind": "project",
     "board": "host",
     "engine": "aot",
     "optimize": "size",
@@ -117,7 +118,7 @@ def test_the_linker_script_has_the_boards_memory(out: Path) -> None:
     script = (out / "port/firmware.ld").read_text()
     assert "FLASH (rx) : ORIGIN = 0x10000000, LENGTH = 524288" in script
     assert "RAM (rwx) : ORIGIN = 0x30000000, LENGTH = 524288" in script
-    assert "ISRAM (rwx) : ORIGIN = 0x31000000, LENGTH = 4194304" in script
+    assert "isram (rwx) : ORIGIN = 0x31000000, LENGTH = 4194304" in script
 
 
 @pytest.mark.parametrize(
@@ -240,6 +241,35 @@ def test_a_broken_manifest_is_refused(out: Path, manifest: str) -> None:
         project.open_project(out)
     with pytest.raises(OutputError):
         project.create(out, GRAPH, MCU)
+
+
+@pytest.mark.parametrize("listed", ["", "photos", "link/thesis.txt"])
+def test_a_manifest_that_lists_what_is_no_generated_file_moves_nothing(out: Path, listed: str) -> None:
+    (out / "photos").mkdir(parents=True)
+    (out / "photos/a.jpg").write_text("a")
+    (out.parent / "elsewhere").mkdir()
+    (out.parent / "elsewhere/thesis.txt").write_text("years of work")
+    (out / "link").symlink_to(out.parent / "elsewhere")
+    (out / MANIFEST).write_text(json.dumps({**SOUND, "files": {listed: "0" * 64}}))
+    with pytest.raises(OutputError):
+        project.create(out, GRAPH, MCU, force=True)
+    assert (out / "photos/a.jpg").read_text() == "a"
+    assert (out.parent / "elsewhere/thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("character", list(';$"#\\[]<>|\n'))
+def test_a_folder_that_cmake_cannot_build_in_is_refused(tmp_path: Path, character: str) -> None:
+    with pytest.raises(OutputError, match="where CMake and Ninja cannot build"):
+        project.create(tmp_path / f"a{character}b" / "out", GRAPH, MCU)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_compiled_model_alone_is_no_project(out: Path) -> None:
+    library.create(out, library.compile_model(GRAPH, MCU))
+    with pytest.raises(InputError, match="is not a Microwright project: it is a library"):
+        project.open_project(out)
+    with pytest.raises(OutputError, match="holds something else: a library"):
+        project.create(out, GRAPH, MCU, force=True)
 
 
 def test_a_file_in_the_way_is_refused(out: Path) -> None:

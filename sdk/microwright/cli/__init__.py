@@ -24,6 +24,7 @@ COMMANDS: tuple[str, ...] = (
     "quantize",
     "verify",
     "arrays",
+    "compile",
     "new",
     "build",
     "run",

@@ -36,7 +36,7 @@ def command(
     will run. With --board, also its kernels there, its arena, and what the zeros among its weights gain.
     """
     from microwright import board as boards
-    from microwright import load, passes, pipeline, project, target, verdict
+    from microwright import library, load, passes, pipeline, target, verdict
     from microwright.cli import _facts, _memory_map, _tables, _verdict
     from microwright.plan import plan
 
@@ -75,6 +75,6 @@ def command(
             console.print(_tables.buffers(planned, _memory_map.marks(planned)))
         console.print(_memory_map.summary(planned))
         console.print(_verdict.tables(judged))
-    project.check_fits(planned, board)
+    library.check_fits(planned, board)
     if not as_json:
         click.echo(f"The arena and the weights fit {board.id}.")

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from microwright import comparison, load, passes, project, quantize
+from microwright import comparison, library, load, passes, quantize
 from microwright import data as datas
 from microwright import plan as plans
 from microwright import target as targets
@@ -400,7 +400,7 @@ def _instructions(found: Cost) -> float:
 def _fits(job: _Job, model: Any, board: Board) -> bool:
     planned = plans.plan(passes.run(job.int8(model, _SHAPE_SAMPLES)), targets.of(board))
     try:
-        project.check_fits(planned, board)
+        library.check_fits(planned, board)
     except TooLarge:
         return False
     firmware_bytes = planned.constant_bytes + _FIRMWARE_BYTES

@@ -1,0 +1,46 @@
+"""microwright compile"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from microwright.cli import _options
+
+if TYPE_CHECKING:
+    from microwright.target import Optimize
+
+
+@click.command("compile")
+@click.argument("model", type=_options.PATH)
+@_options.board
+@click.option(
+    "-o", "out", type=_options.PATH, metavar="DIR", help="Folder of the C. [default: MODEL-BOARD-c]"
+)
+@_options.optimize
+@_options.calibration
+@click.option("--force", is_flag=True, help="Drop edits of the generated files.")
+def command(
+    model: Path, board_id: str, out: Path | None, optimize: Optimize, calibration: Path | None, force: bool
+) -> None:
+    """Compile a model to C, for firmware that is there already.
+
+    Writes the model, the kernels that it calls, and a CMakeLists.txt that makes a static library of them.
+    `microwright new` makes a whole project around the same C.
+    """
+    from microwright import board as boards
+    from microwright import library, pipeline
+
+    board = boards.load(board_id)
+    with _options.progress() as progress:
+        graph = pipeline.load_graph(model, calibration, progress=progress)
+    compiled = library.compile_model(graph, board, optimize=optimize)
+    project = pipeline.project_directory(model, board_id)
+    directory = out or project.with_name(project.name + "-c")
+    written = library.create(directory, compiled, force=force)
+    click.echo(
+        f"{directory}: {len(written.files)} files, arena {written.arena_bytes:,} bytes,"
+        f" constants {compiled.plan.constant_bytes:,} bytes"
+    )
