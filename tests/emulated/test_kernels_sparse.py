@@ -33,6 +33,7 @@ SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, int]]] = {
     "pointwise 128": ((6, 6, 128), (128, 1, 1, 128), (2, 4)),
     "3x3": ((8, 8, 32), (32, 3, 3, 32), (2, 4)),
     "fully connected": ((640,), (128, 640), (4, 4)),
+    "small fully connected": ((128,), (64, 128), (4, 4)),
     "scattered": ((12, 12, 64), (64, 1, 1, 64), (1, 1)),
     "scattered, fully connected": ((640,), (128, 640), (1, 1)),
 }
@@ -41,7 +42,8 @@ GAINS = {
     "pointwise 64": {0.5: (1.4, 0.6), 0.75: (2.2, 0.35), 0.9: (3.4, 0.2)},
     "pointwise 128": {0.5: (1.5, 0.6), 0.75: (2.2, 0.35), 0.9: (3.4, 0.2)},
     "3x3": {0.5: (1.4, 0.6), 0.75: (2.2, 0.35), 0.9: (3.4, 0.2)},
-    "fully connected": {0.5: (1.6, 0.6), 0.75: (2.8, 0.30), 0.9: (5.0, 0.2)},
+    "fully connected": {0.5: (1.7, 0.6), 0.75: (3.2, 0.30), 0.9: (6.6, 0.2)},
+    "small fully connected": {0.5: (1.8, 0.6), 0.75: (2.8, 0.30), 0.9: (3.4, 0.2)},
     "scattered": {0.75: (1.3, 0.65), 0.9: (1.9, 0.35)},
     "scattered, fully connected": {0.9: (1.9, 0.25)},
 }
@@ -136,6 +138,29 @@ def test_the_faster_kernel_is_chosen_on_both_sides_of_the_break_even(tmp_path: P
             others = on_device(tmp_path / names[0], model)
         for layer, other in zip(chosen, others, strict=True):
             assert layer.instructions <= 1.06 * other.instructions, (layer.call, other.call)
+
+
+def test_sums_of_a_pair_are_taken_apart_before_they_overflow(tmp_path: Path) -> None:
+    """Four channels in several runs, which begin with all kinds of rounds; of the last fewer than four."""
+    rng = np.random.default_rng(3)
+    made = Layers()
+    for sparsity in (0.1, 0.3, 0.5):
+        weights = pruned(rng, (10, 4000), (4, 4), sparsity)
+        add_layer(made, rng, (4000,), np.asarray(weights | 64, np.int8) * (weights != 0), zero_point=0)
+    with only(BLOCKS):
+        runs = [run for layer in on_device(tmp_path / "p", made.graph()) for run in runs_of(layer.call)]
+    assert len([run for run in runs if run >= 3 << 30]) > 3
+    assert {run & 255 for run in runs} == {0, 60, 120, 180}
+
+
+def runs_of(call: Call) -> Iterator[int]:
+    """The first words of the runs of a fully connected layer's first fours of channels."""
+    words = call.step.values("weights")
+    assert words is not None
+    at = 0
+    while run := int(words[at].item()) & ~(1 << 31):
+        yield int(words[at].item())
+        at += (run & 0x3FFFFFFF) >> 10
 
 
 def add_sparse(made: Layers, rng: Rng) -> None:

@@ -31,10 +31,12 @@ def add_layer(
     zero_point: int = -3,
     stride: int = 1,
     activation: str = "NONE",
+    per_tensor: bool = False,
 ) -> None:
     """A convolution of an image [height, width, channels], or a dense layer of [inputs], scales as usual."""
     out_ch, k = len(weights), weights[0].size
     scales = (0.01 * rng.uniform(0.5, 1, out_ch)).astype(np.float32)
+    scales = scales[:1] if per_tensor else scales
     x = made.input((1, *image), scale=0.05, zero_point=zero_point)
     w = made.maker.const(weights, scales=scales, axis=0)
     b = made.maker.const(rng.integers(-1000, 1000, out_ch, np.int32), scales=scales * np.float32(0.05))

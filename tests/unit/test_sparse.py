@@ -55,12 +55,12 @@ def channel(bias: int) -> Channel:
 
 
 def test_words_of_channels() -> None:
-    words = sparse.channel_words([channel(-3), channel((1 << 26) - 1)], 4)
-    assert words.tolist()[:4] == [(1 << 30) + 5, (-3 * 32 + 22) % 2**32, (1 << 30) + 5, 2**31 - 32 + 22]
+    words = sparse.channel_words([channel(-3), channel((1 << 23) - 1)], 4)
+    assert words.tolist()[:4] == [(1 << 30) + 5, (-3 * 256 + 22) % 2**32, (1 << 30) + 5, 2**31 - 256 + 22]
     assert words.tolist()[4:] == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("bias", [1 << 26, -(1 << 26) - 1])
+@pytest.mark.parametrize("bias", [1 << 23, -(1 << 23) - 1])
 def test_a_bias_that_does_not_fit_is_for_another_kernel(bias: int) -> None:
-    with pytest.raises(Rejected, match="bias of channel 1 does not fit 27 bits"):
+    with pytest.raises(Rejected, match="bias of channel 1 does not fit 24 bits"):
         sparse.channel_words([channel(0), channel(bias)])

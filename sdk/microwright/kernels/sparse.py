@@ -32,11 +32,11 @@ def steps(row: Mask) -> Ints:
 def channel_words(channels: Sequence[Channel], multiple: int = 1) -> npt.NDArray[np.uint32]:
     """Channels as include/mw/channel_words_dsp.h has them, filled up with zeros to a multiple.
 
-    Raises Rejected for a bias that does not fit 27 bits.
+    Raises Rejected for a bias that does not fit 24 bits.
     """
     for index, channel in enumerate(channels):
-        if not -(1 << 26) <= channel.bias < 1 << 26:
-            raise Rejected(f"the bias of channel {index} does not fit 27 bits")
-    words = [(channel.mult, channel.bias << 5 | channel.exponent - 1) for channel in channels]
+        if not -(1 << 23) <= channel.bias < 1 << 23:
+            raise Rejected(f"the bias of channel {index} does not fit 24 bits")
+    words = [(channel.mult, channel.bias << 8 | channel.exponent - 1) for channel in channels]
     words += [(0, 0)] * (-len(words) % multiple)
     return (np.array(words, np.int64) & 0xFFFFFFFF).astype(np.uint32).reshape(-1)

@@ -174,11 +174,16 @@ static inline uint32_t *gather_words_2(uint32_t *to, const int8_t *from, int32_t
 
 static inline uint32_t *gather_words_1(uint32_t *to, const int8_t *from, int32_t words)
 {
-    for (const int8_t *const end = from + 4 * words; from != end; from += 4, to += 2) {
-        const uint32_t word = mw_load32(from);
-        to[0] = mw_sxtb16(word);
-        to[1] = mw_sxtb16_odd(word);
-    }
+    __asm volatile("1:\n\t"
+                   "ldr r4, [%1], #4\n\t"
+                   "sxtb16 r5, r4, ror #8\n\t"
+                   "sxtb16 r4, r4\n\t"
+                   "strd r4, r5, [%0], #8\n\t"
+                   "cmp %1, %2\n\t"
+                   "bne 1b"
+                   : "+r"(to), "+r"(from)
+                   : "r"(from + 4 * words)
+                   : "r4", "r5", "cc", "memory");
     return to;
 }
 
@@ -244,10 +249,11 @@ void mw_gemm_dsp_row(const struct mw_gemm_dsp *gemm, const int8_t *const *rows, 
 
 void mw_expand_dsp(uint32_t *to, const uint32_t *end, const int8_t *in, int32_t in_len)
 {
-    for (; in_len >= 4; in_len -= 4, in += 4, to += 2) {
-        const uint32_t word = mw_load32(in);
-        to[0] = mw_sxtb16(word);
-        to[1] = mw_sxtb16_odd(word);
+    const int32_t words = in_len >> 2;
+    if (words > 0) {
+        to = gather_words_1(to, in, words);
+        in += 4 * words;
+        in_len -= 4 * words;
     }
     for (; in_len > 0; in_len -= 2, in += 2) {
         *to++ = (uint16_t)in[0] | (in_len > 1 ? (uint32_t)(uint16_t)in[1] << 16 : 0u);

@@ -2,19 +2,21 @@
 // inputs. The same bytes as fully_connected_s8.
 //
 // Two channels share a 16-bit weight, as gemm_dsp.h describes. The sums of a pair are taken apart after each run of blocks:
-//   |sum of the second channel over a run| < 2^23,   not (weights[c1][k] = -128 and weights[c0][k] < 0)
+//   |sum of the second channel over a run| < 2^23, of the first run with its bias,
+//   not (weights[c1][k] = -128 and weights[c0][k] < 0)
 // All acc are below 2^30.
 //
 // in        int8  [batches][in_len]
 // out       int8  [batches][out_len]     a batch is written when it has been read: may overlap in
-// weights   four channels after the other, of each its runs:
-//             a word     bytes of the run behind it + how many blocks less than four its first round has; the last run of
-//                        four channels: + 2^31
+// weights   four channels after the other, of each its runs, mostly one:
+//             a word     256 * (bytes of the rounds + 4) + 60 * how many blocks less than four the first round has
+//                        + 2^31 behind channels that have several runs, or behind a run of the same channels: + 2^31 + 2^30
 //             rounds     of up to four blocks, all but the first of four: a word of a byte a block, then the blocks
 //           A byte is 8 * how many blocks further than the one before, of four channels' first block: than the first one;
 //           those of a shorter round are the high ones. A step beyond 31 takes blocks of zeros on the way. A block is four
 //           words: of one pair of inputs those of both pairs of channels, then of the next pair. The order of the inputs
-//           is that of gemm_dsp.h for one row. A word behind it all may be read.
+//           is that of gemm_dsp.h for one row. A word 0, or 2^31 in the same way, ends the fours, and then the last channels where
+//           they are fewer.
 // channels  of channel_words_dsp.h. The bias has the input's zero point folded in. Fours are filled up in both, with zeros
 // scratch   blocks * 8 bytes
 
