@@ -127,6 +127,12 @@ _PAD = Options(22, {})
 _TRANSPOSE = Options(26, {})
 _REDUCER = Options(27, {"keep_dims": Field(0, "bool")})
 _SUB = Options(28, {"fused_activation_function": _activation(0), "pot_scale_int16": Field(1, "bool", 1)})
+_GATHER = Options(23, {"axis": Field(0, "int32"), "batch_dims": Field(1, "int32")})
+_PACK = Options(59, {"values_count": Field(0, "int32"), "axis": Field(1, "int32")})
+_UNPACK = Options(64, {"num": Field(0, "int32"), "axis": Field(1, "int32")})
+_RESIZE_NEAREST_NEIGHBOR = Options(
+    74, {"align_corners": Field(0, "bool"), "half_pixel_centers": Field(1, "bool")}
+)
 _SQUEEZE = Options(30, {"squeeze_dims": Field(0, "int32s")})
 _STRIDED_SLICE = Options(
     32,
@@ -154,9 +160,11 @@ OPTIONS: Mapping[str, Options] = {
     "CONCATENATION": _CONCATENATION,
     "CONV_2D": _CONV_2D,
     "DEPTHWISE_CONV_2D": _DEPTHWISE_CONV_2D,
+    "DEPTH_TO_SPACE": Options(94, {"block_size": Field(0, "int32")}),
     "DEQUANTIZE": _DEQUANTIZE,
     "EXPAND_DIMS": _EXPAND_DIMS,
     "FULLY_CONNECTED": _FULLY_CONNECTED,
+    "GATHER": _GATHER,
     "LEAKY_RELU": _LEAKY_RELU,
     "MAXIMUM": _MAXIMUM_MINIMUM,
     "MAX_POOL_2D": _POOL_2D,
@@ -164,18 +172,22 @@ OPTIONS: Mapping[str, Options] = {
     "MINIMUM": _MAXIMUM_MINIMUM,
     "MIRROR_PAD": _MIRROR_PAD,
     "MUL": _MUL,
+    "PACK": _PACK,
     "PAD": _PAD,
     "PADV2": _PADV2,
     "QUANTIZE": _QUANTIZE,
     "REDUCE_MAX": _REDUCER,
     "REDUCE_MIN": _REDUCER,
     "RESHAPE": _RESHAPE,
+    "RESIZE_NEAREST_NEIGHBOR": _RESIZE_NEAREST_NEIGHBOR,
     "SOFTMAX": _SOFTMAX,
+    "SPACE_TO_DEPTH": Options(19, {"block_size": Field(0, "int32")}),
     "SQUEEZE": _SQUEEZE,
     "STRIDED_SLICE": _STRIDED_SLICE,
     "SUB": _SUB,
     "SUM": _REDUCER,
     "TRANSPOSE": _TRANSPOSE,
+    "UNPACK": _UNPACK,
 }
 
 

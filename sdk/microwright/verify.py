@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from microwright import ops
+from microwright import ops, passes
 from microwright.errors import InputError, MismatchError
 from microwright.graph import Array, Graph, Tensor
 
@@ -67,12 +67,12 @@ class Reference:
 def reference(graph: Graph) -> Reference | None:
     """The best reference interpreter that is installed, ready to run, or None where there is none.
 
-    That is TensorFlow Lite Micro, else LiteRT's reference kernels. Raises UnsupportedOp
-    for a graph that the engine does not take (the interpreters trust a model and may crash on a wrong one),
-    InputError where the interpreter refuses it.
+    That is TensorFlow Lite Micro where it has all operators, else LiteRT's reference kernels. Raises
+    UnsupportedOp for a graph that the engine does not take (the interpreters trust a model and may crash on a
+    wrong one), InputError where the interpreter refuses it.
     """
-    ops.check(graph)
-    for open_interpreter in (_tflite_micro, _litert):
+    ops.check(passes.run(graph))
+    for open_interpreter in (_tflite_micro, _litert) if ops.in_micro(graph) else (_litert,):
         opened = open_interpreter(graph)
         if opened is not None:
             name, run = opened

@@ -30,8 +30,9 @@ def test_the_default_graphs_have_everything() -> None:
     found = {node.op for graph in graphs for node in graph.nodes}
     assert found == {
         "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED",
-        "LOGISTIC", "MAXIMUM", "MAX_POOL_2D", "MEAN", "MINIMUM", "MUL", "PAD", "PRELU", "QUANTIZE", "RELU",
-        "RELU6", "RESHAPE", "SOFTMAX", "SQUARED_DIFFERENCE", "SUB",
+        "LEAKY_RELU", "LOGISTIC", "MAXIMUM", "MAX_POOL_2D", "MEAN", "MINIMUM", "MUL", "PAD", "PRELU",
+        "QUANTIZE", "RELU", "RELU6", "RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "SOFTMAX", "SPLIT",
+        "SQUARED_DIFFERENCE", "STRIDED_SLICE", "SUB", "TANH", "TRANSPOSE",
     }  # fmt: skip
     assert any(len(graph.inputs) > 1 for graph in graphs)
     assert any(len(graph.outputs) > 1 for graph in graphs)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from tflite.Model import Model
 
-from microwright import _paths, kernels, passes
+from microwright import _paths, kernels, ops, passes
 from microwright.emit import aot
 from microwright.graph import Array, Graph
 from microwright.kernels import code
@@ -194,12 +194,30 @@ def references(flatbuffer: bytes, samples: Sequence[Sequence[Array]]) -> list[tu
     return results
 
 
+def litert_references(flatbuffer: bytes, samples: Sequence[Sequence[Array]]) -> list[tuple[Array, ...]]:
+    """Outputs of LiteRT's reference kernels, for what TensorFlow Lite Micro cannot run."""
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    interpreter = litert.Interpreter(
+        model_content=flatbuffer, experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF
+    )
+    interpreter.allocate_tensors()
+    results = []
+    for inputs in samples:
+        for details, array in zip(interpreter.get_input_details(), inputs, strict=True):
+            interpreter.set_tensor(details["index"], array)
+        interpreter.invoke()
+        outputs = interpreter.get_output_details()
+        results.append(tuple(np.array(interpreter.get_tensor(details["index"])) for details in outputs))
+    return results
+
+
 def assert_equal_to_reference(graph: Graph, samples: Sequence[Sequence[Array]]) -> None:
     """The compiled graph gives the reference's outputs to the byte, for every sample.
 
     So it does by the fastest kernels that any machine can run, and by the plain ones.
     """
-    expected = references(graph.flatbuffer, samples)
+    reference_of = references if ops.in_micro(graph) else litert_references
+    expected = reference_of(graph.flatbuffer, samples)
     for program in {native(graph, plain=plain).program for plain in (False, True)}:
         actual = Native(graph, program).run(samples)
         for sample, (want, have) in enumerate(zip(expected, actual, strict=True)):

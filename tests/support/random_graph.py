@@ -82,12 +82,16 @@ class RandomGraph:
         self.values.append(value)
         return value
 
-    def node(self, op: str, operands: Sequence[Value | int], y: Value, **options: Any) -> Value:
-        """A node from its operands, tensors or constants, to `y`."""
+    def node(self, op: str, operands: Sequence[Value | int], y: Value, *more: Value, **options: Any) -> Value:
+        """A node from its operands, tensors or constants, to `y` and more outputs."""
         indices = [x.index if isinstance(x, Value) else x for x in operands]
         self.read.update(indices)
-        self.maker.node(op, indices, [y.index], **options)
+        self.maker.node(op, indices, [value.index for value in (y, *more)], **options)
         return y
+
+    def constant(self, values: Sequence[int] | int) -> int:
+        """A constant of int32."""
+        return self.maker.const(values, dtype="int32")
 
     def about(self, scale: float) -> float:
         """A scale near a given one."""
@@ -238,8 +242,37 @@ def pad(g: RandomGraph, x: Value) -> None:
     g.node("PAD", [x, constant], g.new(shape, x.scale, x.zero_point))
 
 
+def move(g: RandomGraph, x: Value) -> None:
+    """Elements in another order."""
+    rank = len(x.shape)
+    axis = int(g.rng.integers(1, rank))
+    match pick(g.rng, ("TRANSPOSE", "STRIDED_SLICE", "SPLIT", "RESIZE_NEAREST_NEIGHBOR")):
+        case "TRANSPOSE":
+            order = [0, *(1 + int(i) for i in g.rng.permutation(rank - 1))]
+            y = g.new([x.shape[i] for i in order], x.scale, x.zero_point)
+            g.node("TRANSPOSE", [x, g.constant(order)], y)
+        case "STRIDED_SLICE":
+            begin, step = (int(g.rng.integers(2)) for _ in range(rank)), int(g.rng.integers(1, 3))
+            begins = [min(b, size - 1) for b, size in zip(begin, x.shape, strict=True)]
+            shape = [len(range(b, n, step)) for b, n in zip(begins, x.shape, strict=True)]
+            operands = [g.constant(values) for values in (begins, x.shape, [step] * rank)]
+            g.node("STRIDED_SLICE", [x, *operands], g.new(shape, x.scale, x.zero_point))
+        case "SPLIT" if x.shape[axis] % 2 == 0:
+            half = (*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :])
+            first, second = (g.new(half, x.scale, x.zero_point) for _ in range(2))
+            g.node("SPLIT", [g.constant(axis), x], first, second, num_splits=2)
+        case "RESIZE_NEAREST_NEIGHBOR" if rank == 4 and math.prod(x.shape) < 200:
+            _, h, w, channels = x.shape
+            y = g.new((1, 2 * h, 2 * w, channels), x.scale, x.zero_point)
+            g.node("RESIZE_NEAREST_NEIGHBOR", [x, g.constant([2 * h, 2 * w])], y)
+
+
 def unary(g: RandomGraph, x: Value) -> None:
-    match pick(g.rng, ("RELU", "RELU6", "LOGISTIC", "QUANTIZE")):
+    match pick(g.rng, ("RELU", "RELU6", "LOGISTIC", "QUANTIZE", "LEAKY_RELU", "TANH")):
+        case "LEAKY_RELU":
+            g.node("LEAKY_RELU", [x], g.new(x.shape, g.about(x.scale)), alpha=0.3)
+        case "TANH":
+            g.node("TANH", [x], g.new(x.shape, 1 / 128, 0))
         case "RELU":
             g.node("RELU", [x], g.new(x.shape, g.about(x.scale)))
         case "RELU6":
@@ -261,5 +294,6 @@ def reshape(g: RandomGraph, x: Value) -> None:
 
 STEPS = (
     conv, conv, depthwise, pool, pool, mean, fully_connected, binary, binary, binary, concatenation, pad,
-    unary, unary, softmax, reshape, pair, pair,
+    unary, unary, softmax, reshape, pair, pair, move,
+    move,
 )  # fmt: skip

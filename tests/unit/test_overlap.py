@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from microwright.ops import window
+from microwright.graph import Node, Tensor
+from microwright.ops import rearrange, window
 from microwright.ops.window import Axis
 
 _AXES = st.builds(
@@ -103,3 +107,52 @@ def test_pools_lie_in_place_where_windows_do_not_reach_back(
     out = (8 + 2 * before - taps) // stride + 1
     found = window.overlap_distance(axis, Axis(1, 1, 1, 0), (1, 8, 3, 4), (out, 3, 4), ahead=0)
     assert found == distance
+
+
+def _tensor(shape: tuple[int, ...], name: str) -> Tensor:
+    return Tensor(0, name, "int16", shape, None, None)
+
+
+_NODE = Node(0, "TRANSPOSE", "layer", (0,), (1,), {})
+
+
+@given(
+    shape=st.lists(st.integers(1, 4), min_size=1, max_size=7),
+    order=st.randoms(use_true_random=False),
+    kind=st.sampled_from(("transpose", "slice", "reverse", "gather", "pad")),
+)
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_elements_in_another_order_may_share_memory_as_far_as_the_kernel_says(
+    shape: list[int], order: Random, kind: str
+) -> None:
+    axes = rearrange.axes(shape)
+    axis = order.randrange(len(shape))
+    if kind == "transpose":
+        order.shuffle(axes)
+    elif kind == "slice":
+        axes[axis] = axes[axis][order.randrange(shape[axis]) :]
+    elif kind == "reverse":
+        axes[axis] = axes[axis][::-1]
+    elif kind == "gather":
+        axes[axis] = axes[axis][[order.randrange(shape[axis]) for _ in range(3)]]
+    else:
+        axes[axis] = np.pad(axes[axis], (1, 2), constant_values=rearrange.ABSENT)
+    out = tuple(len(places) for places in axes)
+    x, y = _tensor(tuple(shape), "x"), _tensor(out, "y")
+    step = rearrange.step(_NODE, x, y, axes, value=7)
+
+    values = np.arange(1, x.elements + 1, dtype=np.int16)
+    elements = functools.reduce(rearrange.flat, axes)
+    expected = np.where(elements < 0, 0x0707, values[np.maximum(elements, 0)])
+    distance = step.overlap[0]
+    assert distance is not None
+    memory = np.zeros(4 * (x.size_bytes + y.size_bytes), np.uint8)
+    begin = 2 * y.size_bytes + x.size_bytes
+    memory[begin : begin + x.size_bytes] = values.view(np.uint8)
+    run = step.number("run_bytes")
+    # As the kernel moves them, with the output as near to the input as it may be.
+    for number, start in enumerate(rearrange.runs(step)):
+        to = begin - distance + number * run
+        memory[to : to + run] = 7 if start < 0 else memory[begin + start : begin + start + run].copy()
+    written = memory[begin - distance : begin - distance + y.size_bytes]
+    np.testing.assert_array_equal(written.view(np.int16), expected)

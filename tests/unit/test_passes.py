@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from microwright import passes
 from microwright.graph import read
 from tests.support.tflite_maker import Maker
@@ -57,3 +59,36 @@ def test_every_pass_is_a_fixed_point() -> None:
     for rewrite in passes.PASSES.values():
         once = rewrite(graph)
         assert rewrite(once).nodes == once.nodes
+
+
+def test_shapes_that_are_computed_need_no_kernels() -> None:
+    """As Keras' Reshape and Flatten leave them where the batch is open."""
+    m = Maker()
+    x, y = m.tensor((1, 2, 3), scale=0.5), m.tensor((1, 6), scale=0.5)
+    shape, batch, whole = (m.tensor(s, "int32") for s in ((3,), (), (2,)))
+    m.node("SHAPE", [x], [shape])
+    begin, end, one = (m.const([n], dtype="int32") for n in (0, 1, 1))
+    m.node("STRIDED_SLICE", [shape, begin, end, one], [batch], shrink_axis_mask=1)
+    m.node("PACK", [batch, m.const(6, dtype="int32")], [whole], axis=0, values_count=2)
+    m.node("RESHAPE", [x, whole], [y])
+    m.node("TANH", [y], [m.tensor((1, 6), scale=1 / 128)])
+    graph = passes.run(read(m.build([x], [m.nodes[-1].outputs[0]]), "flatten"))
+    assert [node.op for node in graph.nodes] == ["RESHAPE", "TANH"]
+
+
+def test_constants_are_made_ahead_of_time() -> None:
+    """What a shape or a constant becomes by FILL, and by operators that only move elements, of any type."""
+    m = Maker()
+    x, y = m.tensor((2, 3), scale=0.5), m.tensor((2, 3), scale=0.5)
+    shape, swapped, dims = (m.tensor((2,), "int32") for _ in range(3))
+    m.node("SHAPE", [x], [shape])
+    m.node("REVERSE_V2", [shape, m.const([0], dtype="int32")], [swapped])
+    m.node("GATHER", [swapped, m.const([1, 0], dtype="int32")], [dims], axis=0)
+    filled = m.tensor((2, 3), scale=0.5)
+    m.node("FILL", [dims, m.const(np.int8(7), scale=0.5)], [filled])
+    m.node("MAXIMUM", [x, filled], [y])
+    graph = passes.run(read(m.build([x], [y]), "filled"))
+    assert [node.op for node in graph.nodes] == ["MAXIMUM"]
+    values = graph.tensors[graph.nodes[0].inputs[1]].data
+    assert values is not None
+    assert values.tolist() == [[7] * 3] * 2

@@ -57,6 +57,7 @@ CODE_BYTES: Mapping[str, int] = {
     "pad_s8": 268,
     "prelu_s8": 276,
     "quantize_f32_s8": 180,
+    "rearrange": 304,
     "softmax_s8": 584,
     "squared_difference_s8": 292,
     "sub_s8": 292,

@@ -52,6 +52,11 @@ def _sizes(step: Step, name: str) -> int:
     return math.prod(sizes)
 
 
+def _rearrange(step: Step) -> float:
+    runs = _sizes(step, "extents")
+    return 6.0 * runs if step.number("run_bytes") == 1 else runs * (40.0 + step.number("run_bytes"))
+
+
 def _pairs(cost: float) -> Callable[[Step], float]:
     return lambda step: cost * _sizes(step, "extents")
 
@@ -73,6 +78,7 @@ _ESTIMATES: Mapping[str, Callable[[Step], float]] = {
     "pad_s8": lambda step: float(_sizes(step, "extents")),
     "prelu_s8": _pairs(60.0),
     "quantize_f32_s8": lambda step: 50.0 * step.number("elements"),
+    "rearrange": _rearrange,
     "softmax_s8": lambda step: 50.0 * _product(step, "rows", "depth"),
     "squared_difference_s8": _pairs(130.0),
     "sub_s8": _pairs(127.0),

@@ -9,12 +9,16 @@ from microwright.ops import (
     abs,
     add,
     average_pool_2d,
+    batch_to_space_nd,
+    broadcast_to,
     concatenation,
     conv_2d,
+    depth_to_space,
     depthwise_conv_2d,
     dequantize,
     elu,
     fully_connected,
+    gather,
     hard_swish,
     leaky_relu,
     logistic,
@@ -22,34 +26,51 @@ from microwright.ops import (
     maximum,
     mean,
     minimum,
+    mirror_pad,
     mul,
+    pack,
     pad,
     prelu,
     quantize,
     relu,
     relu6,
     reshape,
+    resize_nearest_neighbor,
+    reverse_v2,
     rsqrt,
+    slice,
     softmax,
+    space_to_batch_nd,
+    space_to_depth,
+    split,
+    split_v,
     squared_difference,
+    strided_slice,
     sub,
     tanh,
+    tile,
+    transpose,
+    unpack,
 )
 from microwright.ops.base import Constant, Op, Step, unsupported
 
-__all__ = ["OPS", "Constant", "Op", "Step", "check", "get", "macs"]
+__all__ = ["OPS", "Constant", "Op", "Step", "check", "get", "in_micro", "macs"]
 
 OPS: Mapping[str, Op] = {
     "ABS": abs.OP,
     "ADD": add.OP,
     "AVERAGE_POOL_2D": average_pool_2d.OP,
+    "BATCH_TO_SPACE_ND": batch_to_space_nd.OP,
+    "BROADCAST_TO": broadcast_to.OP,
     "CONCATENATION": concatenation.OP,
     "CONV_2D": conv_2d.OP,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d.OP,
+    "DEPTH_TO_SPACE": depth_to_space.OP,
     "DEQUANTIZE": dequantize.OP,
     "ELU": elu.OP,
     "EXPAND_DIMS": reshape.OP,
     "FULLY_CONNECTED": fully_connected.OP,
+    "GATHER": gather.OP,
     "HARD_SWISH": hard_swish.OP,
     "LEAKY_RELU": leaky_relu.OP,
     "LOGISTIC": logistic.OP,
@@ -57,7 +78,9 @@ OPS: Mapping[str, Op] = {
     "MAX_POOL_2D": max_pool_2d.OP,
     "MEAN": mean.OP,
     "MINIMUM": minimum.OP,
+    "MIRROR_PAD": mirror_pad.OP,
     "MUL": mul.OP,
+    "PACK": pack.OP,
     "PAD": pad.OP,
     "PADV2": pad.OP,
     "PRELU": prelu.OP,
@@ -65,12 +88,23 @@ OPS: Mapping[str, Op] = {
     "RELU": relu.OP,
     "RELU6": relu6.OP,
     "RESHAPE": reshape.OP,
+    "RESIZE_NEAREST_NEIGHBOR": resize_nearest_neighbor.OP,
+    "REVERSE_V2": reverse_v2.OP,
     "RSQRT": rsqrt.OP,
+    "SLICE": slice.OP,
     "SOFTMAX": softmax.OP,
+    "SPACE_TO_BATCH_ND": space_to_batch_nd.OP,
+    "SPACE_TO_DEPTH": space_to_depth.OP,
+    "SPLIT": split.OP,
+    "SPLIT_V": split_v.OP,
     "SQUARED_DIFFERENCE": squared_difference.OP,
     "SQUEEZE": reshape.OP,
+    "STRIDED_SLICE": strided_slice.OP,
     "SUB": sub.OP,
     "TANH": tanh.OP,
+    "TILE": tile.OP,
+    "TRANSPOSE": transpose.OP,
+    "UNPACK": unpack.OP,
 }
 
 
@@ -90,6 +124,11 @@ def check(graph: Graph) -> None:
     """Raise UnsupportedOp for the first node that the engine cannot compute exactly."""
     for node in graph.nodes:
         get(node).check(graph, node)
+
+
+def in_micro(graph: Graph) -> bool:
+    """Whether TensorFlow Lite Micro computes every node whose operator is known."""
+    return all(OPS[node.op].in_micro(graph, node) for node in graph.nodes if node.op in OPS)
 
 
 def macs(graph: Graph) -> int:

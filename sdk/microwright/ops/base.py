@@ -79,20 +79,44 @@ def no_macs(graph: Graph, node: Node) -> int:
     return 0
 
 
+def always(graph: Graph, node: Node) -> bool:
+    """An operator that TensorFlow Lite Micro has."""
+    return True
+
+
+def never(graph: Graph, node: Node) -> bool:
+    """An operator that TensorFlow Lite Micro has not."""
+    return False
+
+
 @dataclass(frozen=True)
 class Op:
     """An operator.
 
-    check   raises UnsupportedOp or InputError when the engine cannot compute the node exactly
-    lower   the plain kernels' calls, in order; only called after `check`
-    macs    multiply-accumulates of one inference
-    alias   the output is the first input's bytes (a reshape): no kernel, one buffer
+    check      raises UnsupportedOp or InputError when the engine cannot compute the node exactly
+    lower      the plain kernels' calls, in order; only called after `check`
+    macs       multiply-accumulates of one inference
+    alias      the output is the first input's bytes (a reshape): no kernel, one buffer
+    in_micro   whether TensorFlow Lite Micro computes the node; else LiteRT's reference kernels say how
     """
 
     check: Callable[[Graph, Node], None]
     lower: Callable[[Graph, Node], tuple[Step, ...]]
     macs: Callable[[Graph, Node], int] = no_macs
     alias: bool = False
+    in_micro: Callable[[Graph, Node], bool] = always
+
+    @staticmethod
+    def lowered(
+        lower: Callable[[Graph, Node], tuple[Step, ...]],
+        in_micro: Callable[[Graph, Node], bool] = always,
+    ) -> Op:
+        """An operator of which whatever is wrong shows while lowering it."""
+
+        def check(graph: Graph, node: Node) -> None:
+            lower(graph, node)
+
+        return Op(check, lower, in_micro=in_micro)
 
 
 def where(node: Node) -> str:
@@ -124,3 +148,22 @@ def output_tensor(graph: Graph, node: Node) -> Tensor:
     if len(node.outputs) != 1:
         raise unsupported(node, f"it has {len(node.outputs)} outputs, expected 1", "export the model again")
     return graph.tensors[node.outputs[0]]
+
+
+def integers(graph: Graph, node: Node, position: int, what: str) -> list[int]:
+    """Values of a constant operand of integers, flat. Raises UnsupportedOp where it is none."""
+    tensor = input_tensor(graph, node, position)
+    if tensor.data is None or tensor.dtype not in ("int32", "int64"):
+        raise unsupported(
+            node,
+            f"its {what} is not constant",
+            f"give the {what} as numbers, not as a tensor that the model computes",
+        )
+    return [int(value) for value in tensor.data.reshape(-1).tolist()]
+
+
+def axis_of(node: Node, axis: int, rank: int) -> int:
+    """An axis from 0 on; a negative one counts from the end. Raises UnsupportedOp where there is none."""
+    if not -rank <= axis < rank:
+        raise unsupported(node, f"axis {axis} of {rank} dimensions", "export the model again")
+    return axis % rank

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from microwright.graph import ITEM_BYTES, Graph, Node
+from microwright.graph import Graph, Node, Tensor
+from microwright.ops import base, window
 from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
 
 
 def axis_of(graph: Graph, node: Node) -> int:
     """The axis of the output that the inputs follow each other on, from 0."""
-    rank = len(output_tensor(graph, node).shape)
-    axis = node.options.get("axis", 0)
-    if not isinstance(axis, int) or not -rank <= axis < rank:
-        raise unsupported(node, f"axis {axis} of {rank} dimensions", "export the model again")
-    return axis % rank
+    return base.axis_of(node, window.option(node, "axis"), len(output_tensor(graph, node).shape))
 
 
 def check(graph: Graph, node: Node) -> None:
@@ -57,22 +55,26 @@ def _quantization(graph: Graph, tensor: int) -> tuple[tuple[float, ...], tuple[i
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     """One strided copy an input."""
     y = output_tensor(graph, node)
-    axis = axis_of(graph, node)
-    rows = math.prod(y.shape[:axis])
-    column_bytes = math.prod(y.shape[axis + 1 :]) * ITEM_BYTES[y.dtype]
+    inputs = [graph.tensors[index] for index in node.inputs]
+    return side_by_side(inputs, y, math.prod(y.shape[: axis_of(graph, node)]))
+
+
+def side_by_side(inputs: Sequence[Tensor], y: Tensor, rows: int) -> tuple[Step, ...]:
+    """One strided copy an input: row i of the output is made of the rows i of all inputs."""
+    out_row_bytes = y.size_bytes // max(rows, 1)
     steps: list[Step] = []
     offset_bytes = 0
-    for index in node.inputs:
-        row_bytes = graph.tensors[index].shape[axis] * column_bytes
+    for x in inputs:
+        row_bytes = x.size_bytes // max(rows, 1)
         fields = {
             "rows": rows,
             "row_bytes": row_bytes,
-            "out_row_bytes": y.shape[axis] * column_bytes,
+            "out_row_bytes": out_row_bytes,
             "offset_bytes": offset_bytes,
         }
         # Each row moves down to its place, as long as the last one does: the others move farther.
-        distance = offset_bytes + (rows - 1) * (y.shape[axis] * column_bytes - row_bytes)
-        steps.append(Step("concatenation", (index,), (y.index,), fields, overlap={0: distance}))
+        distance = offset_bytes + (rows - 1) * (out_row_bytes - row_bytes)
+        steps.append(Step("concatenation", (x.index,), (y.index,), fields, overlap={0: distance}))
         offset_bytes += row_bytes
     return tuple(steps)
 

@@ -12,9 +12,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return pool.lower(graph, node, "max_pool_2d_s8")
 
 
-def check(graph: Graph, node: Node) -> None:
-    """Whatever is wrong shows while lowering."""
-    lower(graph, node)
-
-
-OP = Op(check=check, lower=lower)
+OP = Op.lowered(lower)

@@ -100,9 +100,4 @@ def _mean_multiplier(scale: Multiplier, count: int) -> Multiplier:
     return Multiplier((scale.mult << shift) // count, scale.shift - shift)
 
 
-def check(graph: Graph, node: Node) -> None:
-    """Whatever is wrong shows while lowering."""
-    lower(graph, node)
-
-
-OP = Op(check=check, lower=lower)
+OP = Op.lowered(lower)

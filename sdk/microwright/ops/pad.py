@@ -20,7 +20,7 @@ class _Axis(NamedTuple):
     after: int
 
 
-def _axes(graph: Graph, node: Node) -> list[_Axis]:
+def axes(graph: Graph, node: Node) -> list[_Axis]:
     """Extent and padding of each axis of the input."""
     x, paddings = input_tensor(graph, node, 0), input_tensor(graph, node, 1)
     if (
@@ -53,16 +53,17 @@ def check(graph: Graph, node: Node) -> None:
     x, y = input_tensor(graph, node, 0), output_tensor(graph, node)
     require_int8(node, x)
     require_int8(node, y)
-    axes = _axes(graph, node)
-    if any(axis.before < 0 or axis.after < 0 for axis in axes):
+    paddings = axes(graph, node)
+    if any(axis.before < 0 or axis.after < 0 for axis in paddings):
         raise unsupported(node, "negative padding", "use a cropping layer")
-    shape = tuple(axis.before + axis.extent + axis.after for axis in axes)
+    shape = tuple(axis.before + axis.extent + axis.after for axis in paddings)
     if shape != y.shape:
         raise unsupported(node, f"padding gives {shape}, the output is {y.shape}", "export the model again")
-    if len(axes) > _MAX_AXES or len(_groups(axes)) > _MAX_GROUPS:
+    if len(paddings) > _MAX_AXES or len(_groups(paddings)) > _MAX_GROUPS:
         raise unsupported(
             node,
-            f"padding of {len(axes)} axes, the kernel takes {_MAX_GROUPS} with padding of {_MAX_AXES} in all",
+            f"padding of {len(paddings)} axes, the kernel takes {_MAX_GROUPS} with padding "
+            f"of {_MAX_AXES} in all",
             "pad in two steps",
         )
     per_tensor(node, y)
@@ -86,7 +87,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     value = per_tensor(node, y)[1]
     if constant is not None and constant.data is not None:
         value = int(constant.data.reshape(-1)[0])
-    groups = _groups(_axes(graph, node))
+    groups = _groups(axes(graph, node))
     fields: dict[str, Field] = {
         "extents": tuple(group.extent for group in groups),
         "before": tuple(group.before for group in groups),

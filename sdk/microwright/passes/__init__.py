@@ -69,7 +69,8 @@ def apply(graph: Graph, names: Collection[str] = tuple(PASSES)) -> Rewritten:
     """Apply passes, all or those of `names`, in order until none changes the graph: each makes it smaller, so
     that this ends.
 
-    A graph that the engine does not take loses its unused nodes only; the plan says what is wrong with it.
+    A graph that the engine does not take loses unused nodes and constants only; the plan says what is wrong
+    with it.
     """
     applied: list[Applied] = []
 
@@ -83,7 +84,8 @@ def apply(graph: Graph, names: Collection[str] = tuple(PASSES)) -> Rewritten:
                 graph = after
         return len(applied) > before
 
-    change(["unused"])
+    # What computes shapes goes before anybody asks for its kernels.
+    change(["unused", "constants"])
     if _is_supported(graph):
         while change(names):
             pass

@@ -25,7 +25,8 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 # Operators that give each element, or each channel, from the same one of their input.
 _BY_CHANNEL = frozenset(
-    {"ABS", "AVERAGE_POOL_2D", "DEQUANTIZE", "ELU", "EXPAND_DIMS", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC"}
+    {"ABS", "BATCH_TO_SPACE_ND", "RESIZE_NEAREST_NEIGHBOR", "SPACE_TO_BATCH_ND"}
+    | {"AVERAGE_POOL_2D", "DEQUANTIZE", "ELU", "EXPAND_DIMS", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC"}
     | {"MAX_POOL_2D", "QUANTIZE", "RELU", "RELU6", "RESHAPE", "RSQRT", "SQUEEZE", "TANH"}
 )
 _ELEMENTWISE = frozenset({"ADD", "MAXIMUM", "MINIMUM", "MUL", "PRELU", "SQUARED_DIFFERENCE", "SUB"})
@@ -154,6 +155,8 @@ def _ties(graph: Graph, node: Node) -> list[_Tie] | None:
         return [_Tie(x.index, outputs * _channels(x) // _channels(y), y.index, outputs)]
     if node.op in _BY_CHANNEL or (node.op == "MEAN" and _means_channels_apart(graph, node)):
         return _regrouped(x, y)
+    if node.op == "TRANSPOSE" and _keeps_channels(graph, node):
+        return _regrouped(x, y)
     if node.op in ("PAD", "PADV2") and _channels(x) == _channels(y):
         return _regrouped(x, y)
     if node.op in _ELEMENTWISE:
@@ -167,6 +170,12 @@ def _ties(graph: Graph, node: Node) -> list[_Tie] | None:
             if graph.tensors[index].data is None
         ]
     return None
+
+
+def _keeps_channels(graph: Graph, node: Node) -> bool:
+    """Whether a transpose leaves the last axis where it is."""
+    order = graph.tensors[node.inputs[1]].data
+    return order is not None and int(order.reshape(-1)[-1]) == len(graph.tensors[node.inputs[0]].shape) - 1
 
 
 def _means_channels_apart(graph: Graph, node: Node) -> bool:

@@ -1,32 +1,40 @@
-"""Nodes whose operands are all constant: their output becomes a constant."""
+"""Nodes whose outputs are the same in every inference: they become constants.
+
+Operators without a kernel are among them: SHAPE, since every shape is known, and FILL.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from microwright.graph import Graph, Node
-from microwright.passes import edit, ranges
+from microwright import ops
+from microwright.errors import UnsupportedOp
+from microwright.graph import ITEM_BYTES, Array, Graph, Node, Tensor
+from microwright.passes import edit, moves, ranges
 
 # A constant may take so many more bytes of flash than those that it is made of.
 _GROWTH_BYTES = 256
 
 
 def run(graph: Graph) -> Graph:
-    """The graph with such constants of int8 that are no outputs and not much larger than their operands."""
+    """The graph with such constants that are no outputs and not much larger than their operands."""
     tensors = list(graph.tensors)
-    constant = _constant_nodes(graph)
-    bounds = ranges.of(replace(graph, nodes=tuple(constant))) if constant else None
     folded: list[Node] = []
-    for node in constant:
-        y = tensors[node.outputs[0]]
-        if bounds is None or y.index not in bounds:
-            continue
-        low, high = bounds[y.index]
-        operand_bytes = sum(tensors[i].size_bytes for i in set(node.inputs) if i >= 0)
-        if (low == high).all() and y.size_bytes <= operand_bytes + _GROWTH_BYTES:
-            tensors[y.index] = replace(y, data=low.astype(np.int8))
+    for node in graph.nodes:
+        now = replace(graph, tensors=tuple(tensors)) if folded else graph
+        values = {} if set(graph.outputs) & set(node.outputs) else _values(now, node)
+        operands = sum(
+            tensors[i].size_bytes for i in set(node.inputs) if i >= 0 and tensors[i].data is not None
+        )
+        if (
+            values.keys() == set(node.outputs)
+            and sum(v.nbytes for v in values.values()) <= operands + _GROWTH_BYTES
+        ):
+            for index, value in values.items():
+                tensors[index] = replace(tensors[index], data=value.reshape(tensors[index].shape))
             folded.append(node)
     if not folded:
         return graph
@@ -34,11 +42,47 @@ def run(graph: Graph) -> Graph:
     return edit.with_nodes(replace(graph, tensors=tuple(tensors)), others)
 
 
-def _constant_nodes(graph: Graph) -> list[Node]:
-    known = {tensor.index for tensor in graph.tensors if tensor.data is not None} | {-1}
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        if known.issuperset(node.inputs) and node.outputs[0] not in graph.outputs:
-            nodes.append(node)
-            known.update(node.outputs)
-    return nodes
+def _values(graph: Graph, node: Node) -> Mapping[int, Array]:
+    """Values of those of a node's outputs that are known, flat."""
+    y = graph.tensors[node.outputs[0]]
+    inputs = [graph.tensors[i] for i in node.inputs if i >= 0]
+    if node.op == "SHAPE":
+        return {y.index: np.array(inputs[0].shape, y.dtype)}
+    if node.op == "FILL" and len(inputs) == 2 and inputs[1].elements == 1 and inputs[1].data is not None:
+        return {y.index: np.full(y.elements, inputs[1].data.reshape(-1)[0])}
+    if any(tensor.data is None for tensor in inputs) or node.op not in ops.OPS:
+        return {}
+    try:
+        ops.OPS[node.op].check(graph, node)
+    except UnsupportedOp:
+        return {}
+    return _moved(graph, node) or _computed(graph, node)
+
+
+def _moved(graph: Graph, node: Node) -> Mapping[int, Array]:
+    """Outputs of a node that only moves elements, of any type."""
+    if ops.OPS[node.op].alias:
+        return {node.outputs[0]: _data(graph.tensors[node.inputs[0]])}
+    outputs = {i: np.zeros(graph.tensors[i].elements, graph.tensors[i].dtype) for i in node.outputs}
+    for step in ops.OPS[node.op].lower(graph, node):
+        x, y = graph.tensors[step.inputs[0]], outputs[step.outputs[0]]
+        move = moves.of(step, ITEM_BYTES[x.dtype])
+        if move is None:
+            return {}
+        y[move.to] = np.where(move.source < 0, move.value, _data(x)[move.source])
+    return outputs
+
+
+def _data(tensor: Tensor) -> Array:
+    assert tensor.data is not None
+    return tensor.data.reshape(-1)
+
+
+def _computed(graph: Graph, node: Node) -> Mapping[int, Array]:
+    """int8 outputs, by the arithmetic of their bounds."""
+    bounds = ranges.of(replace(graph, nodes=(node,))) or {}
+    return {
+        index: bounds[index].low.astype(np.int8)
+        for index in node.outputs
+        if index in bounds and (bounds[index].low == bounds[index].high).all()
+    }

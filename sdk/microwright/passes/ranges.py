@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from microwright import ops
 from microwright.graph import Graph, Node
-from microwright.ops import Step, concatenation
+from microwright.ops import Step
+from microwright.passes import moves
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 
@@ -50,12 +51,9 @@ def of(graph: Graph) -> Mapping[int, Bounds] | None:
         else:
             bounds[tensor.index] = _full(tensor.shape)
     for node in graph.nodes:
-        y = node.outputs[0]
-        if all(i in bounds and graph.tensors[i].elements for i in (y, node.inputs[0])):
-            result = _result(graph, node, bounds)
-            if result is not None:
-                shape = graph.tensors[y].shape
-                bounds[y] = Bounds(result.low.reshape(shape), result.high.reshape(shape))
+        for y, result in _results(graph, node, bounds).items():
+            shape = graph.tensors[y].shape
+            bounds[y] = Bounds(result.low.reshape(shape), result.high.reshape(shape))
     return bounds
 
 
@@ -78,19 +76,27 @@ def _full(shape: tuple[int, ...]) -> Bounds:
     return Bounds(np.broadcast_to(low, shape), np.broadcast_to(high, shape))
 
 
-def _result(graph: Graph, node: Node, bounds: Mapping[int, Bounds]) -> Bounds | None:
-    """Bounds of a node's output in any shape, None for its full range."""
+def _results(graph: Graph, node: Node, bounds: Mapping[int, Bounds]) -> Mapping[int, Bounds]:
+    """Bounds of those of a node's outputs, in any shape, of which more than the full range is known."""
     if ops.get(node).alias:
-        return bounds[node.inputs[0]]
-    if node.op == "CONCATENATION":
-        axis = concatenation.axis_of(graph, node)
-        parts = [bounds[i] for i in node.inputs]
-        return Bounds(
-            np.concatenate([p.low for p in parts], axis), np.concatenate([p.high for p in parts], axis)
-        )
-    (step,) = ops.get(node).lower(graph, node)
-    rule = _RULES.get(step.kernel)
-    return None if rule is None else rule(step, *(bounds[i] for i in step.inputs))
+        return {node.outputs[0]: bounds[node.inputs[0]]} if node.inputs[0] in bounds else {}
+    steps = ops.get(node).lower(graph, node)
+    operands = {i for step in steps for i in (*step.inputs, *step.outputs)}
+    if not all(i in bounds and graph.tensors[i].elements for i in operands):
+        return {}
+    moved = [(step, moves.of(step, 1)) for step in steps]
+    results: dict[int, Bounds] = {}
+    for step, move in moved:
+        y = step.outputs[0]
+        if move is not None:
+            size = graph.tensors[y].elements
+            result = results.setdefault(y, Bounds(*(np.full(size, end, np.int64) for end in (-128, 127))))
+            for end, values in zip(result, bounds[step.inputs[0]], strict=True):
+                end[move.to] = np.where(move.source < 0, move.value, values.reshape(-1)[move.source])
+        elif len(steps) == 1 and step.kernel in _RULES:
+            computed = _RULES[step.kernel](step, *(bounds[i] for i in step.inputs))
+            results |= {} if computed is None else {y: computed}
+    return results
 
 
 def _weighted(step: Step, image: Bounds) -> Bounds | None:
@@ -229,7 +235,7 @@ def _sub(step: Step, first: Bounds, second: Bounds) -> Bounds:
 
 
 def _squared_difference(step: Step, first: Bounds, second: Bounds) -> Bounds:
-    a, b = _common_scale(step, first, "1"), _common_scale(step, second, "2")
+    a, b = (_common_scale(step, x, which, headroom=7) for x, which in ((first, "1"), (second, "2")))
     ends = (a.low - b.high, a.high - b.low)
     squares = [end**2 for end in ends]
     least = np.where((ends[0] <= 0) & (ends[1] >= 0), 0, np.minimum(*squares))
@@ -252,10 +258,10 @@ def _prelu(step: Step, x: Bounds, slope: Bounds) -> Bounds:
     )
 
 
-def _common_scale(step: Step, values: Bounds, which: str) -> Bounds:
-    """An operand of a sum or difference, rescaled as the kernel does it."""
+def _common_scale(step: Step, values: Bounds, which: str, headroom: int = 20) -> Bounds:
+    """An operand of a sum or difference, with so many more bits, rescaled as the kernel does it."""
     mult, shift = np.int64(step.number(f"in{which}_mult")), np.int64(step.number(f"in{which}_shift"))
-    ends = ((_operand(step, end, which) - step.number(f"in{which}_zp")) << 20 for end in values)
+    ends = ((_operand(step, end, which) - step.number(f"in{which}_zp")) << headroom for end in values)
     return Bounds(*(_requantize(end, mult, shift) for end in ends))
 
 
