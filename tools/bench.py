@@ -13,17 +13,18 @@ interpreter, and prints one row each. The same tree gives the same numbers.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import anchors
 import instruction_profile
 import pages
 import performance_page
+from anchors import Anchors
 from instruction_profile import Profile, Run
 from pages import on_terminal
 from rich.console import Console
@@ -102,7 +103,7 @@ def run(model: Graph, on: Board, *, optimize: Optimize = "balanced", samples_cou
         )
 
 
-def to_json(result: Result, anchors: Mapping[str, Any]) -> dict[str, Any]:
+def to_json(result: Result, beside: Anchors) -> dict[str, Any]:
     """One row: the numbers with their kind and unit, those of the other engine where there are any."""
     made, core = result.report, result.board.cpu.core
     return {
@@ -117,7 +118,7 @@ def to_json(result: Result, anchors: Mapping[str, Any]) -> dict[str, Any]:
         "estimated": asdict(_estimate(result, result.profile.whole)),
         "memory": asdict(made.memory),
         "agreement": None if made.agreement is None else asdict(made.agreement),
-        "anchor": _anchor(anchors, made.model.name, core.removeprefix("cortex-")),
+        "anchor": beside.of(made.model.name, made.model.sha256, core),
         "layers": [
             {
                 **asdict(layer),
@@ -136,37 +137,6 @@ def _layers(result: Result) -> Iterable[tuple[Layer, tuple[Run, ...], tuple[str,
 def _estimate(result: Result, runs: Iterable[Run]) -> Estimate:
     cpu = result.board.cpu
     return costs.estimate((run.block for run in runs), cpu.core, cpu.clock_hz)
-
-
-def _anchor(anchors: Mapping[str, Any], model: str, core: str) -> dict[str, int]:
-    found = {what: anchors.get(what, {}).get(model, {}).get(core) for what in performance_page.ANCHORS}
-    return {what: value for what, value in found.items() if value is not None}
-
-
-def read_anchors(path: Path | None) -> Mapping[str, Any]:
-    """Numbers of another engine: {"instructions": {model: {core: number}}, "arena_bytes": ...}.
-
-    None: the file beside the checkout, nothing where it does not exist. Raises InputError.
-    """
-    if path is None:
-        path = ROOT.parent / "shared" / "anchors.json"
-        if not path.is_file():
-            return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}", "give another file") from None
-    except ValueError:
-        raise InputError(f"{path} is not JSON", "give another file with --anchors") from None
-    for what in performance_page.ANCHORS:
-        numbers = content.get(what, {}) if isinstance(content, dict) else None
-        if not isinstance(numbers, dict) or not all(
-            isinstance(by_core, dict) and all(isinstance(n, int) and n > 0 for n in by_core.values())
-            for by_core in numbers.values()
-        ):
-            raise InputError(f"{path}: {what!r} is not {{model: {{core: number}}}}", "correct the file")
-    anchors: Mapping[str, Any] = content
-    return anchors
 
 
 def find_models(folder: Path | None, names: Sequence[str]) -> list[Path]:
@@ -202,7 +172,7 @@ def find_boards(ids: Sequence[str]) -> list[Board]:
 def measure_all(
     models: Sequence[Path],
     on: Sequence[Board],
-    anchors: Mapping[str, Any],
+    beside: Anchors,
     *,
     optimize: Optimize = "balanced",
     progress: Progress = silent,
@@ -217,7 +187,7 @@ def measure_all(
         try:
             result = run(read_model(path), each, optimize=optimize)
             toolchain = result.report.toolchain
-            results.append(to_json(result, anchors))
+            results.append(to_json(result, beside))
             report.require_agreement(result.report.agreement, where)
         except MicrowrightError as error:
             failures.append((where, error))
@@ -228,7 +198,7 @@ def measure_all(
         "optimize": optimize,
         "toolchain": toolchain,
         "emulator": _run.run(["qemu-system-arm", "--version"]).out.partition("\n")[0],
-        "anchors": anchors.get("what"),
+        "anchors": list(beside.what),
         "results": results,
     }
     return content, failures
@@ -310,7 +280,7 @@ def main() -> None:
         "--anchors",
         type=Path,
         metavar="FILE",
-        help="another engine's numbers; default: ../shared/anchors.json",
+        help="another engine's numbers; default: peer.json here and ../shared/anchors.json",
     )
     parser.add_argument("--profile", metavar="MODEL", help="show where the instructions of a model go")
     parser.add_argument("--layer", type=int, metavar="N", help="with --profile: of this layer only")
@@ -342,7 +312,7 @@ def _do(arguments: argparse.Namespace, console: Console) -> None:
         content, failures = measure_all(
             models,
             on,
-            read_anchors(arguments.anchors),
+            anchors.read(arguments.anchors),
             optimize=arguments.optimize,
             progress=progress,
         )

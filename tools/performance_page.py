@@ -14,8 +14,6 @@ from pages import Table
 from microwright import _output
 
 PAGE, NUMBERS = pages.DOCS / "performance.md", pages.DOCS / "performance.json"
-# What another engine's numbers may be of.
-ANCHORS = ("instructions", "arena_bytes", "code_bytes")
 
 
 def tables(content: Mapping[str, Any]) -> tuple[Table, Table]:
@@ -28,6 +26,8 @@ def tables(content: Mapping[str, Any]) -> tuple[Table, Table]:
                 "core",
                 "instructions",
                 "TFLM",
+                "ratio",
+                "reference C",
                 "ratio",
                 "per MAC",
                 "cycles, est.",
@@ -70,6 +70,7 @@ def _speed(result: Mapping[str, Any]) -> tuple[str, ...]:
         *_names(result),
         f"{instructions:,.0f}",
         *_beside(instructions, result["anchor"].get("instructions")),
+        *_beside(instructions, result["anchor"].get("reference_instructions")),
         f"{instructions / macs:.2f}" if macs else "",
         f"{result['estimated']['value']:,}",
         f"{result['estimated']['ms']:,.2f}",

@@ -19,7 +19,7 @@ from microwright.errors import InputError, MicrowrightError
 from tests.support.firmware import convolutional
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
-MODULES = ("bench", "performance_page", "instruction_profile", "pages")
+MODULES = ("anchors", "bench", "performance_page", "instruction_profile", "pages")
 
 
 @pytest.fixture(scope="module")
@@ -93,17 +93,18 @@ def test_constants_that_are_read_are_counted(measured: Any) -> None:
 
 def test_a_row_says_what_its_numbers_are(tools: dict[str, ModuleType], measured: Any) -> None:
     name = measured.report.model.name
-    anchors = {"instructions": {name: {"m4": 10 * int(measured.report.latency.median)}}}
-    row = tools["bench"].to_json(measured, anchors)
+    ours = int(measured.report.latency.median)
+    counts = {("instructions", name, "m4"): 10 * ours, ("reference_instructions", name, "m4"): 30 * ours}
+    row = tools["bench"].to_json(measured, tools["anchors"].Anchors((), {}, counts))
     assert (row["latency"]["kind"], row["latency"]["unit"]) == ("emulated", "instructions")
     assert (row["estimated"]["kind"], row["estimated"]["unit"]) == ("estimated", "cycles")
     assert row["estimated"]["value"] != row["latency"]["value"]
     assert row["estimated"]["ms"] == pytest.approx(row["estimated"]["value"] / 25_000, abs=1e-3)
     assert row["memory"]["stack_bytes"] <= 1000
-    assert row["anchor"] == {"instructions": 10 * row["latency"]["value"]}
+    assert row["anchor"] == {"instructions": 10 * ours, "reference_instructions": 30 * ours}
     speed, memory = tools["performance_page"].tables({"results": [row]})
     assert speed.rows[0][:2] == (name, "M4")
-    assert speed.rows[0][4] == "10.00"
+    assert (speed.rows[0][4], speed.rows[0][6]) == ("10.00", "30.00")
     assert speed.rows[0][-1] == "exact"
     assert memory.rows[0][3:5] == ("", "")
     json.dumps(row, allow_nan=False)
@@ -177,13 +178,33 @@ def test_wrong_arguments_are_explained(
         "[]",
         '{"instructions": 5}',
         '{"instructions": {"kws": {"m4": "many"}}}',
+        '{"reference_instructions": {"kws": {"m4": true}}}',
         '{"code_bytes": {"a": 1}}',
+        '{"models": {"kws": 1}}',
+        '{"what": ["kws"]}',
     ],
 )
 def test_wrong_anchors_are_refused(tools: dict[str, ModuleType], tmp_path: Path, text: str) -> None:
     (tmp_path / "anchors.json").write_text(text)
     with pytest.raises(InputError):
-        tools["bench"].read_anchors(tmp_path / "anchors.json")
+        tools["anchors"].read(tmp_path / "anchors.json")
+
+
+def test_anchors_are_of_a_file_not_of_a_name(tools: dict[str, ModuleType], tmp_path: Path) -> None:
+    file = tmp_path / "anchors.json"
+    file.write_text('{"models": {"kws": "ab"}, "arena_bytes": {"kws": {"m4": 5}, "own": {"m4": 6}}}')
+    found = tools["anchors"].read(file)
+    assert found.of("kws", "ab", "cortex-m4") == {"arena_bytes": 5}
+    assert found.of("kws", "cd", "cortex-m4") == {}
+    assert found.of("own", "cd", "cortex-m4") == {"arena_bytes": 6}
+    assert found.of("own", "cd", "cortex-m3") == {}
+
+
+def test_the_anchors_of_the_checkout_say_what_they_are(tools: dict[str, ModuleType]) -> None:
+    found = tools["anchors"].read(None)
+    assert "emulated" in found.what[0]
+    for name, sha256 in found.models.items():
+        assert found.of(name, sha256, "cortex-m0plus").keys() >= {"instructions", "reference_instructions"}
 
 
 def test_counts_of_another_image_are_refused(tools: dict[str, ModuleType], tmp_path: Path) -> None:
