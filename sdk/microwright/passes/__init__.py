@@ -13,6 +13,7 @@ from microwright.passes import (
     channels,
     constants,
     depthwise,
+    merging,
     padding,
     requantize,
     reshapes,
@@ -30,6 +31,7 @@ PASSES: Mapping[str, Callable[[Graph], Graph]] = {
     "activations": activations.run,
     "depthwise": depthwise.run,
     "channels": channels.run,
+    "merging": merging.run,
 }
 
 

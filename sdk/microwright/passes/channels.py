@@ -3,7 +3,7 @@
 A channel that is constant over all inputs and pixels goes into the biases of the layers that read it; one
 whose readers multiply it by zero goes without a trace. Layers that work channel by channel lose it with their
 input. A constant other than the zero point stays where a padded convolution reads it: at the border it counts
-less.
+less. Pass `merging` makes those fewer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microwright import ops
-from microwright.graph import Array, Graph, Node, Quantization, Tensor
+from microwright.graph import Graph, Node, Quantization, Tensor
 from microwright.ops import Step, concatenation
 from microwright.passes import ranges
 from microwright.passes.ranges import Bounds, Ints
@@ -35,9 +35,12 @@ _ELEMENTWISE = frozenset({"ADD", "MAXIMUM", "MINIMUM", "MUL", "PRELU", "SQUARED_
 def run(graph: Graph) -> Graph:
     """The graph with fewer channels, of which every tensor keeps at least one."""
     bounds = ranges.of(graph)
-    if bounds is None:
-        return graph
-    layers = _layers(graph, bounds)
+    return graph if bounds is None else without_idle(graph, bounds)
+
+
+def without_idle(graph: Graph, bounds: Mapping[int, Bounds]) -> Graph:
+    """The graph without channels that no output depends on, given the bounds of its values."""
+    layers = layers_of(graph, bounds)
     keep = _kept(graph, layers)
     if all(flags.all() for flags in keep.values()):
         return graph
@@ -55,26 +58,26 @@ class _Tie:
 
 
 @dataclass(frozen=True, eq=False)
-class _Layer:
+class Layer:
     """A convolution or fully connected layer, by the channels of its input.
 
     weights   [outputs, taps, channels]
-    vanishes  [channels]: constant, with the same product at every output pixel
-    constant  [channels]: its value less the zero point where it vanishes, else 0
+    constant  [channels]: the value less the zero point where all pixels always have the same, else 0
+    vanishes  [channels]: such a value's products are the same at every output pixel
     """
 
-    weights: Array
-    vanishes: Flags
+    weights: Ints
     constant: Ints
+    vanishes: Flags
 
 
 def _channels(tensor: Tensor) -> int:
     return tensor.shape[-1] if tensor.shape else 1
 
 
-def _layers(graph: Graph, bounds: Mapping[int, Bounds]) -> Mapping[int, _Layer]:
+def layers_of(graph: Graph, bounds: Mapping[int, Bounds]) -> Mapping[int, Layer]:
     """By index of the node; without layers that are grouped, or that split the channels of a pixel."""
-    layers: dict[int, _Layer] = {}
+    layers: dict[int, Layer] = {}
     for node in graph.nodes:
         if node.op in ("CONV_2D", "FULLY_CONNECTED"):
             (step,) = ops.get(node).lower(graph, node)
@@ -84,18 +87,17 @@ def _layers(graph: Graph, bounds: Mapping[int, Bounds]) -> Mapping[int, _Layer]:
             assert weights is not None
             grouped = "groups" in step.fields and step.number("groups") > 1
             if x.elements and not grouped and weights[0].size % channels == 0:
-                by_channel = weights.reshape(len(weights), -1, channels)
+                by_channel = weights.reshape(len(weights), -1, channels).astype(np.int64)
                 layers[node.index] = _layer(step, by_channel, bounds[node.inputs[0]])
     return layers
 
 
-def _layer(step: Step, weights: Array, image: Bounds) -> _Layer:
+def _layer(step: Step, weights: Ints, image: Bounds) -> Layer:
     low = image.low.reshape(-1, weights.shape[-1])
     high = image.high.reshape(low.shape)
     same = (high == low[0]).all(axis=0) & (low == low[0]).all(axis=0)
-    constant = low[0] - step.number("in_zp")
-    vanishes = same & (constant == 0) if _is_padded(step) else same
-    return _Layer(weights, vanishes, np.where(vanishes, constant, 0))
+    constant = np.where(same, low[0] - step.number("in_zp"), 0)
+    return Layer(weights, constant, same & (constant == 0) if _is_padded(step) else same)
 
 
 def _is_padded(step: Step) -> bool:
@@ -110,7 +112,7 @@ def _is_padded(step: Step) -> bool:
     return reaches_out("h", step.number("pad_top")) or reaches_out("w", step.number("pad_left"))
 
 
-def _kept(graph: Graph, layers: Mapping[int, _Layer]) -> dict[int, Flags]:
+def _kept(graph: Graph, layers: Mapping[int, Layer]) -> dict[int, Flags]:
     """Channels that each tensor in use keeps: the fewest that those that have to stay depend on."""
     used = {i for node in graph.nodes for i in (*node.inputs, *node.outputs) if i >= 0}
     used.update(graph.inputs, graph.outputs)
@@ -136,7 +138,7 @@ def _kept(graph: Graph, layers: Mapping[int, _Layer]) -> dict[int, Flags]:
             empty[0] = True
 
 
-def _whole(graph: Graph, layers: Mapping[int, _Layer]) -> list[int]:
+def _whole(graph: Graph, layers: Mapping[int, Layer]) -> list[int]:
     """Tensors that keep all channels because of a node that reads or writes them."""
     return [
         index
@@ -211,7 +213,7 @@ def _parts(graph: Graph, node: Node) -> list[tuple[int, slice]]:
 class _Rewrite:
     """The graph with the kept channels only. Constants are copied, since others may read them whole."""
 
-    def __init__(self, graph: Graph, layers: Mapping[int, _Layer], keep: Mapping[int, Flags]) -> None:
+    def __init__(self, graph: Graph, layers: Mapping[int, Layer], keep: Mapping[int, Flags]) -> None:
         self._old = graph
         self._layers = layers
         self._keep = keep
@@ -270,7 +272,7 @@ class _Rewrite:
         layer = self._layers.get(node.index)
         if layer is not None:
             removed = np.where(self._keep[x.index], 0, layer.constant)
-            values += layer.weights.sum(axis=1, dtype=np.int64) @ removed
+            values += layer.weights.sum(axis=1) @ removed
         if given is None and not values.any():
             return None
         assert x.quantization is not None and weights.quantization is not None
