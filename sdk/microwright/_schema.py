@@ -133,6 +133,17 @@ _UNPACK = Options(64, {"num": Field(0, "int32"), "axis": Field(1, "int32")})
 _RESIZE_NEAREST_NEIGHBOR = Options(
     74, {"align_corners": Field(0, "bool"), "half_pixel_centers": Field(1, "bool")}
 )
+_RESIZE_BILINEAR = Options(15, {"align_corners": Field(2, "bool"), "half_pixel_centers": Field(3, "bool")})
+_TRANSPOSE_CONV = Options(
+    49,
+    {
+        "padding": _padding(0),
+        "stride_w": Field(1, "int32"),
+        "stride_h": Field(2, "int32"),
+        "fused_activation_function": _activation(3),
+    },
+)
+_BATCH_MATMUL = Options(101, {"adj_x": Field(0, "bool"), "adj_y": Field(1, "bool")})
 _SQUEEZE = Options(30, {"squeeze_dims": Field(0, "int32s")})
 _STRIDED_SLICE = Options(
     32,
@@ -157,6 +168,7 @@ _QUANTIZE = Options(89, {})
 OPTIONS: Mapping[str, Options] = {
     "ADD": _ADD,
     "AVERAGE_POOL_2D": _POOL_2D,
+    "BATCH_MATMUL": _BATCH_MATMUL,
     "CONCATENATION": _CONCATENATION,
     "CONV_2D": _CONV_2D,
     "DEPTHWISE_CONV_2D": _DEPTHWISE_CONV_2D,
@@ -179,6 +191,7 @@ OPTIONS: Mapping[str, Options] = {
     "REDUCE_MAX": _REDUCER,
     "REDUCE_MIN": _REDUCER,
     "RESHAPE": _RESHAPE,
+    "RESIZE_BILINEAR": _RESIZE_BILINEAR,
     "RESIZE_NEAREST_NEIGHBOR": _RESIZE_NEAREST_NEIGHBOR,
     "SOFTMAX": _SOFTMAX,
     "SPACE_TO_DEPTH": Options(19, {"block_size": Field(0, "int32")}),
@@ -187,6 +200,7 @@ OPTIONS: Mapping[str, Options] = {
     "SUB": _SUB,
     "SUM": _REDUCER,
     "TRANSPOSE": _TRANSPOSE,
+    "TRANSPOSE_CONV": _TRANSPOSE_CONV,
     "UNPACK": _UNPACK,
 }
 

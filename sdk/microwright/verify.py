@@ -262,8 +262,16 @@ def _litert(graph: Graph) -> _Opened | None:
     if module is None:
         return None
     version = importlib.metadata.version("ai-edge-litert")
+    resolvers = module.OpResolverType
     name = f"ai-edge-litert {version} reference kernels, {STAND_IN}"
-    return name, _lite(name, graph, module.Interpreter, module.OpResolverType.BUILTIN_REF)
+    try:
+        return name, _lite(name, graph, module.Interpreter, resolvers.BUILTIN_REF)
+    except InputError:
+        # Of some operators, there are new versions of the other kernels only.
+        other = f"ai-edge-litert {version}, {STAND_IN}"
+        with contextlib.suppress(InputError):
+            return other, _lite(other, graph, module.Interpreter, resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+        raise
 
 
 def _lite(name: str, graph: Graph, interpreter_class: Any, resolver: Any) -> _Run:

@@ -50,7 +50,10 @@ _VERSIONS: Mapping[str, int] = {
 # The options table of each operator that has one.
 _OPTIONS: Mapping[str, str] = {
     "ADD": "AddOptions",
+    "ARG_MAX": "ArgMaxOptions",
+    "ARG_MIN": "ArgMinOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
+    "BATCH_MATMUL": "BatchMatMulOptions",
     "CONCATENATION": "ConcatenationOptions",
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
@@ -73,6 +76,7 @@ _OPTIONS: Mapping[str, str] = {
     "REDUCE_MAX": "ReducerOptions",
     "REDUCE_MIN": "ReducerOptions",
     "RESHAPE": "ReshapeOptions",
+    "RESIZE_BILINEAR": "ResizeBilinearOptions",
     "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
     "SLICE": "SliceOptions",
     "SOFTMAX": "SoftmaxOptions",
@@ -85,6 +89,7 @@ _OPTIONS: Mapping[str, str] = {
     "SUM": "ReducerOptions",
     "TILE": "TileOptions",
     "TRANSPOSE": "TransposeOptions",
+    "TRANSPOSE_CONV": "TransposeConvOptions",
     "UNPACK": "UnpackOptions",
 }
 

@@ -57,13 +57,27 @@ def _rearrange(step: Step) -> float:
     return 6.0 * runs if step.number("run_bytes") == 1 else runs * (40.0 + step.number("run_bytes"))
 
 
+def _batch_matmul(step: Step) -> float:
+    outputs = _sizes(step, "batches") * _product(step, "rows", "columns")
+    return outputs * (40 + 7.0 * step.number("depth"))
+
+
+def _transpose_conv(step: Step) -> float:
+    outputs = _product(step, "batches", "out_h", "out_w", "out_ch")
+    taps = -(-step.number("filter_h") // step.number("stride_h"))
+    taps *= -(-step.number("filter_w") // step.number("stride_w"))
+    return outputs * (90 + taps * (20 + 6.0 * step.number("in_ch")))
+
+
 def _pairs(cost: float) -> Callable[[Step], float]:
     return lambda step: cost * _sizes(step, "extents")
 
 
 _ESTIMATES: Mapping[str, Callable[[Step], float]] = {
     "add_s8": _pairs(127.0),
+    "arg_max_s8": lambda step: 8.0 * _product(step, "outer", "size", "inner"),
     "average_pool_2d_s8": _pool,
+    "batch_matmul_s8": _batch_matmul,
     "concatenation": lambda step: _product(step, "rows", "row_bytes") + 20.0 * step.number("rows"),
     "conv_2d_s8": _conv_2d,
     "depthwise_conv_2d_s8": _depthwise,
@@ -79,7 +93,9 @@ _ESTIMATES: Mapping[str, Callable[[Step], float]] = {
     "prelu_s8": _pairs(60.0),
     "quantize_f32_s8": lambda step: 50.0 * step.number("elements"),
     "rearrange": _rearrange,
+    "resize_bilinear_s8": lambda step: 35.0 * _product(step, "batches", "out_h", "out_w", "channels"),
     "softmax_s8": lambda step: 50.0 * _product(step, "rows", "depth"),
     "squared_difference_s8": _pairs(130.0),
     "sub_s8": _pairs(127.0),
+    "transpose_conv_s8": _transpose_conv,
 }

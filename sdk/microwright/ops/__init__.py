@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping
 
 from microwright.graph import Graph, Node
 from microwright.ops import (
     abs,
     add,
+    arg_max,
+    arg_min,
     average_pool_2d,
+    batch_matmul,
     batch_to_space_nd,
     broadcast_to,
     concatenation,
@@ -32,9 +36,11 @@ from microwright.ops import (
     pad,
     prelu,
     quantize,
+    reduce_max,
     relu,
     relu6,
     reshape,
+    resize_bilinear,
     resize_nearest_neighbor,
     reverse_v2,
     rsqrt,
@@ -47,9 +53,11 @@ from microwright.ops import (
     squared_difference,
     strided_slice,
     sub,
+    sum,
     tanh,
     tile,
     transpose,
+    transpose_conv,
     unpack,
 )
 from microwright.ops.base import Constant, Op, Step, unsupported
@@ -59,7 +67,10 @@ __all__ = ["OPS", "Constant", "Op", "Step", "check", "get", "in_micro", "macs"]
 OPS: Mapping[str, Op] = {
     "ABS": abs.OP,
     "ADD": add.OP,
+    "ARG_MAX": arg_max.OP,
+    "ARG_MIN": arg_min.OP,
     "AVERAGE_POOL_2D": average_pool_2d.OP,
+    "BATCH_MATMUL": batch_matmul.OP,
     "BATCH_TO_SPACE_ND": batch_to_space_nd.OP,
     "BROADCAST_TO": broadcast_to.OP,
     "CONCATENATION": concatenation.OP,
@@ -85,9 +96,11 @@ OPS: Mapping[str, Op] = {
     "PADV2": pad.OP,
     "PRELU": prelu.OP,
     "QUANTIZE": quantize.OP,
+    "REDUCE_MAX": reduce_max.OP,
     "RELU": relu.OP,
     "RELU6": relu6.OP,
     "RESHAPE": reshape.OP,
+    "RESIZE_BILINEAR": resize_bilinear.OP,
     "RESIZE_NEAREST_NEIGHBOR": resize_nearest_neighbor.OP,
     "REVERSE_V2": reverse_v2.OP,
     "RSQRT": rsqrt.OP,
@@ -101,9 +114,11 @@ OPS: Mapping[str, Op] = {
     "SQUEEZE": reshape.OP,
     "STRIDED_SLICE": strided_slice.OP,
     "SUB": sub.OP,
+    "SUM": sum.OP,
     "TANH": tanh.OP,
     "TILE": tile.OP,
     "TRANSPOSE": transpose.OP,
+    "TRANSPOSE_CONV": transpose_conv.OP,
     "UNPACK": unpack.OP,
 }
 
@@ -133,4 +148,5 @@ def in_micro(graph: Graph) -> bool:
 
 def macs(graph: Graph) -> int:
     """Multiply-accumulates of one inference, of the operators that are known."""
-    return sum(OPS[node.op].macs(graph, node) for node in graph.nodes if node.op in OPS)
+    # The operator hides the function.
+    return builtins.sum(OPS[node.op].macs(graph, node) for node in graph.nodes if node.op in OPS)

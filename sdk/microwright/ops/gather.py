@@ -32,4 +32,9 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, y, places, shape=[len(axis) for axis in places]),)
 
 
-OP = Op.lowered(lower)
+def _in_micro(graph: Graph, node: Node) -> bool:
+    """TensorFlow Lite Micro takes no indices of 64 bits."""
+    return input_tensor(graph, node, 1).dtype == "int32"
+
+
+OP = Op.lowered(lower, _in_micro)

@@ -25,7 +25,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 # Operators that give each element, or each channel, from the same one of their input.
 _BY_CHANNEL = frozenset(
-    {"ABS", "BATCH_TO_SPACE_ND", "RESIZE_NEAREST_NEIGHBOR", "SPACE_TO_BATCH_ND"}
+    {"ABS", "BATCH_TO_SPACE_ND", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SPACE_TO_BATCH_ND"}
     | {"AVERAGE_POOL_2D", "DEQUANTIZE", "ELU", "EXPAND_DIMS", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC"}
     | {"MAX_POOL_2D", "QUANTIZE", "RELU", "RELU6", "RESHAPE", "RSQRT", "SQUEEZE", "TANH"}
 )
@@ -155,7 +155,7 @@ def _ties(graph: Graph, node: Node) -> list[_Tie] | None:
     if node.op == "DEPTHWISE_CONV_2D":
         outputs = np.arange(_channels(y))
         return [_Tie(x.index, outputs * _channels(x) // _channels(y), y.index, outputs)]
-    if node.op in _BY_CHANNEL or (node.op == "MEAN" and _means_channels_apart(graph, node)):
+    if node.op in _BY_CHANNEL or (node.op in ("MEAN", "SUM") and _means_channels_apart(graph, node)):
         return _regrouped(x, y)
     if node.op == "TRANSPOSE" and _keeps_channels(graph, node):
         return _regrouped(x, y)

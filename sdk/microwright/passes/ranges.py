@@ -200,7 +200,8 @@ def _max_pool(step: Step, image: Bounds) -> Bounds | None:
 def _pooled(step: Step, image: Bounds, pool: Callable[[Ints], Ints]) -> Bounds | None:
     if step.number("filter_h") * step.number("filter_w") > _MAX_TAPS:
         return None
-    return Bounds(*(_clamp(step, pool(values)) for values in image))
+    shape = tuple(step.number(name) for name in ("batches", "in_h", "in_w", "channels"))
+    return Bounds(*(_clamp(step, pool(values.reshape(shape))) for values in image))
 
 
 def _zeros(step: Step) -> Ints:
