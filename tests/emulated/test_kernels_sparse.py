@@ -35,6 +35,8 @@ SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, int]]] = {
     "fully connected": ((640,), (128, 640), (4, 4)),
     "small fully connected": ((128,), (64, 128), (4, 4)),
     "scattered": ((12, 12, 64), (64, 1, 1, 64), (1, 1)),
+    "scattered 128": ((6, 6, 128), (128, 1, 1, 128), (1, 1)),
+    "scattered 3x3": ((8, 8, 32), (32, 3, 3, 32), (1, 1)),
     "scattered, fully connected": ((640,), (128, 640), (1, 1)),
 }
 # How many times fewer instructions than the dense kernel takes, in which share of its weights' bytes.
@@ -44,7 +46,9 @@ GAINS = {
     "3x3": {0.5: (1.4, 0.6), 0.75: (2.2, 0.35), 0.9: (3.4, 0.2)},
     "fully connected": {0.5: (1.7, 0.6), 0.75: (3.2, 0.30), 0.9: (6.6, 0.2)},
     "small fully connected": {0.5: (1.8, 0.6), 0.75: (2.8, 0.30), 0.9: (3.4, 0.2)},
-    "scattered": {0.75: (1.3, 0.65), 0.9: (1.9, 0.35)},
+    "scattered": {0.75: (1.45, 0.65), 0.9: (2.35, 0.35)},
+    "scattered 128": {0.75: (1.6, 0.65), 0.9: (2.8, 0.35)},
+    "scattered 3x3": {0.75: (1.35, 0.65), 0.9: (2.4, 0.35)},
     "scattered, fully connected": {0.9: (1.9, 0.25)},
 }
 

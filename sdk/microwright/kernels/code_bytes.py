@@ -44,7 +44,7 @@ CODE_BYTES: Mapping[str, int] = {
     "gemm_dsp": 3712,
     "gemm_mve": 5792,
     "gemm_portable": 1492,
-    "gemm_scattered_dsp": 1026,
+    "gemm_scattered_dsp": 2992,
     "gemm_sparse_dsp": 1540,
     "lookup_8": 92,
     "max_pool_2d_s8": 292,

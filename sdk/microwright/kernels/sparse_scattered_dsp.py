@@ -11,10 +11,10 @@ from microwright.kernels import conv_dsp, gemm_dsp, sparse
 from microwright.kernels.base import Kernel
 from microwright.kernels.gemm_dsp import Ints
 from microwright.ops import Constant, Step
-from microwright.ops.base import Symbol
 
-# Weights of a round, pixels of a tile.
-_ROUND, _PIXELS = 4, 6
+# Weights of a round and of a word, bytes of code of a word's; pixels of a tile.
+_ROUND, _WORD, _CODE_BYTES = 4, 2, 72
+_PIXELS = 6
 # What a byte says of a step: of the columns, bytes of RAM a k.
 _K_BYTES = 12
 _MOST_K_STEP = 255 // _K_BYTES
@@ -23,20 +23,20 @@ _MOST_INPUT_STEP = 255
 
 def _conv(dense: Kernel, name: str, step: Step) -> Step:
     made = dense.repack(step)
-    rows = _natural(made, conv_dsp.order(step))[: step.number("out_ch")]
-    k = rows.shape[1]
+    rows = _natural(made, conv_dsp.order(step))
+    k_pairs = rows.shape[1] + len(rows) // 2
     fields = {
         **made.fields,
-        "k_pairs": k,
-        "tiles": Symbol("mw_gemm_scattered_dsp"),
-        "weights": Constant(_pack(rows, _MOST_K_STEP, _K_BYTES)),
+        "k_pairs": k_pairs,
+        "tiles": gemm_dsp.tiles(step, "mw_gemm_scattered_dsp"),
+        "weights": Constant(_pack_columns(rows)),
     }
     assert made.scratch_bytes is not None
     return replace(
         made,
         kernel=name,
         fields={f"conv.{field}": value for field, value in fields.items()},
-        scratch_bytes=made.scratch_bytes + _K_BYTES * (k - made.number("k_pairs")),
+        scratch_bytes=made.scratch_bytes + _K_BYTES * (k_pairs - made.number("k_pairs")),
     )
 
 
@@ -67,51 +67,71 @@ def _fully_connected(step: Step) -> Step:
         step.outputs,
         {
             **{name: step.number(name) for name in ("batches", "in_len", "out_len")},
-            "weights": Constant(_pack(kept, _MOST_INPUT_STEP, 1)),
+            "weights": Constant(_pack(kept)),
             "channels": Constant(sparse.channel_words(channels)),
             **{name: step.number(name) for name in ("out_zp", "act_min", "act_max")},
         },
     )
 
 
-def _pack(rows: Ints, most: int, scale: int) -> npt.NDArray[np.uint32]:
-    """Each channel's weights and their steps, as the headers of the kernels say."""
+def _pack_columns(rows: Ints) -> npt.NDArray[np.uint32]:
+    """Each channel's weights and their steps, as include/mw/gemm_scattered_dsp.h says."""
     packed = bytearray()
-    for row, stored in zip(rows, sparse.reachable(rows != 0, most), strict=True):
-        steps = scale * sparse.steps(stored)
-        # The first one counts from 0.
-        steps[:1] -= scale
-        entries = np.stack([row[stored] & 0xFF, steps], axis=1)
-        filled = np.pad(entries, ((0, -len(entries) % _ROUND), (0, 0))).astype(np.uint8).tobytes()
-        packed += len(filled).to_bytes(4, "little") + filled
+    for row in rows:
+        filled = _entries(row, _MOST_K_STEP, _K_BYTES, _WORD)
+        enter = _CODE_BYTES * (len(filled) // _WORD % 2 if len(filled) else _ROUND // _WORD)
+        packed += (filled.size << 8 | enter).to_bytes(4, "little") + filled.tobytes()
     return np.frombuffer(bytes(packed), "<u4").astype(np.uint32)
 
 
-def _rounds(step: Step, channels: int, most: int) -> int:
-    """Rounds of a plain call's channels, the weights on the way included."""
+def _pack(rows: Ints) -> npt.NDArray[np.uint32]:
+    """Each channel's weights and their steps, as include/mw/fully_connected_s8_scattered_dsp.h says."""
+    packed = bytearray()
+    for row in rows:
+        filled = _entries(row, _MOST_INPUT_STEP, 1, _ROUND)
+        packed += filled.size.to_bytes(4, "little") + filled.tobytes()
+    return np.frombuffer(bytes(packed), "<u4").astype(np.uint32)
+
+
+def _entries(row: Ints, most: int, scale: int, multiple: int) -> npt.NDArray[np.uint8]:
+    """A channel's weights with their steps, [weights, 2], filled up with zeros to a multiple."""
+    stored = sparse.reachable((row != 0)[None], most)[0]
+    steps = scale * sparse.steps(stored)
+    # The first one counts from 0.
+    steps[:1] -= scale
+    entries = np.stack([row[stored] & 0xFF, steps], axis=1)
+    return np.pad(entries, ((0, -len(entries) % multiple), (0, 0))).astype(np.uint8)
+
+
+def _stored(step: Step, channels: int, most: int) -> Ints:
+    """How many weights of each channel of a plain call are stored, those on the way included."""
     weights = step.values("weights")
     assert weights is not None
-    stored = sparse.reachable(weights.reshape(channels, -1) != 0, most)
-    return int((-(-stored.sum(axis=1) // _ROUND)).sum())
+    stored: Ints = sparse.reachable(weights.reshape(channels, -1) != 0, most).sum(axis=1)
+    return stored
 
 
 def _conv_cost(step: Step) -> float:
-    """Counted in the assembly for six pixels: 38 a round, 80 around a channel, 45 more for fewer; 12 a k
-    to gather; 2 a byte to copy where windows overlap.
+    """Counted in the assembly of a tile: a word of two weights, a round, around a channel, to gather a k, and
+    around it all. 36 a channel to unpack; 2 a byte to copy where windows overlap.
     """
     out_ch, taps = step.number("out_ch"), step.number("filter_h") * step.number("filter_w")
     one_row = taps == step.number("stride_h") == step.number("stride_w") == 1
     rows, pixels = (1, step.number("out_h")) if one_row else (step.number("out_h"), 1)
     whole, rest = divmod(pixels * step.number("out_w"), _PIXELS)
-    tile = 38 * _rounds(step, out_ch, _MOST_K_STEP) + 80 * out_ch + 12 * taps * step.number("in_ch")
+    words = -(-_stored(step, out_ch, _MOST_K_STEP) // _WORD)
+    counts = (words.sum(), (-(-words // 2)).sum(), out_ch, taps * step.number("in_ch"), 1)
+    six, last = (18, 2, 57, 8, 110), (10, 2, 29, 5, 140) if rest <= 2 else (18, 2, 57, 12, 140)
+    tiles = [whole * each + (rest > 0) * of_last for each, of_last in zip(six, last, strict=True)]
     copied = step.number("in_h") * step.number("in_w") * step.number("in_ch") if taps > 1 else 0
-    return float(rows * (whole * tile + (tile + 45 * out_ch if rest else 0)) + 2 * copied)
+    tiled = rows * sum(each * count for each, count in zip(tiles, counts, strict=True))
+    return float(tiled + 36 * out_ch + 2 * copied)
 
 
 def _fully_connected_cost(step: Step) -> float:
-    """Counted in the assembly: 17 a round, 30 around a channel's."""
-    out_len = step.number("out_len")
-    return step.number("batches") * (17.0 * _rounds(step, out_len, _MOST_INPUT_STEP) + 30 * out_len)
+    """Counted in the assembly: 17 a round of four weights, 30 around a channel's."""
+    stored = _stored(step, step.number("out_len"), _MOST_INPUT_STEP)
+    return step.number("batches") * (17.0 * int((-(-stored // _ROUND)).sum()) + 30 * len(stored))
 
 
 CONV = Kernel(
