@@ -34,7 +34,7 @@ _NOTABLE = 0.1
 # What would gain less than this is not worth a word.
 _WORTHWHILE = 0.95
 # Passes that need zeros.
-_OF_ZEROS = ("channels",)
+_OF_ZEROS = ("channels", "merging")
 
 
 @dataclass(frozen=True)

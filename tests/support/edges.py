@@ -18,7 +18,7 @@ from unittest import mock
 import numpy as np
 import serial
 
-from microwright import board, build, kernels, ops, passes, plan, project, runners, target, verify
+from microwright import board, build, kernels, library, ops, passes, plan, project, runners, target, verify
 from microwright.board import Board
 from microwright.build import Image
 from microwright.graph import Array, Graph
@@ -96,7 +96,7 @@ def run(
 ) -> list[Result]:
     """Run cases on a board. `calls` are the kernels' calls, from whose constants the cases take theirs."""
     planned = replace(plan.plan(passes.run(model)), calls=calls)
-    with mock.patch.object(project, "plan", lambda *_: planned):
+    with mock.patch.object(library, "plan", lambda *_: planned):
         firmware = project.create(folder, model, on)
     section = max(on.extra, key=lambda name: on.extra[name].bytes)
     main = f'#define EDGES_SECTION ".{section}"\n' + (_FOLDER / "edges.c").read_text(encoding="ascii")
