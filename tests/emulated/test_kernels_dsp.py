@@ -55,3 +55,18 @@ def test_sums_that_are_small_with_their_bias_only(tmp_path: Path) -> None:
 
     kernels = assert_random_layers_equal_on("mps2-an386", tmp_path / "p", add, seed=1, count=1)
     assert kernels["fully_connected_s8_dsp"] == 1
+
+
+def test_the_least_weight_in_an_odd_last_channel(tmp_path: Path) -> None:
+    """-128 there is beside no other channel's weight that it could be mixed up with."""
+
+    def add(made: Layers, rng: Rng) -> None:
+        out_len = int(pick(rng, (1, 3, 5, 7)))
+        values = rng.integers(-127, 128, (out_len, 37), np.int8)
+        values[-1, ::3] = -128
+        x = made.input((1, 37), scale=0.5, zero_point=-3)
+        y = made.output((1, out_len), scale=60.0, name=f"fully connected {out_len=}")
+        made.maker.node("FULLY_CONNECTED", [x, made.maker.const(values, scale=0.5)], [y])
+
+    kernels = assert_random_layers_equal_on("mps2-an386", tmp_path / "p", add, seed=1, count=6)
+    assert kernels["fully_connected_s8_dsp"] == 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from microwright.kernels import gemm_dsp
+from microwright.kernels import convolution, gemm_dsp
 from microwright.kernels.base import Kernel, Rejected
 from microwright.ops import Constant, Step
 from microwright.ops.base import Field
@@ -15,16 +15,6 @@ _COLUMN_BYTES = 8
 # struct channel of depthwise_conv_2d_s8_dsp.c.
 _SCALE_BYTES = 16
 _GROUP = 4
-
-
-def _numbers(step: Step, *names: str) -> dict[str, Field]:
-    return {name: step.number(name) for name in names}
-
-
-def _require(step: Step, values: dict[str, int]) -> None:
-    for name, value in values.items():
-        if step.number(name) != value:
-            raise Rejected(f"its {name} is {step.number(name)}, not {value}")
 
 
 def _scaled(step: Step, *, folded: bool) -> dict[str, Field]:
@@ -46,9 +36,9 @@ def _scaled(step: Step, *, folded: bool) -> dict[str, Field]:
 
 
 def _depthwise_3x3(step: Step) -> Step:
-    _require(step, {"batches": 1, "multiplier": 1, "filter_h": 3, "filter_w": 3, "dilation_h": 1})
+    convolution.require(step, {"batches": 1, "multiplier": 1, "filter_h": 3, "filter_w": 3, "dilation_h": 1})
     stride = step.number("stride_h")
-    _require(step, {"dilation_w": 1, "stride_w": stride})
+    convolution.require(step, {"dilation_w": 1, "stride_w": stride})
     if stride > 2:
         raise Rejected(f"its stride is {stride}")
     columns = max((step.number("out_w") - 1) * stride + 3, step.number("pad_left") + step.number("in_w"))
@@ -58,11 +48,11 @@ def _depthwise_3x3(step: Step) -> Step:
         step.inputs,
         step.outputs,
         {
-            **_numbers(step, "in_h", "in_w"),
+            **convolution.numbers(step, "in_h", "in_w"),
             "channels": step.number("in_ch"),
-            **_numbers(step, "out_h", "out_w"),
+            **convolution.numbers(step, "out_h", "out_w"),
             "stride": stride,
-            **_numbers(step, "pad_top", "pad_left", "in_zp", "out_zp", "act_min", "act_max"),
+            **convolution.numbers(step, "pad_top", "pad_left", "in_zp", "out_zp", "act_min", "act_max"),
             "columns": columns,
             **_scaled(step, folded=True),
         },
@@ -73,17 +63,17 @@ def _depthwise_3x3(step: Step) -> Step:
 
 
 def _depthwise(step: Step) -> Step:
-    _require(step, {"batches": 1, "multiplier": 1})
+    convolution.require(step, {"batches": 1, "multiplier": 1})
     return Step(
         "depthwise_conv_2d_s8_dsp",
         step.inputs,
         step.outputs,
         {
-            **_numbers(step, "in_h", "in_w"),
+            **convolution.numbers(step, "in_h", "in_w"),
             "channels": step.number("in_ch"),
-            **_numbers(step, "out_h", "out_w", "filter_h", "filter_w", "stride_h", "stride_w"),
-            **_numbers(step, "dilation_h", "dilation_w", "pad_top", "pad_left"),
-            **_numbers(step, "in_zp", "out_zp", "act_min", "act_max"),
+            **convolution.numbers(step, "out_h", "out_w", "filter_h", "filter_w", "stride_h", "stride_w"),
+            **convolution.numbers(step, "dilation_h", "dilation_w", "pad_top", "pad_left"),
+            **convolution.numbers(step, "in_zp", "out_zp", "act_min", "act_max"),
             **_scaled(step, folded=False),
         },
         scratch_bytes=_SCALE_BYTES * step.number("in_ch"),

@@ -112,7 +112,7 @@ def _chunk(weights: Ints, biases: Ints) -> int:
 def _pack(weights: Ints) -> npt.NDArray[np.uint32]:
     """Weights [channel, input in order] as words of two channels and two inputs."""
     if len(weights) % 2:
-        weights = np.concatenate([weights, weights[-1:]])
+        weights = np.concatenate([weights, np.zeros_like(weights[-1:])])
     first, second = weights[::2], weights[1::2]
     if np.any((second == -128) & (first < 0)):
         raise Rejected("a weight of -128 beside a negative one")

@@ -4,19 +4,12 @@
 #include "mw/requantize.h"
 #include "mw/window.h"
 
-// The part of a window that lies inside the image: `runs` of `count` pixels each.
-struct window {
-    const int8_t *first;
-    int32_t runs, run_step;
-    int32_t count, step;
-};
-
 static inline int8_t average(int32_t total, int32_t count, int32_t half)
 {
     return (int8_t)((total + (total > 0 ? half : -half)) / count);
 }
 
-static void pool(int32_t channels, struct window window, int8_t *out)
+static void pool(int32_t channels, struct mw_pixels window, int8_t *out)
 {
     const int32_t taps = window.runs * window.count;
     const int32_t half = taps / 2;
@@ -55,14 +48,7 @@ void mw_average_pool_2d_s8_lanes(const struct mw_average_pool_2d_s8_lanes *layer
             for (int32_t ox = 0; ox < layer->out_w; ++ox, out += layer->channels) {
                 const int32_t left = ox * layer->stride_w - layer->pad_left;
                 const struct mw_taps xs = mw_taps_inside(left, 1, layer->filter_w, layer->in_w);
-                struct window window = {in + (top + ys.first) * row + (left + xs.first) * layer->channels,
-                                        ys.end - ys.first, row, xs.end - xs.first, layer->channels};
-                if (window.count == layer->in_w) {
-                    // Rows follow each other without a gap.
-                    window.count *= window.runs;
-                    window.runs = 1;
-                }
-                pool(layer->channels, window, out);
+                pool(layer->channels, mw_pixels_inside(in, layer->in_w, layer->channels, top, ys, left, xs), out);
             }
             if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {
                 for (int8_t *value = out - layer->out_w * layer->channels; value != out; ++value) {

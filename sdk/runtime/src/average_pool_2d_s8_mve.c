@@ -5,13 +5,6 @@
 
 #include <arm_mve.h>
 
-// The part of a window that lies inside the image: `runs` of `count` pixels each.
-struct window {
-    const int8_t *first;
-    int32_t runs, run_step;
-    int32_t count, step;
-};
-
 enum { LANES = 8 };
 
 // Sums of 16 channels.
@@ -43,7 +36,7 @@ static inline int16x8_t sum_8(int16x8_t sum, const int8_t *from, int32_t step, i
                    "le lr, 1b"
                    : [sum] "+w"(sum), [from] "+l"(from)
                    : [count] "r"(count), [step] "r"(step), [channels] "r"(channels)
-                   : "q2", "lr", "memory");
+                   : "q2", "lr", "p0", "memory");
     return sum;
 }
 
@@ -56,7 +49,7 @@ static inline int16x8_t average(int16x8_t sum, int32_t reciprocal)
     return vmovntq_s32(vmovnbq_s32(sum, even), odd);
 }
 
-static void pool(int32_t channels, struct window window, int8_t *out)
+static void pool(int32_t channels, struct mw_pixels window, int8_t *out)
 {
     const int32_t taps = window.runs * window.count;
     const int32_t reciprocal = taps == 1 ? 0 : (int32_t)(0x80000000u / (uint32_t)taps + 1);
@@ -94,14 +87,7 @@ void mw_average_pool_2d_s8_mve(const struct mw_average_pool_2d_s8_mve *layer, co
             for (int32_t ox = 0; ox < layer->out_w; ++ox, out += layer->channels) {
                 const int32_t left = ox * layer->stride_w - layer->pad_left;
                 const struct mw_taps xs = mw_taps_inside(left, 1, layer->filter_w, layer->in_w);
-                struct window window = {in + (top + ys.first) * row + (left + xs.first) * layer->channels,
-                                        ys.end - ys.first, row, xs.end - xs.first, layer->channels};
-                if (window.count == layer->in_w) {
-                    // Rows follow each other without a gap.
-                    window.count *= window.runs;
-                    window.runs = 1;
-                }
-                pool(layer->channels, window, out);
+                pool(layer->channels, mw_pixels_inside(in, layer->in_w, layer->channels, top, ys, left, xs), out);
             }
             if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {
                 const int32_t count = layer->out_w * layer->channels;

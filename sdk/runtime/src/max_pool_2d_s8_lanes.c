@@ -4,25 +4,21 @@
 #include "mw/requantize.h"
 #include "mw/window.h"
 
-// One pixel, over `rows` rows of `columns` pixels.
-static void pool(const struct mw_max_pool_2d_s8_lanes *layer, const int8_t *in, int32_t rows, int32_t columns,
-                 int8_t *out)
+static void pool(int32_t channels, struct mw_pixels window, int8_t *out)
 {
-    const int32_t step = layer->channels;
-    const int32_t row = layer->in_w * step;
     int32_t c = 0;
-    for (; c + 4 <= layer->channels; c += 4) {
+    for (; c + 4 <= channels; c += 4) {
         int8_t best[4] = {INT8_MIN, INT8_MIN, INT8_MIN, INT8_MIN};
-        for (int32_t y = 0; y < rows; ++y) {
-            mw_lanes_max(best, in + c + y * row, step, columns);
+        for (int32_t run = 0; run < window.runs; ++run) {
+            mw_lanes_max(best, window.first + c + run * window.run_step, window.step, window.count);
         }
         memcpy(out + c, best, sizeof best);
     }
-    for (; c < layer->channels; ++c) {
+    for (; c < channels; ++c) {
         int32_t best = INT8_MIN;
-        for (int32_t y = 0; y < rows; ++y) {
-            const int8_t *at = in + c + y * row;
-            for (int32_t x = 0; x < columns; ++x, at += step) {
+        for (int32_t run = 0; run < window.runs; ++run) {
+            const int8_t *at = window.first + c + run * window.run_step;
+            for (int32_t i = 0; i < window.count; ++i, at += window.step) {
                 best = *at > best ? *at : best;
             }
         }
@@ -43,8 +39,8 @@ void mw_max_pool_2d_s8_lanes(const struct mw_max_pool_2d_s8_lanes *layer, const 
             for (int32_t ox = 0; ox < layer->out_w; ++ox) {
                 const int32_t left = ox * layer->stride_w - layer->pad_left;
                 const struct mw_taps xs = mw_taps_inside(left, 1, layer->filter_w, layer->in_w);
-                pool(layer, in + (top + ys.first) * row + (left + xs.first) * layer->channels, ys.end - ys.first,
-                     xs.end - xs.first, out + ox * layer->channels);
+                pool(layer->channels, mw_pixels_inside(in, layer->in_w, layer->channels, top, ys, left, xs),
+                     out + ox * layer->channels);
             }
             if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {
                 for (int32_t i = 0; i < out_row; ++i) {

@@ -5,13 +5,6 @@
 
 #include <arm_mve.h>
 
-// The part of a window that lies inside the image: `runs` of `count` pixels each.
-struct window {
-    const int8_t *first;
-    int32_t runs, run_step;
-    int32_t count, step;
-};
-
 enum { LANES = 16 };
 
 static inline int8x16_t maximum_16(int8x16_t largest, const int8_t *from, int32_t step, int32_t count)
@@ -42,11 +35,11 @@ static inline int8x16_t maximum_of(int8x16_t largest, const int8_t *from, int32_
                    "le lr, 1b"
                    : [largest] "+w"(largest), [from] "+r"(from)
                    : [count] "r"(count), [step] "r"(step), [channels] "r"(channels)
-                   : "q2", "lr", "memory");
+                   : "q2", "lr", "p0", "memory");
     return largest;
 }
 
-static void pool(int32_t channels, struct window window, int8_t *out)
+static void pool(int32_t channels, struct mw_pixels window, int8_t *out)
 {
     int32_t c = 0;
     for (; c + LANES <= channels; c += LANES) {
@@ -78,14 +71,7 @@ void mw_max_pool_2d_s8_mve(const struct mw_max_pool_2d_s8_mve *layer, const int8
             for (int32_t ox = 0; ox < layer->out_w; ++ox, out += layer->channels) {
                 const int32_t left = ox * layer->stride_w - layer->pad_left;
                 const struct mw_taps xs = mw_taps_inside(left, 1, layer->filter_w, layer->in_w);
-                struct window window = {in + (top + ys.first) * row + (left + xs.first) * layer->channels,
-                                        ys.end - ys.first, row, xs.end - xs.first, layer->channels};
-                if (window.count == layer->in_w) {
-                    // Rows follow each other without a gap.
-                    window.count *= window.runs;
-                    window.runs = 1;
-                }
-                pool(layer->channels, window, out);
+                pool(layer->channels, mw_pixels_inside(in, layer->in_w, layer->channels, top, ys, left, xs), out);
             }
             if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {
                 const int32_t count = layer->out_w * layer->channels;

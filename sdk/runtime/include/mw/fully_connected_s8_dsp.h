@@ -9,7 +9,7 @@
 // out       int8  [batches][out_len]      a batch is written when it has been read: may overlap in
 // weights   [two pairs of channels, then one pair][groups], eight inputs a group: of two pairs, word by word in turn. The
 //           order of the inputs is that of gemm_dsp.h for one row, filled up with weights of 0. An odd last channel is
-//           paired with itself
+//           paired with weights of 0
 // channels  biases with the input's zero point folded in [out_len]; with mult 0 two words for each channel:
 //             bias * 8 + (exponent & 7)
 //             (exponent >> 3) * 2^30 + mult - 2^30
