@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from microwright import ops
 from tests.support.operands import assert_equal_on_random_data
 from tests.support.random_graph import RandomGraph
 
@@ -23,6 +24,13 @@ def test_random_graphs(seed: int) -> None:
 def test_many_random_graphs(seed: int) -> None:
     graph = RandomGraph(seed).build(nodes=3 + seed % 30)
     assert_equal_on_random_data(graph, seed=seed)
+
+
+def test_operators_name_their_kernels() -> None:
+    for graph in (RandomGraph(seed).build(nodes=4 + 2 * seed) for seed in range(10)):
+        for node in graph.nodes:
+            op = ops.get(node)
+            assert set(op.kernels) >= {step.kernel for step in op.lower(graph, node)}
 
 
 def test_the_default_graphs_have_everything() -> None:

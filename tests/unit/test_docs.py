@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import microwright
-from microwright import cli, errors
+from microwright import _paths, cli, errors, ops
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _PAGES = sorted([_CHECKOUT / "README.md", _CHECKOUT / "CHANGELOG.md", *(_CHECKOUT / "docs").glob("*.md")])
@@ -38,14 +38,22 @@ def _commands() -> list[tuple[str, list[str]]]:
     return found
 
 
-def test_the_command_reference_is_current() -> None:
-    spec = importlib.util.spec_from_file_location("cli_reference", _CHECKOUT / "tools" / "cli_reference.py")
+@pytest.mark.parametrize(("page", "tool"), [("cli.md", "cli_reference"), ("operators.md", "operators_page")])
+def test_generated_pages_are_current(page: str, tool: str) -> None:
+    spec = importlib.util.spec_from_file_location(tool, _CHECKOUT / "tools" / f"{tool}.py")
     assert spec is not None
     assert spec.loader is not None
-    reference = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(reference)
-    current = (_CHECKOUT / "docs" / "cli.md").read_text()
-    assert current == reference.text(), "run tools/cli_reference.py"
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    assert (_CHECKOUT / "docs" / page).read_text() == generator.text(), f"run tools/{tool}.py"
+
+
+def test_every_operator_says_what_it_takes_and_by_which_kernels() -> None:
+    sources = {path.stem for path in _paths.runtime().glob("src/*.c")}
+    for name, op in ops.OPS.items():
+        assert op.types, name
+        assert bool(op.kernels) != op.alias, name
+        assert sources >= set(op.kernels), name
 
 
 def test_the_errors_page_has_every_class_with_its_exit_code() -> None:

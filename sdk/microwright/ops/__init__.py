@@ -24,6 +24,7 @@ from microwright.ops import (
     fully_connected,
     gather,
     hard_swish,
+    instead,
     leaky_relu,
     logistic,
     max_pool_2d,
@@ -127,11 +128,9 @@ def get(node: Node) -> Op:
     """The operator of a node. Raises UnsupportedOp where the engine has none."""
     op = OPS.get(node.op)
     if op is None:
-        raise unsupported(
-            node,
-            "the aot engine has no kernel for this operator",
-            "replace the layer by one of: " + ", ".join(sorted(OPS)),
-        )
+        layer = instead.layer(node)
+        origin = "" if layer is None else f", which comes from layer {layer[:80]!r}"
+        raise unsupported(node, f"the aot engine has no kernel for this operator{origin}", instead.hint(node))
     return op
 
 

@@ -36,4 +36,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (table.step(graph, node, absolute),)
 
 
-OP = Op(check, lower)
+OP = Op(check, lower, types="int8", kernels=("lookup_8",))

@@ -31,4 +31,10 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rescaled.step(graph, node, "add_s8", _multipliers(graph, node)),)
 
 
-OP = Op(check, lower)
+OP = Op(
+    check,
+    lower,
+    types="int8",
+    kernels=("add_s8",),
+    limits="operands that alternate between broadcast and not at most 4 times",
+)

@@ -12,4 +12,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (arg.step(graph, node, flip=-1),)
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(lower, types="int8 to int32", kernels=("arg_max_s8",), limits="a constant axis")

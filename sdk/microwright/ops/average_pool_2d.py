@@ -12,4 +12,9 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return pool.lower(graph, node, "average_pool_2d_s8")
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(
+    lower,
+    types="int8",
+    kernels=("average_pool_2d_s8",),
+    limits="input and output of one scale and zero point",
+)

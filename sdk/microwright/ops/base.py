@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from microwright.errors import UnsupportedOp
 from microwright.graph import Array, Graph, Node, Tensor
@@ -98,6 +98,9 @@ class Op:
     macs       multiply-accumulates of one inference
     alias      the output is the first input's bytes (a reshape): no kernel, one buffer
     in_micro   whether TensorFlow Lite Micro computes the node; else LiteRT's reference kernels say how
+    types      of the tensors, in words
+    kernels    the plain kernels that `lower` may call
+    limits     what `check` asks for beyond the types, in words
     """
 
     check: Callable[[Graph, Node], None]
@@ -105,18 +108,18 @@ class Op:
     macs: Callable[[Graph, Node], int] = no_macs
     alias: bool = False
     in_micro: Callable[[Graph, Node], bool] = always
+    types: str = ""
+    kernels: tuple[str, ...] = ()
+    limits: str = ""
 
     @staticmethod
-    def lowered(
-        lower: Callable[[Graph, Node], tuple[Step, ...]],
-        in_micro: Callable[[Graph, Node], bool] = always,
-    ) -> Op:
+    def lowered(lower: Callable[[Graph, Node], tuple[Step, ...]], **rest: Any) -> Op:
         """An operator of which whatever is wrong shows while lowering it."""
 
         def check(graph: Graph, node: Node) -> None:
             lower(graph, node)
 
-        return Op(check, lower, in_micro=in_micro)
+        return Op(check, lower, **rest)
 
 
 def where(node: Node) -> str:

@@ -83,4 +83,11 @@ def check(graph: Graph, node: Node) -> None:
     lower(graph, node)
 
 
-OP = Op(check, lower, macs)
+OP = Op(
+    check,
+    lower,
+    macs,
+    types="int8",
+    kernels=("batch_matmul_s8",),
+    limits="2 to 5 dimensions; sums of up to 33025 products",
+)

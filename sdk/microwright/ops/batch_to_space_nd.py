@@ -23,4 +23,6 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output, places),)
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(
+    lower, types="any", kernels=("rearrange",), limits="3 or 4 dimensions; constant block and crops"
+)

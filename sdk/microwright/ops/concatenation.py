@@ -79,4 +79,10 @@ def side_by_side(inputs: Sequence[Tensor], y: Tensor, rows: int) -> tuple[Step, 
     return tuple(steps)
 
 
-OP = Op(check, lower)
+OP = Op(
+    check,
+    lower,
+    types="any",
+    kernels=("concatenation",),
+    limits="int8 tensors of one scale and zero point; no fused activation",
+)

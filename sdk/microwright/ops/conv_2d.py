@@ -80,4 +80,11 @@ def macs(graph: Graph, node: Node) -> int:
     return output_tensor(graph, node).elements * filter_h * filter_w * group_in_ch
 
 
-OP = Op(check=check, lower=lower, macs=macs)
+OP = Op(
+    check=check,
+    lower=lower,
+    macs=macs,
+    types="int8",
+    kernels=("conv_2d_s8",),
+    limits="constant weights with zero point 0; sums that fit 32 bits",
+)

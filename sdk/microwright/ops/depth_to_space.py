@@ -19,4 +19,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output_tensor(graph, node), places),)
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(lower, types="any", kernels=("rearrange",))

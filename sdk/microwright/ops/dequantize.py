@@ -26,4 +26,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (Step("dequantize_s8_f32", (x.index,), (y.index,), fields, overlap={0: 3 * x.elements}),)
 
 
-OP = Op(check, lower)
+OP = Op(check, lower, types="int8 to float32", kernels=("dequantize_s8_f32",))

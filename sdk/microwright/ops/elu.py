@@ -38,4 +38,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (table.step(graph, node, elu),)
 
 
-OP = Op(check, lower)
+OP = Op(check, lower, types="int8", kernels=("lookup_8",))

@@ -88,4 +88,11 @@ def macs(graph: Graph, node: Node) -> int:
     return output_tensor(graph, node).elements * _shape(node, input_tensor(graph, node, 1))[1]
 
 
-OP = Op(check=check, lower=lower, macs=macs)
+OP = Op(
+    check=check,
+    lower=lower,
+    macs=macs,
+    types="int8",
+    kernels=("fully_connected_s8",),
+    limits="constant weights with zero point 0; sums that fit 32 bits",
+)

@@ -37,4 +37,6 @@ def _in_micro(graph: Graph, node: Node) -> bool:
     return input_tensor(graph, node, 1).dtype == "int32"
 
 
-OP = Op.lowered(lower, _in_micro)
+OP = Op.lowered(
+    lower, in_micro=_in_micro, types="any", kernels=("rearrange",), limits="constant indices; no batch_dims"
+)

@@ -76,4 +76,10 @@ def _saturate(x: int) -> int:
     return min(max(x, _INT16_MIN), _INT16_MAX)
 
 
-OP = Op(check, lower)
+OP = Op(
+    check,
+    lower,
+    types="int8",
+    kernels=("lookup_8",),
+    limits="an output of at least 1/128 of the input's scale",
+)

@@ -24,4 +24,9 @@ def _mean_multiplier(scale: Multiplier, count: int) -> Multiplier:
     return Multiplier((scale.mult << shift) // count, scale.shift - shift)
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(
+    lower,
+    types="int8",
+    kernels=("mean_s8",),
+    limits="constant axes, alternating up to 3 times; up to 2^23 values",
+)

@@ -12,4 +12,10 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (broadcast.step(graph, node, "minimum_s8", {}),)
 
 
-OP = Op(extremum.check, lower)
+OP = Op(
+    extremum.check,
+    lower,
+    types="int8",
+    kernels=("minimum_s8",),
+    limits="operands and output of one scale and zero point",
+)

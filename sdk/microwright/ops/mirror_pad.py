@@ -23,4 +23,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output_tensor(graph, node), places),)
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(lower, types="any", kernels=("rearrange",), limits="constant paddings")

@@ -39,4 +39,10 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (broadcast.step(graph, node, "mul_s8", fields),)
 
 
-OP = Op(check, lower)
+OP = Op(
+    check,
+    lower,
+    types="int8",
+    kernels=("mul_s8",),
+    limits="operands that alternate between broadcast and not at most 4 times",
+)

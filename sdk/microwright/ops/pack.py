@@ -25,4 +25,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return concatenation.side_by_side(inputs, y, math.prod(y.shape[:axis]))
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(lower, types="any", kernels=("concatenation",))

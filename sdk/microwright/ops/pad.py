@@ -109,4 +109,6 @@ def _last_row_moves(groups: list[_Axis]) -> int:
     return moves
 
 
-OP = Op(check, lower)
+OP = Op(
+    check, lower, types="int8", kernels=("pad_s8",), limits="constant paddings of up to 4 axes, of 5 in all"
+)

@@ -45,4 +45,9 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (table.step(graph, node, requantize),)
 
 
-OP = Op(check, lower)
+OP = Op(
+    check,
+    lower,
+    types="float32, int8 or uint8 to int8, int8 to uint8",
+    kernels=("quantize_f32_s8", "lookup_8"),
+)

@@ -47,4 +47,9 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (Step("max_pool_2d_s8", (x.index,), (y.index,), fields, overlap={0: 0}),)
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(
+    lower,
+    types="int8",
+    kernels=("max_pool_2d_s8",),
+    limits="constant axes next to each other; one scale and zero point",
+)

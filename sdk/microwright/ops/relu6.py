@@ -31,4 +31,6 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (table.step(graph, node, lambda x: min(max(x, zero), six)),)
 
 
-OP = Op(check, lower)
+OP = Op(
+    check, lower, types="int8", kernels=("lookup_8",), limits="input and output of one scale and zero point"
+)

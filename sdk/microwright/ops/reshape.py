@@ -22,4 +22,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return ()
 
 
-OP = Op(check, lower, alias=True)
+OP = Op(check, lower, alias=True, types="any")

@@ -49,4 +49,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (Step("resize_bilinear_s8", (x.index,), (y.index,), fields),)
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(lower, types="int8", kernels=("resize_bilinear_s8",))

@@ -52,4 +52,10 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (table.step(graph, node, rsqrt),)
 
 
-OP = Op(check, lower)
+OP = Op(
+    check,
+    lower,
+    types="int8",
+    kernels=("lookup_8",),
+    limits="the reference stops at values below 0, which are the largest output here",
+)

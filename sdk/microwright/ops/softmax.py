@@ -66,4 +66,10 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (Step("softmax_s8", (x.index,), (y.index,), fields, scratch_bytes=4 * depth, overlap={0: 0}),)
 
 
-OP = Op(check, lower)
+OP = Op(
+    check,
+    lower,
+    types="int8",
+    kernels=("softmax_s8",),
+    limits="up to 4095 classes; an output of scale 1/256 and zero point -128",
+)

@@ -52,4 +52,10 @@ def _in_micro(graph: Graph, node: Node) -> bool:
     return zero_point == 0 or not any(block[2:])
 
 
-OP = Op.lowered(lower, _in_micro)
+OP = Op.lowered(
+    lower,
+    in_micro=_in_micro,
+    types="int8",
+    kernels=("rearrange",),
+    limits="3 or 4 dimensions; constant block and paddings",
+)

@@ -12,4 +12,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return parts.steps(graph, node, input_tensor(graph, node, 1), integers(graph, node, 0, "axis"))
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(lower, types="any", kernels=("rearrange",), limits="a constant axis")

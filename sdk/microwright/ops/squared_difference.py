@@ -33,4 +33,10 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rescaled.step(graph, node, "squared_difference_s8", _multipliers(graph, node)),)
 
 
-OP = Op(check, lower)
+OP = Op(
+    check,
+    lower,
+    types="int8",
+    kernels=("squared_difference_s8",),
+    limits="operands that alternate between broadcast and not at most 4 times",
+)

@@ -44,4 +44,9 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, y, axes, shape=[len(places) for places in axes]),)
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(
+    lower,
+    types="any",
+    kernels=("rearrange",),
+    limits="constant begin, end and strides; no ellipsis and no new axes",
+)

@@ -15,4 +15,9 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (reduction.sums(node, x, y, reduced, rescaling),)
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(
+    lower,
+    types="int8",
+    kernels=("mean_s8",),
+    limits="constant axes, alternating up to 3 times; up to 2^23 values",
+)

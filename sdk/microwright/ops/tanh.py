@@ -21,4 +21,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (squash.step(graph, node, tanh),)
 
 
-OP = Op(check, lower)
+OP = Op(check, lower, types="int8", kernels=("lookup_8",), limits="an output of scale 1/128 and zero point 0")

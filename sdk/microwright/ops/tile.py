@@ -20,4 +20,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, y, places),)
 
 
-OP = Op.lowered(lower, in_micro=never)
+OP = Op.lowered(lower, in_micro=never, types="any", kernels=("rearrange",))

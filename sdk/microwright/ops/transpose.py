@@ -17,4 +17,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output_tensor(graph, node), [axes[axis] for axis in order]),)
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(lower, types="any", kernels=("rearrange",), limits="a constant permutation")

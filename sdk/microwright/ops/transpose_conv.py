@@ -61,4 +61,11 @@ def macs(graph: Graph, node: Node) -> int:
     return input_tensor(graph, node, 2).elements * filter_h * filter_w * out_ch
 
 
-OP = Op(check, lower, macs)
+OP = Op(
+    check,
+    lower,
+    macs,
+    types="int8",
+    kernels=("transpose_conv_s8",),
+    limits="constant weights with zero point 0; sums that fit 32 bits",
+)

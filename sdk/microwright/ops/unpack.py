@@ -23,4 +23,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     )
 
 
-OP = Op.lowered(lower)
+OP = Op.lowered(lower, types="any", kernels=("rearrange",))
