@@ -70,6 +70,7 @@ CORES: Mapping[str, Mapping[str | None, tuple[str, ...]]] = {
 }
 
 _ADDRESS_SPACE_BYTES = 1 << 32
+_STACK_BYTES = 16 * 1024
 _FILE_BYTES = 1 << 20
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -132,6 +133,11 @@ class Board:
     serial: Serial
     runners: Mapping[str, Mapping[str, str | int]]
     text: str
+
+    @property
+    def stack_bytes(self) -> int:
+        """Bytes reserved for the stack: 16 KiB, at most a quarter of RAM; 0 on a native board."""
+        return min(_STACK_BYTES, self.ram.bytes // 4 // 8 * 8) if self.ram else 0
 
 
 def all_ids() -> tuple[str, ...]:

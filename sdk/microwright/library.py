@@ -23,8 +23,6 @@ ENGINES: Mapping[str, tuple[Callable[[Plan], SourceSet], Callable[[Plan], tuple[
 # What the compiler does to the kernels; all else is not worth more code.
 _KERNEL_OPTIMIZATION: Mapping[Optimize, str] = {"speed": "-O3", "balanced": "-O2", "size": "-Os"}
 
-_STACK_BYTES = 16 * 1024
-
 
 @dataclass(frozen=True)
 class Library:
@@ -99,15 +97,10 @@ def create(directory: Path, library: Library, *, force: bool = False) -> manifes
     return written
 
 
-def stack_bytes(board: Board) -> int:
-    """Bytes reserved for the stack: 16 KiB, at most a quarter of RAM; 0 on a native board."""
-    return min(_STACK_BYTES, board.ram.bytes // 4 // 8 * 8) if board.ram else 0
-
-
 def check_fits(planned: Plan, board: Board) -> None:
     """Raise TooLarge where the board's memory cannot hold the arena or the weights alone."""
     if board.ram is not None:
-        needed = planned.arena_bytes + stack_bytes(board)
+        needed = planned.arena_bytes + board.stack_bytes
         if needed > board.ram.bytes:
             raise too_large(
                 planned.graph.name,
@@ -115,7 +108,7 @@ def check_fits(planned: Plan, board: Board) -> None:
                 "RAM",
                 needed - board.ram.bytes,
                 f"of {board.ram.bytes} bytes, the arena takes {planned.arena_bytes}"
-                f" and the stack {stack_bytes(board)}",
+                f" and the stack {board.stack_bytes}",
             )
     if board.flash is not None and planned.constant_bytes > board.flash.bytes:
         raise too_large(

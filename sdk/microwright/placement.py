@@ -15,7 +15,6 @@ networks, or after a number of moves. The same buffers always get the same offse
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,7 +52,7 @@ _Gaps = Sequence[Sequence[_Gap]]
 def place(wanted: Sequence[Wanted], overlaps: Overlaps) -> list[int]:
     """Offsets, in the order of `wanted`, in the units of the sizes."""
     gaps = _gaps(wanted, overlaps)
-    bound = _lower_bound(wanted, overlaps)
+    bound = max((needed(wanted, overlaps, time) for time in {buffer.first for buffer in wanted}), default=0)
     orders = _orders(wanted, gaps)
     moves = min(_MOVES, _INTERVALS // (len(orders) * (1 + sum(map(len, gaps)))))
     best: list[int] = []
@@ -90,22 +89,17 @@ def _gaps(wanted: Sequence[Wanted], overlaps: Overlaps) -> _Gaps:
     return gaps
 
 
-def _lower_bound(wanted: Sequence[Wanted], overlaps: Overlaps) -> int:
+def needed(wanted: Sequence[Wanted], overlaps: Overlaps, time: int) -> int:
     """A size that no placement goes below: the buffers in use at a time, as far as they cannot overlap."""
-    pairs_at: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for pair in overlaps:
-        pairs_at[wanted[pair[1]].first].append(pair)
-    bound = 0
-    for time in {buffer.first for buffer in wanted}:
-        live = {i for i, buffer in enumerate(wanted) if buffer.first <= time <= buffer.last}
-        inputs, outputs = ({pair[side] for pair in pairs_at[time]} for side in (0, 1))
-        shared = max(sum(wanted[i].size for i in side) for side in (inputs, outputs))
-        for source, output in pairs_at[time]:
-            apart = wanted[source].size + wanted[output].size
-            at_distance = wanted[source].size + (overlaps[source, output] or 0)
-            shared = max(shared, min(apart, max(at_distance, wanted[output].size)))
-        bound = max(bound, sum(wanted[i].size for i in live - inputs - outputs) + shared)
-    return bound
+    pairs = [pair for pair in overlaps if wanted[pair[1]].first == time]
+    live = {i for i, buffer in enumerate(wanted) if buffer.first <= time <= buffer.last}
+    inputs, outputs = ({pair[side] for pair in pairs} for side in (0, 1))
+    shared = max(sum(wanted[i].size for i in side) for side in (inputs, outputs))
+    for source, output in pairs:
+        apart = wanted[source].size + wanted[output].size
+        at_distance = wanted[source].size + (overlaps[source, output] or 0)
+        shared = max(shared, min(apart, max(at_distance, wanted[output].size)))
+    return sum(wanted[i].size for i in live - inputs - outputs) + shared
 
 
 def _orders(wanted: Sequence[Wanted], gaps: _Gaps) -> list[list[int]]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from microwright import kernels, ops, placement
 from microwright.errors import TooLarge, UnsupportedOp
 from microwright.graph import Graph
+from microwright.kernels import Choice, Selection
 from microwright.ops import Step
 from microwright.placement import Wanted
 from microwright.target import PORTABLE, Target
@@ -21,6 +23,9 @@ ALIGN_BYTES = 16
 # What a buffer that holds a call's scratch is called.
 SCRATCH = "scratch"
 _MAX_ARENA_BYTES = 2**31 - 1
+# Where the arena is too large, the shares of what there is that each call may need. All together may need
+# more than the largest, since one tensor's place forces the next one's.
+_SHARES = (1.0, 0.9, 0.75, 0.5, 0.0)
 
 
 @dataclass(frozen=True)
@@ -90,22 +95,16 @@ class Plan:
 
 
 def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
-    """Lower every node and place every buffer. Raises UnsupportedOp, or TooLarge above 2 GiB."""
+    """Lower every node and place every buffer. Raises UnsupportedOp, or TooLarge above 2 GiB.
+
+    Where the arena is too large for the target, layers get slower kernels that need less of it, as few as
+    it takes; where nothing fits, it is the smallest arena that was found.
+    """
     ops.check(graph)
-    roots = _roots(graph)
     plain = lower(graph)
-    choices = kernels.choose([step for _, step in plain], target)
-    steps = [choice.step for choice in choices]
-    lives = _lives(graph, roots, steps)
-    wanted = {
-        tensor: Buffer(graph.tensors[tensor].name, 0, graph.tensors[tensor].size_bytes, first, last)
-        for tensor, (first, last) in lives.items()
-    }
-    for call, step in enumerate(steps):
-        if step.scratch_bytes:
-            wanted[_scratch(call)] = Buffer(SCRATCH, 0, step.scratch_bytes, call, call)
-    placed = _place(wanted, _overlaps(graph, roots, lives, steps))
-    arena_bytes = max((b.offset + _blocks(b.size_bytes) * ALIGN_BYTES for b in placed.values()), default=0)
+    memory = _Memory(graph, [step for _, step in plain])
+    choices, placed = memory.planned(target)
+    arena_bytes = _top(placed)
     if arena_bytes > _MAX_ARENA_BYTES:
         raise TooLarge(
             f"the arena of {graph.name[:80]!r} needs {arena_bytes} bytes, more than {_MAX_ARENA_BYTES}",
@@ -124,8 +123,8 @@ def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
             )
             for call, ((position, _), choice) in enumerate(zip(plain, choices, strict=True))
         ),
-        roots=roots,
-        offsets={tensor: placed[tensor].offset for tensor in lives},
+        roots=memory.roots,
+        offsets={tensor: placed[tensor].offset for tensor in memory.lives},
         buffers=tuple(sorted(placed.values(), key=lambda b: (b.offset, b.first, b.last))),
         arena_bytes=arena_bytes,
     )
@@ -175,28 +174,111 @@ def _lives(graph: Graph, roots: Mapping[int, int], steps: list[Step]) -> dict[in
     return lives
 
 
-def _overlaps(
-    graph: Graph, roots: Mapping[int, int], lives: Mapping[int, tuple[int, int]], steps: list[Step]
-) -> dict[tuple[int, int], int | None]:
-    """(input, output) whose bytes may overlap -> the distance in bytes, as in Step.overlap."""
-    overlaps: dict[tuple[int, int], int | None] = {}
-    for call, step in enumerate(steps):
-        if len(step.outputs) != 1:
-            continue
-        output = roots[step.outputs[0]]
+_Planned: TypeAlias = tuple[list[Choice], dict[int, Buffer]]
+
+
+class _Memory:
+    """The arena of a graph, whichever kernels compute it.
+
+    roots   as in Plan
+    lives   first and last call that uses each root that is not constant
+    """
+
+    def __init__(self, graph: Graph, plain: list[Step]) -> None:
+        self.roots = _roots(graph)
+        self.lives = _lives(graph, self.roots, plain)
+        self._plain = plain
+        self._tensors = {
+            tensor: Buffer(graph.tensors[tensor].name, 0, graph.tensors[tensor].size_bytes, first, last)
+            for tensor, (first, last) in self.lives.items()
+        }
+
+    def planned(self, target: Target) -> _Planned:
+        """The kernels for a target, and the buffers of tensors and scratch, placed."""
+        selection = Selection(self._plain, kernels.KERNELS, target, self._needed)
+        fastest = self._placed(selection.choose({}))
+        limit = target.arena_bytes
+        if limit is None or _top(fastest[1]) <= limit:
+            return fastest
+        smallest = fastest
+        for share in _SHARES:
+            rooms = {call: int(share * limit) for call in range(len(self._plain))}
+            smallest = min(smallest, self._placed(selection.choose(rooms)), key=lambda p: _top(p[1]))
+            if _top(smallest[1]) <= limit:
+                return self._quickened(smallest, fastest, selection, rooms, limit)
+        return smallest
+
+    def _quickened(
+        self, fits: _Planned, fastest: _Planned, selection: Selection, rooms: dict[int, int], limit: int
+    ) -> _Planned:
+        """What fits, with more room for calls that lose most by having little, as long as it fits."""
+
+        def loss(call: int) -> float:
+            return fits[0][call].instructions - fastest[0][call].instructions
+
+        for call in sorted(range(len(self._plain)), key=loss, reverse=True):
+            if loss(call) > 0:
+                more = {**rooms, call: limit}
+                choices = selection.choose(more)
+                if choices[call].step.kernel != fits[0][call].step.kernel:
+                    candidate = self._placed(choices)
+                    if _top(candidate[1]) <= limit:
+                        fits, rooms = candidate, more
+        return fits
+
+    def _placed(self, choices: list[Choice]) -> _Planned:
+        steps = dict(enumerate(choice.step for choice in choices))
+        buffers = self._tensors | _scratch_buffers(steps)
+        offsets = placement.place(*self._problem(buffers, steps))
+        placed = {
+            key: replace(buffer, offset=offset * ALIGN_BYTES)
+            for (key, buffer), offset in zip(buffers.items(), offsets, strict=True)
+        }
+        return choices, placed
+
+    def _needed(self, call: int, step: Step) -> int:
+        """Bytes of the arena in use during a call that the step computes, at the least."""
+        live = {key: b for key, b in self._tensors.items() if b.first <= call <= b.last}
+        problem = self._problem(live | _scratch_buffers({call: step}), {call: step})
+        return placement.needed(*problem, call) * ALIGN_BYTES
+
+    def _problem(
+        self, buffers: Mapping[int, Buffer], steps: Mapping[int, Step]
+    ) -> tuple[list[Wanted], dict[tuple[int, int], int | None]]:
+        """The buffers in units of ALIGN_BYTES, in their order, and how the steps let them overlap."""
+        number = {key: i for i, key in enumerate(buffers)}
+        wanted = [Wanted(_blocks(b.size_bytes), b.first, b.last) for b in buffers.values()]
+        overlaps = {
+            (number[source], number[output]): None if distance is None else _blocks(distance)
+            for call, step in steps.items()
+            for (source, output), distance in self._overlaps(call, step).items()
+        }
+        return wanted, overlaps
+
+    def _overlaps(self, call: int, step: Step) -> dict[tuple[int, int], int | None]:
+        """(input, output) whose bytes may overlap -> the distance in bytes, as in Step.overlap."""
+        overlaps: dict[tuple[int, int], int | None] = {}
         # An output that an earlier call began to write holds something already.
-        if lives[output][0] != call:
-            continue
-        for source in {roots[tensor] for tensor in step.inputs} & lives.keys():
-            positions = [i for i, tensor in enumerate(step.inputs) if roots[tensor] == source]
-            if lives[source][1] == call and step.overlap.keys() >= set(positions):
+        if len(step.outputs) != 1 or self.lives[output := self.roots[step.outputs[0]]][0] != call:
+            return overlaps
+        for source in {self.roots[tensor] for tensor in step.inputs} & self.lives.keys():
+            positions = [i for i, tensor in enumerate(step.inputs) if self.roots[tensor] == source]
+            if self.lives[source][1] == call and step.overlap.keys() >= set(positions):
                 distances = [step.overlap[i] for i in positions]
                 known = [distance for distance in distances if distance is not None]
                 if len(known) == len(distances):
                     overlaps[source, output] = max(known)
                 elif max(known, default=0) <= 0:
                     overlaps[source, output] = None
-    return overlaps
+        return overlaps
+
+
+def _scratch_buffers(steps: Mapping[int, Step]) -> dict[int, Buffer]:
+    return {
+        _scratch(call): Buffer(SCRATCH, 0, step.scratch_bytes, call, call)
+        for call, step in steps.items()
+        if step.scratch_bytes
+    }
 
 
 def _scratch(call: int) -> int:
@@ -204,20 +286,8 @@ def _scratch(call: int) -> int:
     return -1 - call
 
 
-def _place(wanted: Mapping[int, Buffer], overlaps: Mapping[tuple[int, int], int | None]) -> dict[int, Buffer]:
-    """The buffers with their offsets."""
-    number = {key: i for i, key in enumerate(wanted)}
-    offsets = placement.place(
-        [Wanted(_blocks(buffer.size_bytes), buffer.first, buffer.last) for buffer in wanted.values()],
-        {
-            (number[source], number[output]): None if distance is None else _blocks(distance)
-            for (source, output), distance in overlaps.items()
-        },
-    )
-    return {
-        key: replace(buffer, offset=offset * ALIGN_BYTES)
-        for (key, buffer), offset in zip(wanted.items(), offsets, strict=True)
-    }
+def _top(placed: Mapping[int, Buffer]) -> int:
+    return max((b.offset + _blocks(b.size_bytes) * ALIGN_BYTES for b in placed.values()), default=0)
 
 
 def _blocks(size_bytes: int) -> int:

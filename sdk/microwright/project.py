@@ -22,7 +22,7 @@ from microwright.emit import aot
 from microwright.errors import BoardError, InputError
 from microwright.graph import Graph
 from microwright.graph import read as read_graph
-from microwright.library import Library, compile_model, stack_bytes
+from microwright.library import Library, compile_model
 from microwright.manifest import MANIFEST, Manifest
 from microwright.target import Optimize
 
@@ -134,7 +134,7 @@ def _files(library: Library) -> dict[str, bytes]:
     context = {
         **library.context,
         "sources": sorted(path for path in files if path.endswith(".c")),
-        "stack_bytes": stack_bytes(board),
+        "stack_bytes": board.stack_bytes,
     }
     for path, source in layers.items():
         if path.endswith(".j2"):

@@ -23,14 +23,21 @@ FEATURES: Mapping[str, frozenset[Feature]] = {
     "cortex-m55": frozenset({"thumb2", "dsp", "mve"}),
 }
 
+# RAM for the firmware's own variables: the link's buffers and the like.
+_STATIC_BYTES = 1024
+
 
 @dataclass(frozen=True)
 class Target:
-    """What code is generated for. The default is portable C for any core."""
+    """What code is generated for. The default is portable C for any core.
+
+    arena_bytes: the RAM that there is for the arena, None where there is no limit.
+    """
 
     core: str = "portable"
     features: frozenset[Feature] = frozenset()
     optimize: Optimize = "balanced"
+    arena_bytes: int | None = None
 
 
 PORTABLE = Target()
@@ -38,4 +45,5 @@ PORTABLE = Target()
 
 def of(board: Board, optimize: Optimize = "balanced") -> Target:
     """The target of a board."""
-    return Target(board.cpu.core, FEATURES.get(board.cpu.core, frozenset()), optimize)
+    arena_bytes = board.ram.bytes - board.stack_bytes - _STATIC_BYTES if board.ram else None
+    return Target(board.cpu.core, FEATURES.get(board.cpu.core, frozenset()), optimize, arena_bytes)

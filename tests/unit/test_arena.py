@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 
@@ -29,6 +30,31 @@ def test_the_arena_stays_within_its_limit(shared_models: Path, board_id: str, na
     assert planned.arena_bytes <= LIMITS[board_id, name]
     # For these, the placement is optimal: nothing lies unused when most is in use.
     assert planned.arena_bytes - planned.used_bytes(planned.peak) < 64
+
+
+def test_little_ram_takes_slower_kernels_where_it_has_to(shared_models: Path) -> None:
+    model = passes.run(graph.read((shared_models / "ic.tflite").read_bytes(), "ic"))
+    roomy = target.of(board.load("mps2-an386"))
+    fast = plan(model, roomy)
+    tight = dataclasses.replace(roomy, arena_bytes=fast.arena_bytes - 1000)
+    slow = plan(model, tight)
+    assert tight.arena_bytes is not None
+    assert slow.arena_bytes <= tight.arena_bytes
+    slower = [
+        (a.step.kernel, b.step.kernel, b.rejected[a.step.kernel])
+        for a, b in zip(fast.calls, slow.calls, strict=True)
+        if a.step.kernel != b.step.kernel
+    ]
+    assert 0 < len(slower) < len(fast.calls) / 2
+    assert all("memory: the arena would need" in why for _, _, why in slower)
+    again = plan(model, tight)
+    assert [c.step.kernel for c in again.calls] == [c.step.kernel for c in slow.calls]
+    assert again.offsets == slow.offsets
+    # As it was where it fits, and no more than it takes where nothing does.
+    assert [
+        c.step.kernel for c in plan(model, dataclasses.replace(tight, arena_bytes=fast.arena_bytes)).calls
+    ] == [c.step.kernel for c in fast.calls]
+    assert plan(model, dataclasses.replace(tight, arena_bytes=0)).arena_bytes < fast.arena_bytes
 
 
 def test_compiling_takes_little_time(shared_models: Path) -> None:

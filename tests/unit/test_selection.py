@@ -115,6 +115,33 @@ def test_size_drops_one_of_two_kernels_for_the_same_work() -> None:
     assert names(choices) == ["pool", "pool"]
 
 
+def with_room(target: Target, rooms: dict[int, int], *kernels: Kernel) -> list[Choice]:
+    """Of two steps of 1000 elements, the second of which needs a byte more."""
+    steps = [step(1000), step(1000)]
+    needed = {"mean_s8": 6, "quick": 5, "quicker": 7}
+    made = selection.Selection(
+        steps, {"mean_s8": kernels}, target, lambda call, step: needed[step.kernel] + call
+    )
+    return made.choose(rooms)
+
+
+@pytest.mark.parametrize("target", [FAST, SMALL])
+def test_little_room_takes_the_fastest_kernel_that_fits(target: Target) -> None:
+    assert names(with_room(target, {}, QUICK, QUICKER)) == ["quicker", "quicker"]
+    assert names(with_room(target, {0: 7, 1: 7}, QUICK, QUICKER)) == ["quicker", "quick"]
+    assert names(with_room(target, {0: 6}, QUICK, QUICKER)) == ["quick", "quicker"]
+    assert names(with_room(target, {0: 6, 1: 8}, QUICKER)) == ["mean_s8", "quicker"]
+
+
+def test_without_enough_room_it_is_the_kernel_that_needs_least() -> None:
+    choices = with_room(SMALL, {0: 0, 1: 0}, QUICK, QUICKER)
+    assert names(choices) == ["quick", "quick"]
+    assert [choice.rejected for choice in choices] == [
+        {"quicker": "memory: the arena would need 7 bytes or more"},
+        {"quicker": "memory: the arena would need 8 bytes or more"},
+    ]
+
+
 @pytest.mark.parametrize("plain", KERNELS)
 def test_kernels_are_of_the_runtime(plain: str) -> None:
     for faster in KERNELS[plain]:

@@ -23,11 +23,11 @@ from microwright.kernels import (
     sparse_scattered_dsp,
 )
 from microwright.kernels.base import Kernel
-from microwright.kernels.selection import Choice
+from microwright.kernels.selection import Choice, Selection
 from microwright.ops import Step
 from microwright.target import Target
 
-__all__ = ["KERNELS", "Choice", "Kernel", "choose"]
+__all__ = ["KERNELS", "Choice", "Kernel", "Selection", "choose"]
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "depthwise_conv_2d_s8": (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 from microwright.kernels import code, plain
 from microwright.kernels.base import Kernel, Rejected
@@ -28,19 +30,58 @@ class Choice:
 
 def choose(steps: Sequence[Step], kernels: Mapping[str, tuple[Kernel, ...]], target: Target) -> list[Choice]:
     """A choice for each plain step among `kernels`, by plain kernel."""
-    if target.optimize == "size":
-        return _smallest([_Options(step, kernels, target) for step in steps])
-    return [_Options(step, kernels, target).best() for step in steps]
+    return Selection(steps, kernels, target, lambda call, step: 0).choose({})
+
+
+class Selection:
+    """What could compute a model's plain steps, to choose from with more or less memory.
+
+    needed   bytes of the arena in use during a call when the step computes it
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        kernels: Mapping[str, tuple[Kernel, ...]],
+        target: Target,
+        needed: Callable[[int, Step], int],
+    ) -> None:
+        self._target = target
+        self._options = [
+            _Options(step, kernels, target, partial(needed, call)) for call, step in enumerate(steps)
+        ]
+
+    def choose(self, rooms: Mapping[int, int]) -> list[Choice]:
+        """A choice for each step; `rooms` has the most bytes of the arena for some of the calls.
+
+        Where no kernel needs so little, it is the one that needs least.
+        """
+        for call, option in enumerate(self._options):
+            option.room = rooms.get(call)
+        if self._target.optimize == "size":
+            return _smallest(self._options)
+        return [option.best() for option in self._options]
 
 
 class _Options:
-    """The kernels that could compute a step, fastest first; each is tried when it is asked for."""
+    """The kernels that could compute a step, fastest first; each is tried when it is asked for.
 
-    def __init__(self, step: Step, kernels: Mapping[str, tuple[Kernel, ...]], target: Target) -> None:
+    room   the most bytes of the arena that one may need, None where there is no limit
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        kernels: Mapping[str, tuple[Kernel, ...]],
+        target: Target,
+        needed: Callable[[Step], int],
+    ) -> None:
         usable = [kernel for kernel in kernels.get(step.kernel, ()) if kernel.needs <= target.features]
         self._plain = step
         self._kernels = sorted(usable, key=lambda kernel: kernel.cost(step))
         self._tried: dict[str, Step | str] = {}
+        self._needed = needed
+        self.room: int | None = None
 
     def best(self, dropped: Mapping[str, str] | None = None) -> Choice:
         """The fastest kernel that is possible and not dropped; `dropped` gives reasons by kernel."""
@@ -51,9 +92,22 @@ class _Options:
                 rejected[kernel.name] = made
             elif dropped and kernel.name in dropped:
                 rejected[kernel.name] = dropped[kernel.name]
+            elif self._is_too_large(made):
+                rejected[kernel.name] = f"memory: the arena would need {self._needed(made)} bytes or more"
             else:
                 return Choice(made, kernel.cost(self._plain), rejected)
-        return Choice(self._plain, plain.instructions(self._plain), rejected)
+        # Where the kernel that fits is dropped, no time is short enough.
+        instructions = math.inf if self._is_too_large(self._plain) else plain.instructions(self._plain)
+        return Choice(self._plain, instructions, rejected)
+
+    def _is_too_large(self, step: Step) -> bool:
+        return self.room is not None and self._needed(step) > max(self.room, self._least_bytes)
+
+    @cached_property
+    def _least_bytes(self) -> int:
+        """What the call needs of the arena with any kernel."""
+        made = [step for kernel in self._kernels if not isinstance(step := self._repack(kernel), str)]
+        return min(self._needed(step) for step in (*made, self._plain))
 
     def _repack(self, kernel: Kernel) -> Step | str:
         """The kernel's call, or why it cannot be taken."""
