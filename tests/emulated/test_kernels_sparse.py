@@ -49,7 +49,7 @@ GAINS = {
     "scattered": {0.75: (1.45, 0.65), 0.9: (2.35, 0.35)},
     "scattered 128": {0.75: (1.6, 0.65), 0.9: (2.8, 0.35)},
     "scattered 3x3": {0.75: (1.35, 0.65), 0.9: (2.4, 0.35)},
-    "scattered, fully connected": {0.9: (1.9, 0.25)},
+    "scattered, fully connected": {0.9: (2.0, 0.25)},
 }
 
 

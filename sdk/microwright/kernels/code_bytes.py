@@ -39,7 +39,7 @@ CODE_BYTES: Mapping[str, int] = {
     "fully_connected_s8_dsp": 1344,
     "fully_connected_s8_mve": 1216,
     "fully_connected_s8_portable": 1002,
-    "fully_connected_s8_scattered_dsp": 232,
+    "fully_connected_s8_scattered_dsp": 316,
     "fully_connected_s8_sparse_dsp": 690,
     "gemm_dsp": 3712,
     "gemm_mve": 5792,

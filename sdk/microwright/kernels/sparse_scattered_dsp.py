@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +13,24 @@ from microwright.kernels.base import Kernel
 from microwright.kernels.gemm_dsp import Ints
 from microwright.ops import Constant, Step
 
-# Weights of a round and of a word, bytes of code of a word's; pixels of a tile.
-_ROUND, _WORD, _CODE_BYTES = 4, 2, 72
-_PIXELS = 6
-# What a byte says of a step: of the columns, bytes of RAM a k.
-_K_BYTES = 12
-_MOST_K_STEP = 255 // _K_BYTES
-_MOST_INPUT_STEP = 255
+# Weights of a word, pixels of a tile, bytes of a k in its columns.
+_WORD, _PIXELS, _K_BYTES = 2, 6, 12
+
+
+class _Layout(NamedTuple):
+    """Of a kernel's weights: bytes that a step of one is, words of a round, bytes of code of a word."""
+
+    step_bytes: int
+    round_words: int
+    code_bytes: int
+
+    @property
+    def most_step(self) -> int:
+        """What a byte can say."""
+        return 255 // self.step_bytes
+
+
+_COLUMNS, _INPUTS = _Layout(_K_BYTES, 2, 72), _Layout(1, 4, 32)
 
 
 def _conv(dense: Kernel, name: str, step: Step) -> Step:
@@ -29,7 +41,7 @@ def _conv(dense: Kernel, name: str, step: Step) -> Step:
         **made.fields,
         "k_pairs": k_pairs,
         "tiles": gemm_dsp.tiles(step, "mw_gemm_scattered_dsp"),
-        "weights": Constant(_pack_columns(rows)),
+        "weights": Constant(_pack(rows, _COLUMNS)),
     }
     assert made.scratch_bytes is not None
     return replace(
@@ -67,48 +79,33 @@ def _fully_connected(step: Step) -> Step:
         step.outputs,
         {
             **{name: step.number(name) for name in ("batches", "in_len", "out_len")},
-            "weights": Constant(_pack(kept)),
+            "weights": Constant(_pack(kept, _INPUTS)),
             "channels": Constant(sparse.channel_words(channels)),
             **{name: step.number(name) for name in ("out_zp", "act_min", "act_max")},
         },
     )
 
 
-def _pack_columns(rows: Ints) -> npt.NDArray[np.uint32]:
-    """Each channel's weights and their steps, as include/mw/gemm_scattered_dsp.h says."""
+def _pack(rows: Ints, layout: _Layout) -> npt.NDArray[np.uint32]:
+    """Each channel's weights and their steps, as the headers of the kernels say."""
     packed = bytearray()
-    for row in rows:
-        filled = _entries(row, _MOST_K_STEP, _K_BYTES, _WORD)
-        enter = _CODE_BYTES * (len(filled) // _WORD % 2 if len(filled) else _ROUND // _WORD)
-        packed += (filled.size << 8 | enter).to_bytes(4, "little") + filled.tobytes()
+    for row, stored in zip(rows, sparse.reachable(rows != 0, layout.most_step), strict=True):
+        steps = layout.step_bytes * sparse.steps(stored)
+        # The first one counts from 0.
+        steps[:1] -= layout.step_bytes
+        entries = np.stack([row[stored] & 0xFF, steps], axis=1)
+        filled = np.pad(entries, ((0, -len(entries) % _WORD), (0, 0))).astype(np.uint8).tobytes()
+        less = -(len(filled) // 4) % layout.round_words if filled else layout.round_words
+        packed += (len(filled) << 8 | layout.code_bytes * less).to_bytes(4, "little") + filled
     return np.frombuffer(bytes(packed), "<u4").astype(np.uint32)
 
 
-def _pack(rows: Ints) -> npt.NDArray[np.uint32]:
-    """Each channel's weights and their steps, as include/mw/fully_connected_s8_scattered_dsp.h says."""
-    packed = bytearray()
-    for row in rows:
-        filled = _entries(row, _MOST_INPUT_STEP, 1, _ROUND)
-        packed += filled.size.to_bytes(4, "little") + filled.tobytes()
-    return np.frombuffer(bytes(packed), "<u4").astype(np.uint32)
-
-
-def _entries(row: Ints, most: int, scale: int, multiple: int) -> npt.NDArray[np.uint8]:
-    """A channel's weights with their steps, [weights, 2], filled up with zeros to a multiple."""
-    stored = sparse.reachable((row != 0)[None], most)[0]
-    steps = scale * sparse.steps(stored)
-    # The first one counts from 0.
-    steps[:1] -= scale
-    entries = np.stack([row[stored] & 0xFF, steps], axis=1)
-    return np.pad(entries, ((0, -len(entries) % multiple), (0, 0))).astype(np.uint8)
-
-
-def _stored(step: Step, channels: int, most: int) -> Ints:
-    """How many weights of each channel of a plain call are stored, those on the way included."""
+def _words(step: Step, channels: int, layout: _Layout) -> Ints:
+    """How many words of weights each channel of a plain call has, those on the way included."""
     weights = step.values("weights")
     assert weights is not None
-    stored: Ints = sparse.reachable(weights.reshape(channels, -1) != 0, most).sum(axis=1)
-    return stored
+    stored: Ints = sparse.reachable(weights.reshape(channels, -1) != 0, layout.most_step).sum(axis=1)
+    return -(-stored // _WORD)
 
 
 def _conv_cost(step: Step) -> float:
@@ -119,7 +116,7 @@ def _conv_cost(step: Step) -> float:
     one_row = taps == step.number("stride_h") == step.number("stride_w") == 1
     rows, pixels = (1, step.number("out_h")) if one_row else (step.number("out_h"), 1)
     whole, rest = divmod(pixels * step.number("out_w"), _PIXELS)
-    words = -(-_stored(step, out_ch, _MOST_K_STEP) // _WORD)
+    words = _words(step, out_ch, _COLUMNS)
     counts = (words.sum(), (-(-words // 2)).sum(), out_ch, taps * step.number("in_ch"), 1)
     six, last = (18, 2, 57, 8, 110), (10, 2, 29, 5, 140) if rest <= 2 else (18, 2, 57, 12, 140)
     tiles = [whole * each + (rest > 0) * of_last for each, of_last in zip(six, last, strict=True)]
@@ -129,9 +126,10 @@ def _conv_cost(step: Step) -> float:
 
 
 def _fully_connected_cost(step: Step) -> float:
-    """Counted in the assembly: 17 a round of four weights, 30 around a channel's."""
-    stored = _stored(step, step.number("out_len"), _MOST_INPUT_STEP)
-    return step.number("batches") * (17.0 * int((-(-stored // _ROUND)).sum()) + 30 * len(stored))
+    """Counted in the assembly: 8 a word of two weights, 2 a round of four, 17 around a channel's."""
+    words = _words(step, step.number("out_len"), _INPUTS)
+    rounds = -(-words // _INPUTS.round_words)
+    return float(50 + step.number("batches") * (8 * words.sum() + 2 * rounds.sum() + 17 * len(words)))
 
 
 CONV = Kernel(

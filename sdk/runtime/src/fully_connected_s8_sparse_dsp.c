@@ -15,7 +15,8 @@ struct fours {
 };
 
 // r0 inputs, r1 weights, r2 and r3 inputs of a block, r4 the steps of a round, r5 where the run ends, r6 and r8 sums of channel
-// 0 and 2, r7 and r9 of these + 256 * the next one's, r10-r12 and lr weights of a block. Between rounds r12 channels.
+// 0 and 2, r7 and r9 of these + 256 * the next one's, r10-r12 and lr weights of a block. Between runs r12 channels,
+// r10 odd_zp, r11 out.
 // The frame: [sp] odd_zp, [sp, #4] out, [sp, #8] channels, [sp, #12] x, [sp, #16] sums of channels 1 and 3 over earlier runs.
 #define MAC(x, w, sum, sums) \
     "smlad " sums ", " x ", " w ", " sums "\n\t" \
@@ -27,14 +28,7 @@ struct fours {
     "ldmia.w r1!, {r10, r11, r12, lr}\n\t" \
     MAC("r2", "r10", "r6", "r7") MAC("r2", "r11", "r8", "r9") MAC("r3", "r12", "r6", "r7") MAC("r3", "lr", "r8", "r9")
 
-// r10 odd_zp, r11 out. The sums are doubled. Only the low byte of a channel's second word tells how far to shift.
-#define STORE(sum, mult, word) \
-    "lsl lr, r10, " word "\n\t" \
-    "smmlar lr, " sum ", " mult ", lr\n\t" \
-    "add lr, lr, " sum ", asr #31\n\t" \
-    "asr lr, lr, " word "\n\t" \
-    "ssat lr, #8, lr, asr #1\n\t" \
-    "strb lr, [r11], #1\n\t"
+#define STORE(sum, mult, word) MW_CHANNEL_WORDS_STORE(sum, mult, word, "r10", "lr", "r11")
 
 // Channels up to the word 0; returns where it ends. What is below the bias in r5 and r9 is lost when a pair is taken apart.
 __attribute__((naked)) static const uint32_t *compute_fours(const struct fours *fours __attribute__((unused)),

@@ -3,18 +3,15 @@
 #ifndef MW_CHANNEL_WORDS_DSP_H
 #define MW_CHANNEL_WORDS_DSP_H
 
-#include "mw/dsp.h"
-
-static inline int32_t mw_channel_words_bias(const uint32_t *words)
-{
-    return (int32_t)words[1] >> 8;
-}
-
-// An accumulator as an int8 output value. `odd_zp` is 2 * the output's zero point + 1.
-static inline int8_t mw_channel_words_scale(const uint32_t *words, int32_t acc, int32_t odd_zp)
-{
-    const uint32_t less = words[1] & 255u;
-    return mw_requantize_dsp(acc, (int32_t)words[0], (int32_t)((uint32_t)odd_zp << less), (int32_t)less + 1);
-}
+// Assembly that writes an output value and goes on to the next: clamp(requantize(acc)) as in gemm_dsp.h. `doubled` holds
+// 2 * acc, `mult` and `word` the channel's words, `odd_zp` 2 * the output's zero point + 1. Changes `value`; the core looks
+// at the low byte of `word` alone for how far to shift.
+#define MW_CHANNEL_WORDS_STORE(doubled, mult, word, odd_zp, value, out) \
+    "lsl " value ", " odd_zp ", " word "\n\t" \
+    "smmlar " value ", " doubled ", " mult ", " value "\n\t" \
+    "add " value ", " value ", " doubled ", asr #31\n\t" \
+    "asr " value ", " value ", " word "\n\t" \
+    "ssat " value ", #8, " value ", asr #1\n\t" \
+    "strb " value ", [" out "], #1\n\t"
 
 #endif

@@ -4,10 +4,10 @@
 // in        int8  [batches][in_len]
 // out       int8  [batches][out_len]
 // weights   channel after channel:
-//             a word     bytes of the channel behind it
-//             weights    two bytes each, an even number of pairs of them: the weight, and how many inputs further it is than
-//                        the one before, of the first one: than input 0. A step beyond 255 takes weights of 0 on the way,
-//                        and so does what fills up the last four
+//             a word     256 * bytes of the channel's weights + 32 * how many pairs of weights less than four the first round has
+//             weights    in rounds of eight, but the first one, two bytes each: the weight, and how many inputs further it is
+//                        than the one before, of the first one: than input 0. A step beyond 255 takes weights of 0 on the way,
+//                        and so does what fills up the last two
 // channels  [out_len] of channel_words_dsp.h. The bias has the input's zero point folded in
 
 #ifndef MW_FULLY_CONNECTED_S8_SCATTERED_DSP_H
