@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from microwright.kernels import KERNELS, code, selection
+from microwright.kernels import KERNELS, code, gemm_dsp, selection
 from microwright.kernels.base import Kernel, Rejected
 from microwright.kernels.selection import Choice
 from microwright.ops import Constant, Step
@@ -140,6 +140,24 @@ def test_without_enough_room_it_is_the_kernel_that_needs_least() -> None:
         {"quicker": "memory: the arena would need 7 bytes or more"},
         {"quicker": "memory: the arena would need 8 bytes or more"},
     ]
+
+
+def test_a_reason_names_the_channel_of_the_model() -> None:
+    """The second of two channels, which a pair has first since its sums are larger."""
+    weights = np.full((2, 300), 127, np.int64)
+    plain = Step(
+        "conv_2d_s8",
+        (0,),
+        (1,),
+        {
+            "bias": Constant(np.array([0, 1 << 29], np.int32)),
+            "mult": Constant(np.array([1 << 30], np.int32)),
+            "shift": Constant(np.array([-22], np.int8)),
+            **{"in_zp": 0, "out_zp": -128, "act_min": -128, "act_max": 127},
+        },
+    )
+    with pytest.raises(Rejected, match="the bias of channel 1 does not fit 29 bits"):
+        gemm_dsp.pack(plain, weights, gemm_dsp.k_order(1, 300))
 
 
 @pytest.mark.parametrize("plain", KERNELS)

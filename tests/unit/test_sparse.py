@@ -50,8 +50,8 @@ def test_no_step_is_too_long_and_nothing_is_left_out(rows: list[list[bool]], mos
         assert row.sum() == sum(-(-gap // most) for gap in gaps)
 
 
-def channel(bias: int) -> Channel:
-    return Channel(np.zeros(4, np.int64), 0, bias, (1 << 30) + 5, 23)
+def channel(bias: int, index: int = 0) -> Channel:
+    return Channel(index, np.zeros(4, np.int64), 0, bias, (1 << 30) + 5, 23)
 
 
 def test_words_of_channels() -> None:
@@ -62,5 +62,5 @@ def test_words_of_channels() -> None:
 
 @pytest.mark.parametrize("bias", [1 << 23, -(1 << 23) - 1])
 def test_a_bias_that_does_not_fit_is_for_another_kernel(bias: int) -> None:
-    with pytest.raises(Rejected, match="bias of channel 1 does not fit 24 bits"):
-        sparse.channel_words([channel(0), channel(bias)])
+    with pytest.raises(Rejected, match="bias of channel 7 does not fit 24 bits"):
+        sparse.channel_words([channel(0), channel(bias, index=7)])

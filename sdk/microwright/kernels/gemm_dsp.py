@@ -76,9 +76,9 @@ def packed_channels(name: str, channels: Sequence[Channel]) -> Mapping[str, Fiel
 
     Raises Rejected for a bias that does not fit 29 bits.
     """
-    for index, channel in enumerate(channels):
+    for channel in channels:
         if not -(1 << 28) <= channel.bias < 1 << 28:
-            raise Rejected(f"the bias of channel {index} does not fit 29 bits")
+            raise Rejected(f"the bias of channel {channel.index} does not fit 29 bits")
     short = all(-(1 << 20) <= channel.bias < 1 << 20 for channel in channels)
     size = 7 if short else 8
     data = b"".join(
@@ -92,8 +92,10 @@ def packed_channels(name: str, channels: Sequence[Channel]) -> Mapping[str, Fiel
 
 @dataclass(frozen=True, eq=False)
 class Channel:
-    """An output channel: weights, the largest accumulator, bias with the input's zero point, and scale."""
+    """An output channel: its place in the plain call, weights, the largest accumulator, bias with the input's
+    zero point, and scale."""
 
+    index: int
     weights: Ints
     bound: int
     bias: int
@@ -127,7 +129,7 @@ def channel_of(step: Step, index: int, weights: Ints) -> Channel:
         raise Rejected(f"the accumulator of channel {index} can reach 2^30")
     if not 1 <= -by.shift <= 23:
         raise Rejected(f"channel {index} is rescaled by 2^{by.shift}")
-    return Channel(weights, bound, bias, by.mult, -by.shift)
+    return Channel(index, weights, bound, bias, by.mult, -by.shift)
 
 
 def _order(weights: Ints, bound: Ints) -> list[int]:

@@ -34,9 +34,9 @@ def channel_words(channels: Sequence[Channel], multiple: int = 1) -> npt.NDArray
 
     Raises Rejected for a bias that does not fit 24 bits.
     """
-    for index, channel in enumerate(channels):
+    for channel in channels:
         if not -(1 << 23) <= channel.bias < 1 << 23:
-            raise Rejected(f"the bias of channel {index} does not fit 24 bits")
+            raise Rejected(f"the bias of channel {channel.index} does not fit 24 bits")
     words = [(channel.mult, channel.bias << 8 | channel.exponent - 1) for channel in channels]
     words += [(0, 0)] * (-len(words) % multiple)
     return (np.array(words, np.int64) & 0xFFFFFFFF).astype(np.uint32).reshape(-1)
