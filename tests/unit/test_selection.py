@@ -153,7 +153,10 @@ def test_a_reason_names_the_channel_of_the_model() -> None:
             "bias": Constant(np.array([0, 1 << 29], np.int32)),
             "mult": Constant(np.array([1 << 30], np.int32)),
             "shift": Constant(np.array([-22], np.int8)),
-            **{"in_zp": 0, "out_zp": -128, "act_min": -128, "act_max": 127},
+            "in_zp": 0,
+            "out_zp": -128,
+            "act_min": -128,
+            "act_max": 127,
         },
     )
     with pytest.raises(Rejected, match="the bias of channel 1 does not fit 29 bits"):
