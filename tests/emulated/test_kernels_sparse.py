@@ -1,4 +1,4 @@
-"""Sparse kernels of the DSP extension on emulated cores: the dense kernels' bytes in fewer instructions."""
+"""Sparse kernels on emulated cores: the dense kernels' bytes in fewer instructions."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ BOARD = CORES[0]
 BLOCKS = ("conv_1x1_s8_sparse_dsp", "conv_2d_s8_sparse_dsp", "fully_connected_s8_sparse_dsp")
 DENSE = tuple(kernel.replace("_sparse", "") for kernel in BLOCKS)
 SCATTERED = tuple(kernel.replace("sparse", "scattered") for kernel in BLOCKS)
+PORTABLE, PORTABLE_CORES = "fully_connected_s8_sparse_portable", ("mps2-an385", "mps2-an385-m0plus")
 SPARSITIES = (0.0, 0.5, 0.75, 0.9)
 
 # Image, weights, blocks of zeros.
@@ -69,12 +70,12 @@ class Layer:
         return int(weights.nbytes)
 
 
-def on_device(folder: Path, model: Graph) -> list[Layer]:
-    """The layers on the emulated board; the outputs have to be the reference's."""
+def on_device(folder: Path, model: Graph, board_id: str = BOARD) -> list[Layer]:
+    """The layers on an emulated board; the outputs have to be the reference's."""
     rng = np.random.default_rng(0)
     shapes = [model.tensors[i].shape for i in model.inputs]
     sample: tuple[Array, ...] = tuple(rng.integers(-128, 128, shape, np.int8) for shape in shapes)
-    on = board.load(BOARD)
+    on = board.load(board_id)
     image = build.build(project.create(folder, model, on))
     with runners.start(image) as device:
         measured = measure(image, device.url, [sample], emulation=device.emulation)
@@ -125,6 +126,20 @@ def test_zeros_pay(measured: dict[str, list[Layer]], name: str) -> None:
 def test_estimates_are_close(measured: dict[str, list[Layer]], name: str) -> None:
     for layer in measured[name]:
         assert layer.call.instructions == pytest.approx(layer.instructions, rel=0.1)
+
+
+@pytest.mark.parametrize("board_id", PORTABLE_CORES)
+def test_zeros_of_dense_layers_pay_on_any_core(tmp_path: Path, board_id: str) -> None:
+    rng = np.random.default_rng(1)
+    made = Layers()
+    for sparsity in SPARSITIES:
+        add_layer(made, rng, (128,), pruned(rng, (64, 128), (4, 4), sparsity))
+    dense, *others = on_device(tmp_path / "p", made.graph(), board_id)
+    assert dense.call.step.kernel == "fully_connected_s8_portable"
+    for layer, (faster, share) in zip(others, ((1.15, 0.55), (2.0, 0.3), (3.6, 0.15)), strict=True):
+        assert layer.call.step.kernel == PORTABLE
+        assert dense.instructions >= faster * layer.instructions
+        assert layer.weights_bytes <= share * dense.weights_bytes
 
 
 @pytest.mark.thorough
@@ -199,6 +214,13 @@ def test_random_layers(tmp_path: Path, names: tuple[str, ...]) -> None:
         found = assert_random_layers_equal_on(BOARD, tmp_path / "p", add_sparse, seed=5, count=70)
     for kernel in names:
         assert found[kernel] > 10, f"too few layers of the sample were for {kernel}"
+
+
+@pytest.mark.parametrize("board_id", PORTABLE_CORES)
+def test_random_layers_on_any_core(tmp_path: Path, board_id: str) -> None:
+    with only((PORTABLE,)):
+        found = assert_random_layers_equal_on(board_id, tmp_path / "p", add_sparse, seed=8, count=30)
+    assert found[PORTABLE] > 5
 
 
 @pytest.mark.thorough

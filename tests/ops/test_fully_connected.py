@@ -13,6 +13,7 @@ from microwright.graph import Graph
 from microwright.ops.quantized import multiplier
 from tests.support import layers
 from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
+from tests.support.pruned import add_layer, pruned
 
 
 def add_fully_connected(made: Layers, rng: Rng) -> None:
@@ -51,6 +52,16 @@ def add_fully_connected(made: Layers, rng: Rng) -> None:
         f"{has_bias=} {activation}",
     )
     made.maker.node("FULLY_CONNECTED", inputs, [y], keep_num_dims=keep, fused_activation_function=activation)
+
+
+def add_with_blocks_of_zeros(made: Layers, rng: Rng) -> None:
+    in_len, out_len = int(pick(rng, (4, 16, 97, 640, 2000))), int(pick(rng, (1, 3, 4, 9)))
+    weights = pruned(rng, (out_len, in_len), (4, 4), float(pick(rng, (0.5, 0.8, 1.0))))
+    add_layer(made, rng, (in_len,), weights, zero_point=layers.zero_point(rng), per_tensor=rng.random() < 0.5)
+
+
+def test_layers_with_blocks_of_zeros() -> None:
+    assert_random_layers_equal(add_with_blocks_of_zeros, seed=3, count=30)
 
 
 def test_random_layers() -> None:

@@ -25,17 +25,6 @@ _LEAST_SHARE = 0.02
 _LEAST_OF_A_LAYER = 1 / 2
 
 
-def block_shapes(target: Target) -> Mapping[Kind, Block]:
-    """The blocks for a core. Raises InputError where its kernels skip none."""
-    shapes = blocks.of(target)
-    if not shapes:
-        raise InputError(
-            f"there are no kernels for blocks of zeros on a {target.core}",
-            "prune channels, or choose a board whose core has the DSP extension or Helium",
-        )
-    return shapes
-
-
 def prune(model: Any, sparsity: float, pattern: Pattern, target: Target) -> Any:
     """A copy of a Keras 3 model in which a fraction of the weights of its convolutions and dense layers is 0.
 
@@ -49,8 +38,14 @@ def prune(model: Any, sparsity: float, pattern: Pattern, target: Target) -> Any:
     pruned.set_weights(model.get_weights())
     shapes: Mapping[Kind, Block] = {"conv": (1, 1), "dense": (1, 1)}
     if pattern == "block":
-        shapes = block_shapes(target)
+        shapes = blocks.of(target)
     found = list(_layers(pruned))
+    for layer, kind in found:
+        if kind not in shapes:
+            raise InputError(
+                f"{layer.name}: there are no kernels for blocks of zeros of a {kind} layer on {target.core}",
+                "prune channels, or choose a board whose core has the DSP extension or Helium",
+            )
     if not found:
         raise InputError(
             f"{model.name}: there is no convolution or dense layer whose weights could become zero",

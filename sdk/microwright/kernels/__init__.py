@@ -20,6 +20,7 @@ from microwright.kernels import (
     selection,
     sparse_conv_dsp,
     sparse_fully_connected_dsp,
+    sparse_fully_connected_portable,
     sparse_scattered_dsp,
 )
 from microwright.kernels.base import Kernel
@@ -63,6 +64,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         sparse_fully_connected_dsp.FULLY_CONNECTED,
         sparse_scattered_dsp.FULLY_CONNECTED,
         fully_connected.DSP,
+        sparse_fully_connected_portable.FULLY_CONNECTED,
         fully_connected.PORTABLE,
     ),
 }

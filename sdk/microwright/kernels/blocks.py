@@ -16,8 +16,10 @@ BLOCKS: Mapping[Feature, Mapping[Kind, Block]] = {
     "mve": {"conv": (2, 16), "dense": (4, 16)},
     "dsp": {"conv": (2, 4), "dense": (4, 4)},
 }
+# Of any other core.
+PORTABLE: Mapping[Kind, Block] = {"dense": (4, 4)}
 
 
 def of(target: Target) -> Mapping[Kind, Block]:
-    """The blocks for a core, none where its kernels skip none."""
-    return next((shapes for feature, shapes in BLOCKS.items() if feature in target.features), {})
+    """The blocks for a core, without the kinds of layers whose kernels skip none."""
+    return next((shapes for feature, shapes in BLOCKS.items() if feature in target.features), PORTABLE)

@@ -41,6 +41,7 @@ CODE_BYTES: Mapping[str, int] = {
     "fully_connected_s8_portable": 1002,
     "fully_connected_s8_scattered_dsp": 316,
     "fully_connected_s8_sparse_dsp": 690,
+    "fully_connected_s8_sparse_portable": 318,
     "gemm_dsp": 3712,
     "gemm_mve": 5792,
     "gemm_portable": 1492,
