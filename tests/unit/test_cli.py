@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,9 +20,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from microwright import board as boards
 from microwright import cli, errors, graph, verify
 from microwright.cli import _progress
 from microwright.graph import Array, Graph
+from tests.support.firmware import convolutional
 from tests.support.small_model import CLASSES, INPUT_SHAPE, small_model
 from tests.support.tflite_maker import Maker
 
@@ -432,6 +435,24 @@ def test_inspect_shows_layers_and_the_arena(model: Path, capsys: pytest.CaptureF
     assert "int8 1x8x8x6" in printed
     assert "input int8 1x8x8x3" in printed
     assert "fit mps2-an386" in printed
+
+
+def test_inspect_tells_what_was_not_taken_for_want_of_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "small.tflite"
+    path.write_bytes(convolutional().flatbuffer)
+    board = boards.load("mps2-an386").text
+
+    def reasons(ram_bytes: int) -> str:
+        little = tmp_path / "little.toml"
+        little.write_text(re.sub(r"(ram += .*bytes = )[0-9_]+", rf"\g<1>{ram_bytes}", board, count=1))
+        assert cli.execute(["inspect", str(path), "--board", str(little), "--json"]) == 0
+        facts = json.loads(capsys.readouterr().out)
+        return " ".join(why for kernel in facts["kernels"] for why in kernel["not_taken"].values())
+
+    assert "memory: the arena would need" in reasons(2600)
+    assert "memory" not in reasons(1 << 20)
 
 
 def test_inspect_tells_what_graph_passes_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
