@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microwright import ops
+from microwright import ops, passes
 from microwright.errors import UnsupportedOp
 from tests.support import layers
-from tests.support.layers import Rng
+from tests.support.layers import Layers, Rng
+from tests.support.native import assert_equal_to_reference
 from tests.support.operands import scale_ratio
 from tests.support.unary import Case, assert_equal_for_every_value, one
 
@@ -39,8 +40,17 @@ def _tanh(rng: Rng) -> Case:
     return Case(float(np.float32(2.0**exponent)), layers.zero_point(rng), 1 / 128, 0)
 
 
+def _exp(rng: Rng) -> Case:
+    scale = float(np.float32(2.0 ** rng.uniform(-12, -2)))
+    return Case(
+        scale, layers.zero_point(rng), float(np.float32(2.0 ** rng.uniform(-8, 4))), layers.zero_point(rng)
+    )
+
+
 CASES = [
     ("ABS", _anything, {}),
+    ("EXP", _exp, {}),
+    ("LOG", _exp, {}),
     ("ELU", _anything, {}),
     ("HARD_SWISH", _hard_swish, {}),
     *[("LEAKY_RELU", _anything, {"alpha": alpha}) for alpha in (0.2, 0.0, 3.0)],
@@ -68,7 +78,9 @@ def test_every_value_in_many_random_cases(op: str, case: Any, options: dict[str,
     [
         ("ABS", Case(1.0, 0, 1e-10, 0), "factor of 1e+10"),
         ("ABS", Case(1.0, 0, 1.0, 0, "float32", "float32"), "is float32"),
-        ("ELU", Case(1.0, 0, 1e-10, 0), "output's scale is too small"),
+        ("ELU", Case(1.0, 0, 1.0, 0, "float32", "float32"), "it is computed in float32"),
+        ("NEG", Case(1.0, 0, 1.0, 0, "int8", "uint8"), "is uint8"),
+        ("SQRT", Case(1.0, 0, 1.0, 0), "has its own rounding"),
         (
             "HARD_SWISH",
             Case(1.0, 0, 1e-3, 0),
@@ -86,3 +98,44 @@ def test_what_cannot_be_exact_is_refused(op: str, changed: Case, message: str) -
         ops.check(one(op, changed))
     assert message in caught.value.message
     assert caught.value.message.startswith(f"node 0 {op} 'layer': ")
+
+
+FUNCTIONS = ("ELU", "NEG", "SQRT", "SQUARE")
+
+
+def _between_floats(made: Layers, rng: Rng, op: str) -> None:
+    scale = float(np.float32(2.0 ** rng.uniform(-8, -3)))
+    # The reference has no square roots of negative numbers.
+    zero_point = -128 if op == "SQRT" else layers.zero_point(rng)
+    x = made.input((256,), scale=scale, zero_point=zero_point)
+    floats = [made.maker.tensor((256,), "float32") for _ in range(2)]
+    y = made.output(
+        (256,), scale=float(np.float32(2.0 ** rng.uniform(-8, 0))), zero_point=layers.zero_point(rng)
+    )
+    made.maker.node("DEQUANTIZE", [x], floats[:1])
+    made.maker.node(op, floats[:1], floats[1:])
+    made.maker.node("QUANTIZE", floats[1:], [y])
+
+
+def test_functions_of_float32_between_int8_are_tables() -> None:
+    made, rng = Layers(), np.random.default_rng(53)
+    for op in FUNCTIONS * 8:
+        _between_floats(made, rng, op)
+    graph = made.graph()
+    assert [node.op for node in passes.run(graph).nodes] == list(FUNCTIONS * 8)
+    values = np.arange(-128, 128).astype(np.int8)
+    assert_equal_to_reference(graph, [(values,) * len(graph.inputs)])
+
+
+@pytest.mark.parametrize("reader", ["DEQUANTIZE", "NEG"])
+def test_functions_whose_floats_are_needed_stay(reader: str) -> None:
+    made = Layers()
+    x = made.input((4,), scale=0.5)
+    a, b = (made.maker.tensor((4,), "float32") for _ in range(2))
+    made.outputs.append(a if reader == "DEQUANTIZE" else b)
+    made.maker.node("DEQUANTIZE", [x], [a])
+    made.maker.node("NEG", [a], [b])
+    made.maker.node("QUANTIZE", [b], [made.output((4,), scale=0.5)])
+    found = [node.op for node in passes.run(made.graph()).nodes]
+    expected = {"DEQUANTIZE": ["DEQUANTIZE", "NEG"], "NEG": ["DEQUANTIZE", "NEG", "QUANTIZE"]}
+    assert found == expected[reader]

@@ -1,4 +1,4 @@
-"""ELU, int8: exp(x) - 1 for negative x, computed in float32 as the reference does when it starts."""
+"""ELU, int8, or of float32 between int8: exp(x) - 1 for negative x."""
 
 from __future__ import annotations
 
@@ -7,35 +7,21 @@ import math
 import numpy as np
 
 from microwright.graph import Graph, Node
-from microwright.ops import table
-from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
-from microwright.ops.quantized import per_tensor
-
-# The reference converts to int32 what it has rounded.
-_MAX_QUOTIENT = 2.0**30
-
-
-def check(graph: Graph, node: Node) -> None:
-    """int8 in and out, per tensor."""
-    x, y = table.check_unary(graph, node)
-    largest = max(255 * per_tensor(node, x)[0], 1.0)
-    if largest / per_tensor(node, y)[0] > _MAX_QUOTIENT:
-        raise unsupported(node, "the output's scale is too small", "check the calibration data")
+from microwright.ops import functions
+from microwright.ops.base import Op, Step
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """A table. The float32 nearest to exp(x) is what any good library gives, or next to it."""
-    x_scale, x_zero_point = per_tensor(node, input_tensor(graph, node, 0))
-    y_scale, y_zero_point = per_tensor(node, output_tensor(graph, node))
-    inverse = np.float32(1) / np.float32(y_scale)
+    """A table. In float32, the reference has a function for the difference; in int8, it subtracts."""
 
-    def elu(value: int) -> int:
-        x = np.float32(x_scale) * np.float32(value - x_zero_point)
-        y = x if x >= 0 else np.float32(math.exp(float(x))) - np.float32(1)
-        scaled = float(y * inverse)
-        return y_zero_point + int(math.copysign(math.floor(abs(scaled) + 0.5), scaled))
+    def elu(x: float) -> float:
+        if x >= 0:
+            return x
+        if node.options.get(functions.FLOATS):
+            return math.expm1(x)
+        return float(np.float32(math.exp(x)) - np.float32(1))
 
-    return (table.step(graph, node, elu),)
+    return (functions.step(graph, node, elu),)
 
 
-OP = Op(check, lower, types="int8", kernels=("lookup_8",))
+OP = Op(functions.check, lower, types="int8", kernels=("lookup_8",))

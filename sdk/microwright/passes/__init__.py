@@ -13,6 +13,7 @@ from microwright.passes import (
     channels,
     constants,
     depthwise,
+    floats,
     merging,
     padding,
     requantize,
@@ -25,6 +26,7 @@ __all__ = ["PASSES", "Applied", "Rewritten", "apply", "run"]
 PASSES: Mapping[str, Callable[[Graph], Graph]] = {
     "unused": unused.run,
     "constants": constants.run,
+    "floats": floats.run,
     "requantize": requantize.run,
     "reshapes": reshapes.run,
     "padding": padding.run,
@@ -71,8 +73,8 @@ def apply(graph: Graph, names: Collection[str] = tuple(PASSES)) -> Rewritten:
     """Apply passes, all or those of `names`, in order until none changes the graph: each makes it smaller, so
     that this ends.
 
-    A graph that the engine does not take loses unused nodes and constants only; the plan says what is wrong
-    with it.
+    Of a graph that the engine does not take, only what needs no kernels is changed; the plan says what is
+    wrong with it.
     """
     applied: list[Applied] = []
 
@@ -86,8 +88,8 @@ def apply(graph: Graph, names: Collection[str] = tuple(PASSES)) -> Rewritten:
                 graph = after
         return len(applied) > before
 
-    # What computes shapes goes before anybody asks for its kernels.
-    change(["unused", "constants"])
+    # What computes shapes goes before anybody asks for its kernels, and what is computed in float32.
+    change(["unused", "constants", "floats"])
     if _is_supported(graph):
         while change(names):
             pass

@@ -25,7 +25,18 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 # Operators that give each element, or each channel, from the same one of their input.
 _BY_CHANNEL = frozenset(
-    {"ABS", "BATCH_TO_SPACE_ND", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SPACE_TO_BATCH_ND"}
+    {
+        "ABS",
+        "EXP",
+        "LOG",
+        "NEG",
+        "SQRT",
+        "SQUARE",
+        "BATCH_TO_SPACE_ND",
+        "RESIZE_BILINEAR",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "SPACE_TO_BATCH_ND",
+    }
     | {"AVERAGE_POOL_2D", "DEQUANTIZE", "ELU", "EXPAND_DIMS", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC"}
     | {"MAX_POOL_2D", "QUANTIZE", "RELU", "RELU6", "RESHAPE", "RSQRT", "SQUEEZE", "TANH"}
 )

@@ -1,0 +1,54 @@
+"""Functions of real numbers as tables of int8 values, computed in float32 as the reference does.
+
+The float32 nearest to exp(x) and its like is what any good library gives, or next to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from microwright.graph import Graph, Node
+from microwright.ops import table
+from microwright.ops.base import Step, input_tensor, output_tensor, unsupported
+from microwright.ops.quantized import per_tensor
+
+# An option that no file has: the node stands for itself between a DEQUANTIZE and a QUANTIZE.
+FLOATS = "float32"
+_LIMIT = 2.0**20
+
+
+def check(graph: Graph, node: Node) -> None:
+    """int8 in and out, per tensor; float32 is for the pass that makes int8 of it."""
+    if input_tensor(graph, node, 0).dtype == "float32":
+        raise unsupported(
+            node,
+            "it is computed in float32, and not of an int8 tensor that is alone in reading it",
+            "quantise what is in front of the layer, and behind it, to int8",
+        )
+    table.check_unary(graph, node)
+
+
+def step(graph: Graph, node: Node, function: Callable[[float], float]) -> Step:
+    """A table of `function`, whose results are rounded to float32."""
+    x_scale, x_zero_point = per_tensor(node, input_tensor(graph, node, 0))
+    y_scale, y_zero_point = per_tensor(node, output_tensor(graph, node))
+
+    def quantized(value: int) -> int:
+        with np.errstate(all="ignore"):
+            x = np.float32(x_scale) * np.float32(value - x_zero_point)
+            y = np.float32(function(float(x)))
+            # QUANTIZE divides; tables of the reference multiply by the inverse.
+            scale = np.float32(y_scale)
+            scaled = y / scale if node.options.get(FLOATS) else y * (np.float32(1) / scale)
+        real = float(np.nan_to_num(scaled, nan=-_LIMIT, posinf=_LIMIT, neginf=-_LIMIT))
+        real = min(max(real, -_LIMIT), _LIMIT)
+        return y_zero_point + int(np.copysign(np.floor(abs(real) + 0.5), real))
+
+    return table.step(graph, node, quantized)
+
+
+def in_litert(graph: Graph, node: Node) -> bool:
+    """TensorFlow Lite Micro computes it in float32 only."""
+    return input_tensor(graph, node, 0).dtype == "float32"
