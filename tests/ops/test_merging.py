@@ -149,3 +149,10 @@ def test_a_few_constants_among_many_channels_stay() -> None:
 @pytest.mark.parametrize("between", ["nothing", "AVERAGE_POOL_2D", "ADD"])
 def test_compiled(between: str) -> None:
     assert_equal_on_random_data(Net(3, between, 9, 2).graph, seed=1)
+
+
+def test_hundreds_of_constants() -> None:
+    net = Net(5, "nothing", 400)
+    rewritten = passes.run(net.graph)
+    assert 1 <= constant_channels(rewritten) <= 32
+    assert_same_bytes(net.graph, 5)

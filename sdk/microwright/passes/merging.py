@@ -33,8 +33,8 @@ _MOST = 127
 # The padded layers' MACs have to become so much less: kernels like some numbers of channels more than others.
 # By the estimates, those for Helium take up to 8 % longer for 47 channels than for 48.
 _WORTH = 0.9
-# So many channels reach sums of 300,000. For each number of them, so many choices are tried.
-_MOST_CHANNELS = 12
+# So many channels reach sums of a million. For each number of them, so many choices are tried.
+_MOST_CHANNELS = 32
 _TRIED = 32
 
 
@@ -98,7 +98,8 @@ def _is_supported(graph: Graph, node: Node) -> bool:
 
 def _chosen(sums: Ints, constants: Ints) -> Ints | None:
     """Places of the fewest constants that give all sums; None where it takes all of them."""
-    for count in range(1, min(len(constants), _MOST_CHANNELS + 1)):
+    least = math.ceil(np.abs(sums).max() / (_MOST * np.abs(constants).max()))
+    for count in range(max(least, 1), min(len(constants), _MOST_CHANNELS + 1)):
         for chosen in itertools.islice(_choices(sums, constants, count), _TRIED):
             if _weights(sums, constants[chosen]) is not None:
                 return chosen
@@ -120,12 +121,15 @@ def _choices(sums: Ints, constants: Ints, count: int) -> Iterator[Ints]:
         *coarse, large, small = (sizes[place] for place in places) if count > 1 else (sizes[places[0]], 0)
         return _MOST * (sum(coarse) + large) + small * (_MOST - large // math.gcd(large, small))
 
+    # The largest go far, the smallest have the remainders.
+    last = [*largest_first[:_TRIED], *largest_first[_TRIED:][-_TRIED:]]
     choices = [
         all_of(places)
-        for places in itertools.combinations(largest_first, min(count, 2))
+        for places in itertools.combinations(last, min(count, 2))
         if divisor % math.gcd(*(sizes[place] for place in places)) == 0
     ]
-    reaching = [(-reach(places), places) for places in choices if reach(places) >= np.abs(sums).max()]
+    farthest = int(np.abs(sums).max())
+    reaching = [(-far, places) for places in choices if (far := reach(places)) >= farthest]
     yield from (np.array(places) for _, places in sorted(reaching))
 
 
