@@ -9,7 +9,7 @@ import pytest
 from microwright import board, kernels, target
 from tests.emulated.test_kernels_elementwise import add_any_pool, add_dense, add_product, add_sum
 from tests.emulated.test_kernels_sparse import add_sparse
-from tests.ops.test_conv_2d import add_conv
+from tests.ops.test_conv_2d import add_batch, add_conv, add_grouped
 from tests.ops.test_depthwise_conv_2d import add_depthwise
 from tests.ops.test_softmax import add_softmax
 from tests.support import edges
@@ -31,7 +31,7 @@ _CHANNELS = (1, 2, 3, 4, 5, 6, 7, 8, 15, 17, 33)
 
 
 def add_convolution(made: Layers, rng: Rng) -> None:
-    """Of each number of channels in turn, now and then of many."""
+    """Of each number of channels in turn, now and then of many, grouped or of several images."""
     in_ch, out_ch = (
         _CHANNELS[len(made.outputs) % len(_CHANNELS)],
         pick(rng, (1, 2, 3, 5, 8, 12, 13, 16, 17, 31)),
@@ -43,7 +43,10 @@ def add_convolution(made: Layers, rng: Rng) -> None:
             pick(rng, (1, 2, 5, 9)),
             pick(rng, ((1, 1), (3, 3), (1, 5))),
         )
-    add_conv(made, rng, in_ch=in_ch, out_ch=out_ch, usual=usual)
+    if rng.random() < 0.2:
+        pick(rng, (add_grouped, add_batch))(made, rng)
+    else:
+        add_conv(made, rng, in_ch=in_ch, out_ch=out_ch, usual=usual)
 
 
 def add_depthwise_convolution(made: Layers, rng: Rng) -> None:
@@ -94,7 +97,7 @@ def add_layer(made: Layers, rng: Rng) -> None:
 @pytest.mark.parametrize("board_id", CORES)
 def test_random_layers(tmp_path: Path, board_id: str) -> None:
     found = assert_random_layers_stay_inside(
-        board_id, tmp_path / "p", add_layer, seed=1, count=COUNTS.get(board_id, COUNT)
+        board_id, tmp_path / "p", add_layer, seed=2, count=COUNTS.get(board_id, COUNT)
     )
     features = target.of(board.load(board_id)).features
     fast = {kernel.name for made in kernels.KERNELS.values() for kernel in made if kernel.needs <= features}

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.ops.test_conv_2d import add_conv
+from tests.ops import test_depthwise_conv_2d as depthwise
+from tests.ops.test_conv_2d import add_batch, add_conv, add_grouped
 from tests.ops.test_depthwise_conv_2d import add_depthwise
 from tests.support.device import assert_random_layers_equal_on
 from tests.support.layers import Layers, Rng, pick
@@ -21,7 +22,15 @@ KERNELS = (
 )
 
 
+def add_together(made: Layers, rng: Rng) -> None:
+    """Groups of channels, or several images."""
+    pick(rng, (add_grouped, add_batch, depthwise.add_batch))(made, rng)
+
+
 def add_layer(made: Layers, rng: Rng) -> None:
+    if rng.random() < 0.1:
+        add_together(made, rng)
+        return
     taps = pick(rng, ((1, 1), (3, 3), None))
     pick(rng, (add_conv, add_depthwise))(made, rng, usual=taps)
 
@@ -38,6 +47,12 @@ def test_random_layers(tmp_path: Path, board_id: str) -> None:
 @pytest.mark.parametrize("seed", range(100, 110))
 def test_many_random_layers(tmp_path: Path, board_id: str, seed: int) -> None:
     assert_random_layers_equal_on(board_id, tmp_path / "p", add_layer, seed=seed, count=60)
+
+
+def test_groups_and_batches(tmp_path: Path) -> None:
+    kernels = assert_random_layers_equal_on("mps2-an386", tmp_path / "p", add_together, seed=2, count=45)
+    for kernel in KERNELS:
+        assert kernels[kernel] > 2, f"no layer of the sample was for {kernel}"
 
 
 def test_sums_that_are_small_with_their_bias_only(tmp_path: Path) -> None:

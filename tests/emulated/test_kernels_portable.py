@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ops.test_conv_2d import add_conv, add_wide_conv
+from tests.ops import test_depthwise_conv_2d as depthwise
+from tests.ops.test_conv_2d import add_batch, add_conv, add_grouped, add_wide_conv
 from tests.ops.test_depthwise_conv_2d import add_depthwise
 from tests.support.device import assert_random_layers_equal_on
 from tests.support.layers import Layers, Rng, pick
@@ -15,7 +16,15 @@ CORES = ("mps2-an385", "mps2-an385-m0plus")
 KERNELS = ("conv_2d_s8_portable", "conv_1x1_s8_portable", "depthwise_conv_2d_s8_portable")
 
 
+def add_together(made: Layers, rng: Rng) -> None:
+    """Groups of channels, or several images."""
+    pick(rng, (add_grouped, add_batch, depthwise.add_batch))(made, rng)
+
+
 def add_layer(made: Layers, rng: Rng) -> None:
+    if rng.random() < 0.1:
+        add_together(made, rng)
+        return
     taps = pick(rng, ((1, 1), (3, 3), (5, 5), (1, 4), None))
     pick(rng, (add_conv, add_depthwise))(made, rng, usual=taps)
 
@@ -31,6 +40,12 @@ def test_random_layers(tmp_path: Path, board_id: str) -> None:
 def test_accumulators_of_almost_24_bits(tmp_path: Path, board_id: str) -> None:
     kernels = assert_random_layers_equal_on(board_id, tmp_path / "p", add_wide_conv, seed=6, count=6)
     assert kernels["conv_1x1_s8_portable"] == 6
+
+
+def test_groups_and_batches(tmp_path: Path) -> None:
+    kernels = assert_random_layers_equal_on("mps2-an385", tmp_path / "p", add_together, seed=2, count=45)
+    for kernel in KERNELS:
+        assert kernels[kernel] > 2, f"too few layers of the sample were for {kernel}"
 
 
 @pytest.mark.thorough

@@ -21,12 +21,13 @@ def add_conv(
     in_ch: int | None = None,
     out_ch: int | None = None,
     groups: int = 1,
+    batches: int | None = None,
     per_tensor: bool = False,
     usual: tuple[int, int] | None = None,
 ) -> None:
     """With `usual`, a filter of this size as most layers have it."""
     options, image, taps, out = layers.window(rng, taps=usual)
-    batches = 1 if usual else int(pick(rng, (1, 1, 1, 2)))
+    batches = batches or (1 if usual else int(pick(rng, (1, 1, 1, 2))))
     in_ch = in_ch or int(pick(rng, (1, 2, 3, 5, 7, 16, 17)))
     out_ch = out_ch or int(pick(rng, (1, 2, 3, 5, 8, 13)))
     in_scale, in_zp = layers.scale(rng), layers.zero_point(rng)
@@ -49,7 +50,7 @@ def add_conv(
         (batches, *out, out_ch),
         scale=out_scale,
         zero_point=zero_point,
-        name=f"conv {image}x{in_ch} {taps} {options} {groups=} {in_zp=} {zero_point=} {activation}",
+        name=f"conv {batches}x{image}x{in_ch} {taps} {options} {groups=} {in_zp=} {zero_point=} {activation}",
     )
     made.maker.node("CONV_2D", inputs, [y], **options, fused_activation_function=activation)
 
@@ -59,10 +60,15 @@ def add_grouped(made: Layers, rng: Rng) -> None:
     add_conv(
         made,
         rng,
-        in_ch=groups * int(pick(rng, (1, 2, 5))),
-        out_ch=groups * int(pick(rng, (1, 3))),
+        in_ch=groups * int(pick(rng, (1, 2, 5, 8))),
+        out_ch=groups * int(pick(rng, (1, 2, 3, 5))),
         groups=groups,
+        usual=pick(rng, ((1, 1), (3, 3), None)),
     )
+
+
+def add_batch(made: Layers, rng: Rng) -> None:
+    add_conv(made, rng, usual=pick(rng, ((1, 1), (3, 3))), batches=int(pick(rng, (2, 3))))
 
 
 def add_wide_conv(made: Layers, rng: Rng) -> None:
@@ -96,6 +102,10 @@ def test_accumulators_of_almost_24_bits() -> None:
 
 def test_grouped() -> None:
     assert_random_layers_equal(add_grouped, seed=2, count=10)
+
+
+def test_batches() -> None:
+    assert_random_layers_equal(add_batch, seed=6, count=8)
 
 
 def test_weights_quantised_per_tensor() -> None:

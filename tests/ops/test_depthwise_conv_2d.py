@@ -15,11 +15,16 @@ from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
 
 
 def add_depthwise(
-    made: Layers, rng: Rng, *, in_ch: int | None = None, usual: tuple[int, int] | None = None
+    made: Layers,
+    rng: Rng,
+    *,
+    in_ch: int | None = None,
+    batches: int | None = None,
+    usual: tuple[int, int] | None = None,
 ) -> None:
     """With `usual`, a filter of this size as most layers have it."""
     options, image, taps, out = layers.window(rng, taps=usual)
-    batches = 1 if usual else int(pick(rng, (1, 1, 1, 2)))
+    batches = batches or (1 if usual else int(pick(rng, (1, 1, 1, 2))))
     in_ch = in_ch or int(pick(rng, (1, 2, 3, 5, 7, 8, 16, 17)))
     multiplier = 1 if usual else int(pick(rng, (1, 1, 2, 3)))
     out_ch = in_ch * multiplier
@@ -40,10 +45,19 @@ def add_depthwise(
         (batches, *out, out_ch),
         scale=layers.output_scale(rng, in_scale, float(scales[0]), by_channel[0].size),
         zero_point=zero_point,
-        name=f"depthwise {image}x{in_ch} {taps} {options} {multiplier=} {in_zp=} {zero_point=} {activation}",
+        name=f"depthwise {batches}x{image}x{in_ch} {taps} {options} {multiplier=} {in_zp=} {zero_point=} "
+        f"{activation}",
     )
     options |= {"depth_multiplier": multiplier, "fused_activation_function": activation}
     made.maker.node("DEPTHWISE_CONV_2D", inputs, [y], **options)
+
+
+def add_batch(made: Layers, rng: Rng) -> None:
+    add_depthwise(made, rng, usual=pick(rng, ((3, 3), (5, 5))), batches=int(pick(rng, (2, 3))))
+
+
+def test_batches() -> None:
+    assert_random_layers_equal(add_batch, seed=3, count=8)
 
 
 def test_random_layers() -> None:

@@ -21,6 +21,7 @@ import serial
 from microwright import board, build, kernels, library, ops, passes, plan, project, runners, target, verify
 from microwright.board import Board
 from microwright.build import Image
+from microwright.emit import aot, c
 from microwright.graph import Array, Graph
 from microwright.kernels.base import Rejected
 from microwright.ops import Constant, Step
@@ -99,7 +100,7 @@ def run(
     with mock.patch.object(library, "plan", lambda *_: planned):
         firmware = project.create(folder, model, on)
     section = max(on.extra, key=lambda name: on.extra[name].bytes)
-    main = f'#define EDGES_SECTION ".{section}"\n' + (_FOLDER / "edges.c").read_text(encoding="ascii")
+    main = f'#define EDGES_SECTION ".memory.{section}"\n' + (_FOLDER / "edges.c").read_text(encoding="ascii")
     (folder / "app" / "main.c").write_text(main, encoding="ascii")
     (folder / "app" / "edges.h").write_bytes((_FOLDER / "edges.h").read_bytes())
     with (folder / "model" / "mw_model.c").open("a", encoding="ascii") as source:
@@ -174,19 +175,15 @@ def _cases(model: Graph, calls: Sequence[Call]) -> list[Case]:
 def _case(model: Graph, number: int, step: Step, outputs: Mapping[int, Array]) -> Case:
     output = step.outputs[0]
     buffers = _buffers(model, step, number)
-    arguments, statements = [], []
-    if step.fields:
-        statements.append(f"struct mw_{step.kernel} layer = call_{number};")
-        arguments.append("&layer")
-    operands = len(step.inputs) + 1 + bool(step.scratch_bytes)
-    arguments += [f"(void *)at[{i}]" for i in range(operands)]
-    if step.scratch_bytes == 0:
-        arguments.append("NULL")
-    for i, name in enumerate(_constants(step), operands):
+    statements = [f"struct mw_{step.kernel} layer = call_{number};"] if step.fields else []
+    tensors = (*step.inputs, *step.outputs)
+    operands = [f"({c.C_TYPES[model.tensors[tensor].dtype]} *)at[{i}]" for i, tensor in enumerate(tensors)]
+    scratch = f"at[{len(operands)}]" if step.scratch_bytes else "NULL"
+    for i, name in enumerate(_constants(step), len(operands) + bool(step.scratch_bytes)):
         statements.append(f"layer.{name} = (const void *)at[{i}];")
     return Case(
         f"{step.kernel}, {model.tensors[output].name}",
-        [*statements, f"mw_{step.kernel}({', '.join(arguments)});"],
+        [*statements, aot.call_of(model, step, "&layer", operands, scratch)],
         buffers,
         _placements(step, buffers),
         binascii.crc32(outputs[output].tobytes()),

@@ -160,7 +160,7 @@ def test_a_reason_names_the_channel_of_the_model() -> None:
         },
     )
     with pytest.raises(Rejected, match="the bias of channel 1 does not fit 29 bits"):
-        gemm_dsp.pack(plain, weights, gemm_dsp.k_order(1, 300))
+        gemm_dsp.pack(plain, weights, gemm_dsp.k_order(1, 300), 1)
 
 
 @pytest.mark.parametrize("plain", KERNELS)

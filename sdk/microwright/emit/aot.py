@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from microwright import __version__
 from microwright.emit import SourceSet, c
-from microwright.graph import Array, Tensor
+from microwright.graph import Array, Graph, Tensor
 from microwright.ops import Constant, Step
 from microwright.ops.base import Symbol
 from microwright.plan import ALIGN_BYTES, Plan
@@ -191,19 +193,31 @@ def _parameters(number: int, step: Step) -> list[str]:
 
 def _call(plan: Plan, number: int) -> str:
     call = plan.calls[number]
-    step = call.step
-    arguments = [f"&call_{number}"] if step.fields else []
-    for tensor in step.inputs:
+    operands = []
+    for tensor in call.step.inputs:
         kind = c.C_TYPES[plan.graph.tensors[tensor].dtype]
         root = plan.roots[tensor]
         where = f"(base + {plan.offsets[root]})" if root in plan.offsets else f"tensor_{root}"
-        arguments.append(f"(const {kind} *){where}")
-    for tensor in step.outputs:
+        operands.append(f"(const {kind} *){where}")
+    for tensor in call.step.outputs:
         kind = c.C_TYPES[plan.graph.tensors[tensor].dtype]
-        arguments.append(f"({kind} *)(base + {plan.offsets[plan.roots[tensor]]})")
-    if step.scratch_bytes is not None:
-        arguments.append(f"base + {call.scratch}" if call.scratch is not None else "NULL")
-    return f"mw_{step.kernel}({', '.join(arguments)});"
+        operands.append(f"({kind} *)(base + {plan.offsets[plan.roots[tensor]]})")
+    scratch = "NULL" if call.scratch is None else f"base + {call.scratch}"
+    return call_of(plan.graph, call.step, f"&call_{number}", operands, scratch)
+
+
+def call_of(graph: Graph, step: Step, parameters: str, operands: Sequence[str], scratch: str) -> str:
+    """The C statement that makes a step's call, or its calls; `operands` are its inputs, then its outputs."""
+    if step.calls > 1:
+        tensors = [graph.tensors[tensor] for tensor in (*step.inputs, *step.outputs)]
+        operands = [
+            f"{operand} + i * {tensor.elements // step.calls}"
+            for operand, tensor in zip(operands, tensors, strict=True)
+        ]
+    arguments = [parameters] if step.fields else []
+    arguments += [*operands, scratch] if step.scratch_bytes is not None else operands
+    statement = f"mw_{step.kernel}({', '.join(arguments)});"
+    return f"for (int32_t i = 0; i < {step.calls}; ++i) {statement}" if step.calls > 1 else statement
 
 
 def _accessors(plan: Plan) -> list[str]:

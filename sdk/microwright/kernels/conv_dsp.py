@@ -21,7 +21,7 @@ def _product(step: Step, pairs: gemm_dsp.Ints) -> dict[str, Field]:
     return {
         "k_pairs": len(pairs),
         "tiles": gemm_dsp.tiles(step),
-        **gemm_dsp.pack(step, by_channel, pairs),
+        **gemm_dsp.pack(step, by_channel, pairs, step.number("groups")),
     }
 
 
@@ -30,14 +30,9 @@ def _scratch_bytes(step: Step, pairs: gemm_dsp.Ints) -> int:
 
 
 def order(step: Step) -> gemm_dsp.Ints:
-    """The order of k: a row of taps is one run of bytes, or one a tap where they are apart."""
-    runs_w = _runs_w(step)
-    run_bytes = step.number("filter_w") // runs_w * step.number("in_ch")
-    return gemm_dsp.k_order(step.number("filter_h") * runs_w, run_bytes)
-
-
-def _runs_w(step: Step) -> int:
-    return 1 if step.number("dilation_w") == 1 else step.number("filter_w")
+    """The order of k, by runs of bytes."""
+    runs = step.number("filter_h") * convolution.runs_w(step)
+    return gemm_dsp.k_order(runs, convolution.k(step) // runs)
 
 
 def cost(step: Step, loops: float) -> float:
@@ -47,26 +42,25 @@ def cost(step: Step, loops: float) -> float:
     copy where windows overlap.
     """
     pixels = step.number("out_h") * step.number("out_w")
-    taps = step.number("filter_h") * step.number("filter_w")
-    k_pairs = taps * step.number("in_ch") // 2
-    copied = step.number("in_h") * step.number("in_w") * step.number("in_ch") if taps > 1 else 0
+    groups, taps = step.number("groups"), step.number("filter_h") * step.number("filter_w")
+    k_pairs = groups * convolution.k(step) // 2
+    copied = step.number("in_h") * step.number("in_w") * step.number("in_ch") if taps * groups > 1 else 0
     return pixels / 3 * (60 * _channel_pairs(step) + loops + 10 * k_pairs) + 2.0 * copied
 
 
 def _channel_pairs(step: Step) -> int:
-    return (step.number("out_ch") + 1) // 2
+    """Of the same group."""
+    groups = step.number("groups")
+    return groups * -(-step.number("out_ch") // groups // 2)
 
 
 def _dense_cost(step: Step) -> float:
     """8.5 instructions a pair of k and of channels, 3 a round of eight pairs of k."""
-    k = step.number("filter_h") * step.number("filter_w") * step.number("in_ch")
-    return cost(step, _channel_pairs(step) * 8.9 * (k / 2))
+    return cost(step, _channel_pairs(step) * 8.9 * (convolution.k(step) / 2))
 
 
 def _conv(step: Step) -> Step:
-    convolution.require(step, {"groups": 1, "batches": 1})
-    runs_w = _runs_w(step)
-    runs = step.number("filter_h") * runs_w
+    runs = step.number("filter_h") * convolution.runs_w(step)
     pairs = order(step)
     row_bytes, ring_rows = convolution.row_bytes(step), convolution.span(step, "h")
     return Step(
@@ -75,10 +69,10 @@ def _conv(step: Step) -> Step:
         step.outputs,
         {
             **convolution.numbers(step, "in_h", "in_w", "in_ch", "out_h", "out_w", "out_ch"),
-            **convolution.numbers(step, "filter_h", "filter_w", "stride_h", "stride_w"),
+            **convolution.numbers(step, "groups", "filter_h", "filter_w", "stride_h", "stride_w"),
             **convolution.numbers(step, "dilation_h", "dilation_w", "pad_top", "pad_left"),
             **convolution.numbers(step, "in_zp", "out_zp", "act_min", "act_max"),
-            "runs_w": runs_w,
+            "runs_w": convolution.runs_w(step),
             "row_bytes": row_bytes,
             **_product(step, pairs),
         },
@@ -88,7 +82,6 @@ def _conv(step: Step) -> Step:
 
 
 def _conv_1x1(step: Step) -> Step:
-    convolution.require(step, {"groups": 1, "batches": 1})
     convolution.require_1x1(step)
     pairs = order(step)
     return Step(

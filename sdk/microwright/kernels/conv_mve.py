@@ -25,7 +25,7 @@ def _window(step: Step) -> Window:
 
 
 def _conv(step: Step) -> Step:
-    convolution.require(step, {"groups": 1, "batches": 1, "dilation_h": 1, "dilation_w": 1})
+    convolution.require(step, {"groups": 1, "dilation_h": 1, "dilation_w": 1})
     window = _window(step)
     row_bytes = convolution.row_bytes(step)
     if window.row_bytes < _VECTOR and window.rows * row_bytes > _MOST_OFFSET:
@@ -50,7 +50,7 @@ def _conv(step: Step) -> Step:
 
 
 def _conv_1x1(step: Step) -> Step:
-    convolution.require(step, {"groups": 1, "batches": 1})
+    convolution.require(step, {"groups": 1})
     convolution.require_1x1(step)
     window = _window(step)
     fields = convolution.pixels(step)

@@ -16,10 +16,6 @@ _COLUMN_BYTES = 12
 _POINTER_BYTES = 8
 
 
-def _k(step: Step) -> int:
-    return step.number("filter_h") * step.number("filter_w") * step.number("in_ch")
-
-
 def _product(step: Step) -> Mapping[str, Field]:
     """The fields of the matrix product."""
     weights = step.values("weights")
@@ -29,7 +25,7 @@ def _product(step: Step) -> Mapping[str, Field]:
 
 
 def _scratch_bytes(step: Step) -> int:
-    return gemm_portable.CHANNEL_BYTES * step.number("out_ch") + _COLUMN_BYTES * _k(step)
+    return gemm_portable.CHANNEL_BYTES * step.number("out_ch") + _COLUMN_BYTES * convolution.k(step)
 
 
 def _product_cost(step: Step) -> float:
@@ -38,14 +34,17 @@ def _product_cost(step: Step) -> float:
     Counted in the assembly: 9.25 instructions a k and two channels at four pixels, and 136 around them; 10 a
     k to gather, and about 70 a tile.
     """
-    pixels, k, pairs = step.number("out_h") * step.number("out_w"), _k(step), (step.number("out_ch") + 1) // 2
-    return pixels / 4 * (pairs * (9.25 * k + 136) + 10 * k + 70)
+    pixels, k, groups = (
+        step.number("out_h") * step.number("out_w"),
+        convolution.k(step),
+        step.number("groups"),
+    )
+    pairs = (step.number("out_ch") + 1) // 2
+    return pixels / 4 * (pairs * (9.25 * k + 136) + groups * (10 * k + 70))
 
 
 def _conv(step: Step) -> Step:
-    convolution.require(step, {"groups": 1, "batches": 1})
-    # A row of taps is one run of bytes, or one a tap where they are apart.
-    runs_w = 1 if step.number("dilation_w") == 1 else step.number("filter_w")
+    runs = step.number("filter_h") * convolution.runs_w(step)
     row_bytes, ring_rows = convolution.row_bytes(step), convolution.span(step, "h")
     return Step(
         "conv_2d_s8_portable",
@@ -53,22 +52,19 @@ def _conv(step: Step) -> Step:
         step.outputs,
         {
             **convolution.numbers(step, "in_h", "in_w", "in_ch", "out_h", "out_w", "out_ch"),
-            **convolution.numbers(step, "filter_h", "filter_w", "stride_h", "stride_w"),
+            **convolution.numbers(step, "groups", "filter_h", "filter_w", "stride_h", "stride_w"),
             **convolution.numbers(step, "dilation_h", "dilation_w", "pad_top", "pad_left"),
             **convolution.numbers(step, "in_zp", "out_zp", "act_min", "act_max"),
-            "runs_w": runs_w,
+            "runs_w": convolution.runs_w(step),
             "row_bytes": row_bytes,
             **_product(step),
         },
-        scratch_bytes=_scratch_bytes(step)
-        + step.number("filter_h") * runs_w * _POINTER_BYTES
-        + ring_rows * row_bytes,
+        scratch_bytes=_scratch_bytes(step) + runs * _POINTER_BYTES + ring_rows * row_bytes,
         overlap={0: convolution.rows_distance(step)},
     )
 
 
 def _conv_1x1(step: Step) -> Step:
-    convolution.require(step, {"groups": 1, "batches": 1})
     convolution.require_1x1(step)
     return Step(
         "conv_1x1_s8_portable",

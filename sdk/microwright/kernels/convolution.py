@@ -30,6 +30,17 @@ def require_int16(step: Step, *names: str) -> None:
             raise Rejected(f"its {name} is {step.number(name)}, more than {(1 << 15) - 1}")
 
 
+def k(step: Step) -> int:
+    """Weights of an output channel."""
+    return step.number("filter_h") * step.number("filter_w") * step.number("group_in_ch")
+
+
+def runs_w(step: Step) -> int:
+    """Runs of bytes that a row of taps reads: one, or one a tap where something lies between them."""
+    together = step.number("dilation_w") == step.number("groups") == 1
+    return 1 if together else step.number("filter_w")
+
+
 def span(step: Step, side: str) -> int:
     """Pixels from a window's first tap to its last along "h" or "w", both included."""
     return (step.number(f"filter_{side}") - 1) * step.number(f"dilation_{side}") + 1
@@ -60,8 +71,8 @@ def one_row(step: Step) -> bool:
 
 
 def require_1x1(step: Step) -> None:
-    """Raise Rejected unless the filter is 1x1, without padding."""
-    require(step, {"filter_h": 1, "filter_w": 1, "pad_top": 0, "pad_left": 0})
+    """Raise Rejected unless the filter is 1x1, without padding, and reads all channels."""
+    require(step, {"groups": 1, "filter_h": 1, "filter_w": 1, "pad_top": 0, "pad_left": 0})
 
 
 def pixels(step: Step) -> dict[str, Field]:

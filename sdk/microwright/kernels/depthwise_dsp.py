@@ -36,7 +36,7 @@ def _scaled(step: Step, *, folded: bool) -> dict[str, Field]:
 
 
 def _depthwise_3x3(step: Step) -> Step:
-    convolution.require(step, {"batches": 1, "multiplier": 1, "filter_h": 3, "filter_w": 3, "dilation_h": 1})
+    convolution.require(step, {"multiplier": 1, "filter_h": 3, "filter_w": 3, "dilation_h": 1})
     stride = step.number("stride_h")
     convolution.require(step, {"dilation_w": 1, "stride_w": stride})
     if stride > 2:
@@ -63,7 +63,7 @@ def _depthwise_3x3(step: Step) -> Step:
 
 
 def _depthwise(step: Step) -> Step:
-    convolution.require(step, {"batches": 1, "multiplier": 1})
+    convolution.require(step, {"multiplier": 1})
     return Step(
         "depthwise_conv_2d_s8_dsp",
         step.inputs,

@@ -149,7 +149,7 @@ def _cost_3x3(lanes: _Axis, steps: _Axis) -> float:
 
 
 def _depthwise_3x3(step: Step) -> Step:
-    convolution.require(step, {"batches": 1, "multiplier": 1, "filter_h": _TAPS, "filter_w": _TAPS})
+    convolution.require(step, {"multiplier": 1, "filter_h": _TAPS, "filter_w": _TAPS})
     stride = step.number("stride_h")
     convolution.require(step, {"stride_w": stride, "dilation_h": 1, "dilation_w": 1})
     if stride not in _MOST_LANES:

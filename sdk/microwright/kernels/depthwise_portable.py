@@ -77,7 +77,6 @@ def _overlap(step: Step) -> Mapping[int, int | None]:
 
 
 def _depthwise(step: Step) -> Step:
-    convolution.require(step, {"batches": 1})
     convolution.require_int16(step, *_SWAPPED, *_SWAPPED.values())
     in_ch, multiplier, in_w, out_w = (step.number(name) for name in ("in_ch", "multiplier", "in_w", "out_w"))
     out_ch = in_ch * multiplier

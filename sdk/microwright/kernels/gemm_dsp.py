@@ -43,25 +43,32 @@ def k_order(rows: int, row_bytes: int) -> Ints:
     return np.array(pairs, np.int64)
 
 
-def pack(step: Step, weights: Ints, pairs: Ints) -> Mapping[str, Field]:
+def pack(step: Step, weights: Ints, pairs: Ints, groups: int) -> Mapping[str, Field]:
     """The kernel's fields `weights`, `channels` and `order`.
 
-    weights [channels, k] of a plain kernel's call; `pairs` from k_order. Raises Rejected where the kernel's
-    preconditions do not hold.
+    weights [channels, k] of a plain kernel's call; `pairs` from k_order. Channels are paired with others of
+    their group. Raises Rejected where the kernel's preconditions do not hold.
     """
     channels = [channel_of(step, index, row) for index, row in enumerate(weights)]
     kept = np.stack([channel.weights for channel in channels])
-    bound = np.array([channel.bound for channel in channels])
-    order = _order(kept, bound)
-    by_pair = [(order[i], order[min(i + 1, len(order) - 1)]) for i in range(0, len(order), 2)]
     padded = np.concatenate([kept, np.zeros((len(kept), 1), np.int64)], axis=1)[:, pairs]
-    both = np.stack([padded[first] + 256 * padded[second] for first, second in by_pair])
-    packed = (both[..., 0] & 0xFFFF) | (both[..., 1] & 0xFFFF) << 16
+    count = len(channels) // groups
+    places: list[int] = []
+    order: list[int] = []
+    both = []
+    for start in range(0, len(channels), count):
+        of_group = _order(channels[start : start + count])
+        places += of_group
+        order += [start + place for place in of_group]
+        paired = padded[[start + place for place in of_group + of_group[-1:] * (count % 2)]]
+        both.append(paired[::2] + 256 * paired[1::2])
+    halves = np.concatenate(both) & 0xFFFF
+    packed = halves[..., 0] | halves[..., 1] << 16
     natural = order == list(range(len(order)))
     return {
         "weights": Constant(packed.astype(np.uint32).reshape(-1)),
         **packed_channels("channels", [channels[i] for i in order]),
-        "order": None if natural else Constant(np.array(order, np.uint16)),
+        "order": None if natural else Constant(np.array(places, np.uint16)),
     }
 
 
@@ -132,16 +139,16 @@ def channel_of(step: Step, index: int, weights: Ints) -> Channel:
     return Channel(index, weights, bound, bias, by.mult, -by.shift)
 
 
-def _order(weights: Ints, bound: Ints) -> list[int]:
-    """Channels in the order of pairs, the second of which has to be small enough to be told from the first.
+def _order(channels: Sequence[Channel]) -> list[int]:
+    """Places of channels in pairs, the second of which has to be small enough to be told from the first.
 
     Natural order where that holds. An odd last channel is its own partner.
     """
-    count = len(weights)
+    count = len(channels)
 
     def pairs_up(first: int, second: int) -> bool:
-        clash = bool(np.any((weights[second] == -128) & (weights[first] < 0)))
-        return bound[second] < 1 << 23 and not clash
+        clash = bool(np.any((channels[second].weights == -128) & (channels[first].weights < 0)))
+        return channels[second].bound < 1 << 23 and not clash
 
     natural = list(range(count))
     if all(pairs_up(i, i + 1) for i in range(0, count - 1, 2)):
@@ -149,12 +156,12 @@ def _order(weights: Ints, bound: Ints) -> list[int]:
     if count > _MOST_ORDERED:
         raise Rejected(f"its {count} channels are too many to pair them in another order")
     order: list[int] = []
-    left = sorted(natural, key=lambda channel: (-int(bound[channel]), channel))
+    left = sorted(natural, key=lambda place: (-channels[place].bound, place))
     while len(left) > 1:
         first = left.pop(0)
         partner = next((second for second in reversed(left) if pairs_up(first, second)), None)
         if partner is None:
-            raise Rejected(f"channel {first} finds no partner whose accumulator fits 24 bits")
+            raise Rejected(f"channel {channels[first].index} finds no partner whose accumulator fits 24 bits")
         left.remove(partner)
         order += [first, partner]
     return order + left

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from microwright.kernels import conv_dsp, gemm_dsp, sparse
+from microwright.kernels import conv_dsp, convolution, gemm_dsp, sparse
 from microwright.kernels.base import Kernel
 from microwright.ops import Constant, Step
 
@@ -18,6 +18,7 @@ _K_PAIRS = 2
 
 
 def _repack(dense: Kernel, name: str, step: Step) -> Step:
+    convolution.require(step, {"groups": 1})
     made = dense.repack(step)
     return replace(
         made,

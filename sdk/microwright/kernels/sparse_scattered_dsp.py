@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from microwright.kernels import conv_dsp, gemm_dsp, sparse
+from microwright.kernels import conv_dsp, convolution, gemm_dsp, sparse
 from microwright.kernels.base import Kernel
 from microwright.kernels.gemm_dsp import Ints
 from microwright.ops import Constant, Step
@@ -34,6 +34,7 @@ _COLUMNS, _INPUTS = _Layout(_K_BYTES, 2, 72), _Layout(1, 4, 32)
 
 
 def _conv(dense: Kernel, name: str, step: Step) -> Step:
+    convolution.require(step, {"groups": 1})
     made = dense.repack(step)
     rows = _natural(made, conv_dsp.order(step))
     k_pairs = rows.shape[1] + len(rows) // 2

@@ -47,6 +47,8 @@ class Step:
     so the output may start at the input's address less the distance, or anywhere below; 0 includes in place,
     and a negative distance is for a kernel that has read that much before it writes. None: only exactly at
     the input's address.
+
+    `calls` above 1: the kernel computes so many equal parts of the inputs and outputs, one call each.
     """
 
     kernel: str
@@ -55,6 +57,7 @@ class Step:
     fields: Mapping[str, Field] = field(default_factory=dict)
     scratch_bytes: int | None = None
     overlap: Mapping[int, int | None] = field(default_factory=dict)
+    calls: int = 1
 
     def number(self, name: str) -> int:
         """The value of an integer field."""

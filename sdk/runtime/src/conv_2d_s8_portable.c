@@ -5,7 +5,9 @@
 void mw_conv_2d_s8_portable(const struct mw_conv_2d_s8_portable *layer, const int8_t *in, int8_t *out, void *scratch)
 {
     const int32_t run_count = layer->filter_h * layer->runs_w;
-    const int32_t run_bytes = layer->runs_w == 1 ? layer->filter_w * layer->in_ch : layer->in_ch;
+    const int32_t group_in = layer->in_ch / layer->groups;
+    const int32_t group_out = layer->out_ch / layer->groups;
+    const int32_t run_bytes = layer->filter_w / layer->runs_w * group_in;
     const int32_t run_step = layer->dilation_w * layer->in_ch;
     const int32_t k = run_count * run_bytes;
     const int32_t out_row = layer->out_w * layer->out_ch;
@@ -23,21 +25,26 @@ void mw_conv_2d_s8_portable(const struct mw_conv_2d_s8_portable *layer, const in
         .zero_point = layer->in_zp,
         .fetched = -layer->pad_top,
     };
-    const struct mw_gemm_portable gemm = {layer->weights, channels, channels + layer->out_ch, k, layer->out_ch};
+    struct mw_gemm_portable gemm = {layer->weights, channels, channels + layer->out_ch, k, layer->out_ch};
 
     mw_channels_unpack(channels, layer->channels, layer->channel_bytes, layer->out_ch, layer->out_zp);
 
     for (int32_t oy = 0; oy < layer->out_h; ++oy) {
         mw_row_ring_fetch(&ring, oy * layer->stride_h - layer->pad_top + ring.count, mw_copy_c, mw_fill_c);
-        const int8_t **run = runs;
-        for (int32_t y = 0; y < layer->filter_h; ++y) {
-            const int8_t *const row = mw_row_ring_row(&ring, y * layer->dilation_h);
-            for (int32_t x = 0; x < layer->runs_w; ++x) {
-                *run++ = row + x * run_step;
+        for (int32_t g = 0; g < layer->groups; ++g) {
+            const int8_t **run = runs;
+            for (int32_t y = 0; y < layer->filter_h; ++y) {
+                const int8_t *const row = mw_row_ring_row(&ring, y * layer->dilation_h) + g * group_in;
+                for (int32_t x = 0; x < layer->runs_w; ++x) {
+                    *run++ = row + x * run_step;
+                }
             }
+            gemm.weights = layer->weights + g * group_out * k;
+            gemm.first = channels + g * group_out;
+            gemm.end = gemm.first + group_out;
+            mw_gemm_portable_row(&gemm, runs, run_count, run_bytes, layer->stride_w * layer->in_ch, layer->out_w,
+                                 out + g * group_out, columns);
         }
-        mw_gemm_portable_row(&gemm, runs, run_count, run_bytes, layer->stride_w * layer->in_ch, layer->out_w, out,
-                             columns);
         mw_clamp_s8(out, out_row, layer->act_min, layer->act_max);
         out += out_row;
     }

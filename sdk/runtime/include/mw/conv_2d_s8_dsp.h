@@ -1,10 +1,10 @@
-// 2D convolution, int8, for cores with the DSP extension: the same bytes as conv_2d_s8 without groups.
+// 2D convolution, int8, for cores with the DSP extension: the same bytes as conv_2d_s8.
 //
 // in        int8  [in_h][in_w][in_ch]
 // out       int8  [out_h][out_w][out_ch]   may overlap in as the compiler computes it: an output row is written when
 //                                          the input rows that it needs have been copied
-// weights   [pairs of output channels][k_pairs], see gemm_dsp.h; k runs over filter_h * runs_w runs of bytes
-// channels  [out_ch], order [out_ch] or NULL, see gemm_dsp.h
+// weights   [groups][pairs of output channels][k_pairs], see gemm_dsp.h; k runs over filter_h * runs_w runs of bytes
+// channels  [out_ch], order [out_ch] in its group or NULL, see gemm_dsp.h
 // scratch   pairs of channels, a pointer a run, columns of 3 * k_pairs words, a ring of rows of row_bytes: as many as the
 //           window is high
 
@@ -16,12 +16,13 @@
 struct mw_conv_2d_s8_dsp {
     int32_t in_h, in_w, in_ch;
     int32_t out_h, out_w, out_ch;
+    int32_t groups; // of channels, which in_ch and out_ch are multiples of
     int32_t filter_h, filter_w;
     int32_t stride_h, stride_w;
     int32_t dilation_h, dilation_w;
     int32_t pad_top, pad_left;
     int32_t k_pairs;
-    int32_t runs_w;    // of bytes a row of taps: 1, or filter_w where they are apart
+    int32_t runs_w;    // of bytes a row of taps: filter_w, or 1 where nothing lies between the taps
     int32_t row_bytes; // a row with its padding
     const struct mw_gemm_tiles_dsp *tiles;
     const uint32_t *weights;

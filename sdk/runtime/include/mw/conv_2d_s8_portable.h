@@ -1,9 +1,9 @@
-// 2D convolution, int8, for any core: the same bytes as conv_2d_s8 without groups.
+// 2D convolution, int8, for any core: the same bytes as conv_2d_s8.
 //
 // in        int8  [in_h][in_w][in_ch]
 // out       int8  [out_h][out_w][out_ch]   may overlap in as the compiler computes it: an output row is written when
 //                                          the input rows that it needs have been copied
-// weights   int8  [out_ch][filter_h][filter_w][in_ch]
+// weights   int8  [out_ch][filter_h][filter_w][in_ch / groups]
 // channels  [out_ch], see channel.h; preconditions in gemm_portable.h
 // scratch   a pointer a run, channels, columns of 3 words a weight of a channel, a ring of rows of row_bytes: as many as
 //           the window is high
@@ -16,11 +16,12 @@
 struct mw_conv_2d_s8_portable {
     int32_t in_h, in_w, in_ch;
     int32_t out_h, out_w, out_ch;
+    int32_t groups; // of channels, which in_ch and out_ch are multiples of
     int32_t filter_h, filter_w;
     int32_t stride_h, stride_w;
     int32_t dilation_h, dilation_w;
     int32_t pad_top, pad_left;
-    int32_t runs_w;    // of bytes a row of taps: 1, or filter_w where they are apart
+    int32_t runs_w;    // of bytes a row of taps: filter_w, or 1 where nothing lies between the taps
     int32_t row_bytes; // a row with its padding
     const int8_t *weights;
     const uint8_t *channels;
