@@ -15,6 +15,7 @@ CODE_BYTES: Mapping[str, int] = {
     "average_pool_2d_s8_lanes": 822,
     "average_pool_2d_s8_mve": 680,
     "batch_matmul_s8": 318,
+    "channel_four": 56,
     "channels_mve": 166,
     "concatenation": 48,
     "conv_1x1_s8_dsp": 166,

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "mw/channel.h"
+#include "mw/channel_four.h"
 
 #define PIXELS 4
 
@@ -227,15 +227,20 @@ static inline void accumulate(const struct row *row, const uint32_t *x, uint32_t
 
 static void compute_any(const struct row *row, const uint32_t *x)
 {
-    const struct mw_channel channel = row->channel;
+    const int32_t step = row->steps[0];
     int8_t *out = row->out;
-    for (int32_t left = row->outputs; left > 0; left -= PIXELS, x += PIXELS) {
-        const uint32_t bias = (uint32_t)channel.bias;
-        uint32_t acc[PIXELS] = {bias, bias, bias, bias};
-        accumulate(row, x, acc);
-        for (int32_t i = 0; i < PIXELS && i < left; ++i, out += row->steps[0]) {
-            *out = mw_channel_scale(channel, (int32_t)acc[i]);
+    struct mw_four four = {.offsets = {0, step, 2 * step, 3 * step}};
+    for (int32_t left = row->outputs; left > 0; left -= PIXELS, x += PIXELS, out += PIXELS * step) {
+        for (int32_t i = 0; i < PIXELS; ++i) {
+            four.acc[i] = row->channel.bias;
         }
+        accumulate(row, x, (uint32_t *)four.acc);
+        // In the place of those that are missing, the first one is written again.
+        for (int32_t i = left; i < PIXELS; ++i) {
+            four.acc[i] = four.acc[0];
+            four.offsets[i] = 0;
+        }
+        mw_channel_scale_four(&row->channel, &four, out);
     }
 }
 

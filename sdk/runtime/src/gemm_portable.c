@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "mw/channel_four.h"
+
 #define PIXELS 4
 #define WORDS 3
 
@@ -266,15 +268,12 @@ static void compute(const struct tile *tile)
 {
     const int8_t *weights = tile->weights;
     int8_t *out = tile->out;
+    struct mw_four four = {{0}, {0, tile->offsets[0], tile->offsets[1], tile->offsets[2]}};
     for (const struct mw_channel *channel = tile->channel; channel != tile->channels_end; ++channel) {
-        int32_t acc[PIXELS];
         struct sums sums = start(channel->bias);
         accumulate(&sums, tile->columns, tile->k, weights);
-        separate(sums, acc);
-        out[0] = mw_channel_scale(*channel, acc[0]);
-        for (int32_t i = 1; i < PIXELS; ++i) {
-            out[tile->offsets[i - 1]] = mw_channel_scale(*channel, acc[i]);
-        }
+        separate(sums, four.acc);
+        mw_channel_scale_four(channel, &four, out);
         weights += tile->k;
         ++out;
     }
