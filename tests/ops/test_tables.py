@@ -139,3 +139,10 @@ def test_functions_whose_floats_are_needed_stay(reader: str) -> None:
     found = [node.op for node in passes.run(made.graph()).nodes]
     expected = {"DEQUANTIZE": ["DEQUANTIZE", "NEG"], "NEG": ["DEQUANTIZE", "NEG", "QUANTIZE"]}
     assert found == expected[reader]
+
+
+def test_leaky_relu_with_ties() -> None:
+    """Half of every second value: the product of scale and alpha is not rounded before it is divided."""
+    cases = [Case(0.00320048863068223, -28, 0.01280195452272892, 127), Case(15.0, 127, 210.0, 0)]
+    for alpha in (3.0, 21.0):
+        assert_equal_for_every_value("LEAKY_RELU", cases, alpha=alpha)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from microwright.graph import Graph, Node
 from microwright.ops import fixed_point, table
 from microwright.ops.base import Op, Step, input_tensor, output_tensor
@@ -17,14 +15,12 @@ def _alpha(node: Node) -> float:
 
 
 def _rescalings(graph: Graph, node: Node) -> tuple[Multiplier, Multiplier]:
-    """Of positive values, and of negative ones by the size of alpha. The factors are float32."""
+    """Of positive values, and of negative ones by the size of alpha."""
     x_scale, _ = per_tensor(node, input_tensor(graph, node, 0))
     y_scale, _ = per_tensor(node, output_tensor(graph, node))
-    with np.errstate(over="ignore", under="ignore"):
-        by_alpha = float(np.float32(x_scale) * np.float32(abs(_alpha(node))))
     return (
         rescale(node, float32_ratio(x_scale, y_scale)),
-        rescale(node, float32_ratio(by_alpha, y_scale)),
+        rescale(node, x_scale * abs(_alpha(node)) / y_scale),
     )
 
 
