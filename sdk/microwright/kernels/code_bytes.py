@@ -29,7 +29,7 @@ CODE_BYTES: Mapping[str, int] = {
     "conv_2d_s8_portable": 706,
     "conv_2d_s8_scattered_dsp": 4,
     "conv_2d_s8_sparse_dsp": 4,
-    "depthwise_3x3_s8_dsp": 2112,
+    "depthwise_3x3_s8_dsp": 2104,
     "depthwise_3x3_s8_mve": 2904,
     "depthwise_conv_2d_s8": 630,
     "depthwise_conv_2d_s8_dsp": 886,

@@ -153,8 +153,8 @@ static void fill(uint32_t *to, int32_t strip_words, const int8_t *low, int32_t l
         for (; to != end; to += 2) {
             const uint32_t a = mw_load32(low);
             const uint32_t b = mw_load32(high);
-            const uint32_t u = (a & 0xffffu) | b << 16;
-            const uint32_t v = a >> 16 | (b & 0xffff0000u);
+            const uint32_t u = mw_pkh_low(a, b);
+            const uint32_t v = mw_pkh_high(a, b);
             to[0] = mw_sxtb16(u);
             to[strip_words] = mw_sxtb16_odd(u);
             to[2 * strip_words] = mw_sxtb16(v);

@@ -46,6 +46,21 @@ static inline uint32_t mw_sxtab16_odd(uint32_t halves, uint32_t word)
     return sums;
 }
 
+// The low halves of a and b as the low and high half, or the high ones.
+static inline uint32_t mw_pkh_low(uint32_t a, uint32_t b)
+{
+    uint32_t halves;
+    __asm("pkhbt %0, %1, %2, lsl #16" : "=r"(halves) : "r"(a), "r"(b));
+    return halves;
+}
+
+static inline uint32_t mw_pkh_high(uint32_t a, uint32_t b)
+{
+    uint32_t halves;
+    __asm("pkhtb %0, %2, %1, asr #16" : "=r"(halves) : "r"(a), "r"(b));
+    return halves;
+}
+
 // acc + a * b of the low 16-bit halves, or of the high ones; wraps.
 static inline int32_t mw_smlabb(uint32_t a, uint32_t b, int32_t acc)
 {
