@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from microwright import board, kernels, target
+from tests.emulated import test_kernels_sparse_mve
 from tests.emulated.test_kernels_elementwise import add_any_pool, add_dense, add_product, add_sum
 from tests.emulated.test_kernels_sparse import add_sparse
 from tests.ops.test_conv_2d import add_batch, add_conv, add_grouped
@@ -83,6 +84,7 @@ FAMILIES = (
     add_depthwise_convolution,
     add_any_pool,
     add_sparse,
+    test_kernels_sparse_mve.add_sparse,
     add_softmax,
     add_pad,
     add_table,

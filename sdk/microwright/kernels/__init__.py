@@ -21,6 +21,7 @@ from microwright.kernels import (
     selection,
     sparse_conv_dsp,
     sparse_fully_connected_dsp,
+    sparse_fully_connected_mve,
     sparse_fully_connected_portable,
     sparse_scattered_dsp,
 )
@@ -61,6 +62,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "mean_s8": (lanes.MEAN,),
     "mul_s8": (mul.MUL,),
     "fully_connected_s8": (
+        sparse_fully_connected_mve.FULLY_CONNECTED,
         fully_connected_mve.FULLY_CONNECTED,
         sparse_fully_connected_dsp.FULLY_CONNECTED,
         sparse_scattered_dsp.FULLY_CONNECTED,

@@ -2,6 +2,7 @@
 
 #include "mw/channels_mve.h"
 #include "mw/mve.h"
+#include "mw/outputs_mve.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -18,7 +19,7 @@ struct groups {
     int32_t count;          // of groups, at least 1
     int32_t row_step;       // from where a row's last round starts to the first round four rows below
     int32_t skip;           // vectors that the first round has not
-    int32_t scale;          // 0: mult and shift; 1: and negative outputs; 2: scales; 3: and negative outputs
+    int32_t scale;          // of outputs_mve.h
     int32_t mult, shift;
     const int32_t *scales;  // of four outputs: multipliers, then shifts
     int32_t out_zp;
@@ -34,25 +35,19 @@ enum {
 #define MAC(row, sum, at) \
     "vldrb.8 q1, [" row ", #" at "]\n\t" \
     "vmladava.s8 " sum ", q1, q0\n\t"
-#define NEGATIVE \
-    "vshr.s32 q1, q0, #31\n\t" \
-    "vadd.i32 q0, q0, q1\n\t"
-#define NARROW_AND_STORE \
-    "vadd.i32 q0, q0, q7\n\t" \
-    "vqmovnb.s32 q0, q0\n\t" \
-    "vqmovnb.s16 q0, q0\n\t" \
-    "vstrb.32 q0, [r7], #4\n\t" \
-    "le lr, 2b\n\t"
-#define MULT "vqrdmulh.s32 q0, q0, r0\n\t"
-#define SHIFT "vrshl.s32 q0, r2\n\t" NARROW_AND_STORE
-#define MULTS \
+#define LOAD_SCALES \
+    "ldr r0, [sp]\n\t" \
     "vldrw.32 q2, [r0], #16\n\t" \
     "vldrw.32 q3, [r0], #16\n\t" \
-    "str r0, [sp]\n\t" \
-    "vqrdmulh.s32 q0, q0, q2\n\t"
-#define SHIFTS "vrshl.s32 q0, q0, q3\n\t" NARROW_AND_STORE
+    "str r0, [sp]\n\t"
+#define ADVANCE \
+    "ldrd r4, r3, [sp, #12]\n\t" \
+    "add r1, r1, r4\n\t" \
+    "add r8, r8, r4\n\t" \
+    "add r9, r9, r4\n\t" \
+    "add r12, r12, r4\n\t"
 
-// The frame: [sp] mult or scales, [sp, #4] shift, [sp, #8] where an output is scaled, [sp, #12] row_step, [sp, #16] in.
+// The frame: that of outputs_mve.h, mult or where the scales are, [sp, #12] row_step, [sp, #16] in.
 // In the loop over groups: r0, r2, r4, r6 sums; r1, r8, r9, r12 rows of weights; r3 input, r5 where the first round is
 // entered, r7 out, r10 bias, r11 where the last round starts.
 __attribute__((naked, noinline)) static void run(const struct groups *groups __attribute__((unused)))
@@ -74,22 +69,7 @@ __attribute__((naked, noinline)) static void run(const struct groups *groups __a
                    "adr.w r6, 1f\n\t"
                    "mla r5, r2, r5, r6\n\t"
                    "orr r5, r5, #1\n\t"
-                   "ldrd r2, r6, [r0, #48]\n\t"
-                   "strd r2, r6, [sp]\n\t"
-                   "adr.w r6, 4f\n\t"
-                   "cmp r4, #1\n\t"
-                   "bmi.n 0f\n\t"
-                   "adr.w r6, 5f\n\t"
-                   "beq.n 0f\n\t"
-                   "ldr r2, [r0, #56]\n\t"
-                   "str r2, [sp]\n\t"
-                   "adr.w r6, 6f\n\t"
-                   "cmp r4, #2\n\t"
-                   "beq.n 0f\n\t"
-                   "adr.w r6, 7f\n"
-                   "0:\n\t"
-                   "orr r6, r6, #1\n\t"
-                   "str r6, [sp, #8]\n"
+                   MW_OUTPUTS_MVE_CHOOSE(48, "ldr r2, [r0, #56]\n\tstr r2, [sp]\n\t")
                    "2:\n\t"
                    "ldrd r0, r2, [r10], #8\n\t"
                    "ldrd r4, r6, [r10], #8\n\t"
@@ -110,24 +90,7 @@ __attribute__((naked, noinline)) static void run(const struct groups *groups __a
                    "add r12, r12, #128\n\t"
                    "b.w 1b\n"
                    "3:\n\t"
-                   "vmov q0[2], q0[0], r0, r4\n\t"
-                   "vmov q0[3], q0[1], r2, r6\n\t"
-                   "ldrd r4, r3, [sp, #12]\n\t"
-                   "add r1, r1, r4\n\t"
-                   "add r8, r8, r4\n\t"
-                   "add r9, r9, r4\n\t"
-                   "add r12, r12, r4\n\t"
-                   "ldrd r0, r2, [sp]\n\t"
-                   "ldr.w pc, [sp, #8]\n\t"
-                   ".balign 4\n"
-                   "4:\n\t" MULT SHIFT "b.n 8f\n\t"
-                   ".balign 4\n"
-                   "5:\n\t" MULT NEGATIVE SHIFT "b.n 8f\n\t"
-                   ".balign 4\n"
-                   "6:\n\t" MULTS SHIFTS "b.n 8f\n\t"
-                   ".balign 4\n"
-                   "7:\n\t" MULTS NEGATIVE SHIFTS
-                   "8:\n\t"
+                   MW_OUTPUTS_MVE(ADVANCE, LOAD_SCALES, "le lr, 2b\n\t")
                    "add sp, sp, #20\n\t"
                    "vpop {d14-d15}\n\t"
                    "pop {r4-r11, pc}" ::
@@ -156,10 +119,10 @@ void mw_fully_connected_s8_mve(const struct mw_fully_connected_s8_mve *layer, co
     const int32_t whole = layer->out_len / GROUP * GROUP;
     const int32_t rest = layer->out_len - whole;
     const int32_t vectors = (in_len + VECTOR - 1) / VECTOR;
-    const int negative = layer->act_min < layer->out_zp;
     struct groups groups = {
         .skip = (ROUND - vectors % ROUND) % ROUND,
-        .scale = (layer->channels ? 2 : 0) + negative,
+        .scale = (layer->channels ? MW_SCALE_CHANNELS : MW_SCALE_ALIKE) +
+                 (layer->act_min < layer->out_zp ? MW_SCALE_NEGATIVE : 0),
         .mult = layer->mult,
         .shift = layer->shift,
         .out_zp = layer->out_zp,
