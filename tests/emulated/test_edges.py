@@ -71,6 +71,11 @@ def add_table(made: Layers, rng: Rng) -> None:
     made.maker.node("LOGISTIC", [x], [y])
 
 
+def add_any_sparse(made: Layers, rng: Rng) -> None:
+    add = add_sparse if rng.random() < 0.5 else test_kernels_sparse_mve.add_sparse
+    add(made, rng)
+
+
 FAMILIES = (
     add_convolution,
     add_depthwise_convolution,
@@ -83,8 +88,7 @@ FAMILIES = (
     add_convolution,
     add_depthwise_convolution,
     add_any_pool,
-    add_sparse,
-    test_kernels_sparse_mve.add_sparse,
+    add_any_sparse,
     add_softmax,
     add_pad,
     add_table,

@@ -115,6 +115,11 @@ def test_size_drops_one_of_two_kernels_for_the_same_work() -> None:
     assert names(choices) == ["pool", "pool"]
 
 
+def test_size_drops_a_kernel_together_with_a_larger_one_that_would_follow() -> None:
+    choices = chosen(SMALL, [1000], kernel("quick", 7.98), kernel("quicker", 7.99))
+    assert names(choices) == ["mean_s8"]
+
+
 def with_room(target: Target, rooms: dict[int, int], *kernels: Kernel) -> list[Choice]:
     """Of two steps of 1000 elements, the second of which needs a byte more."""
     steps = [step(1000), step(1000)]

@@ -77,8 +77,9 @@ class _Options:
         needed: Callable[[Step], int],
     ) -> None:
         usable = [kernel for kernel in kernels.get(step.kernel, ()) if kernel.needs <= target.features]
+        costs = {kernel: kernel.cost(step) for kernel in usable}
         self._plain = step
-        self._kernels = sorted(usable, key=lambda kernel: kernel.cost(step))
+        self._kernels = sorted((k for k in usable if math.isfinite(costs[k])), key=costs.__getitem__)
         self._tried: dict[str, Step | str] = {}
         self._needed = needed
         self.room: int | None = None
@@ -125,19 +126,39 @@ def _smallest(options: Sequence[_Options]) -> list[Choice]:
     best = [option.best() for option in options]
     per_byte = _SHARE_PER_BYTE * _instructions(best)
     while True:
-        candidates: list[tuple[float, str, list[Choice]]] = []
-        for name in sorted({choice.step.kernel for choice in best} - dropped.keys()):
-            without = [option.best({**dropped, name: ""}) for option in options]
+        candidates: list[tuple[float, list[str]]] = []
+        for name in sorted(_names(best) - dropped.keys()):
+            names, without = _without(name, options, dropped, best)
             saved_bytes = _flash_bytes(best) - _flash_bytes(without)
             gain = saved_bytes * per_byte - (_instructions(without) - _instructions(best))
             if saved_bytes > 0 and gain > 0:
-                candidates.append((gain, name, without))
+                candidates.append((gain, names))
         if not candidates:
             return best
-        _, name, without = max(candidates, key=lambda candidate: candidate[:2])
+        _, names = max(candidates)
+        without = [option.best({**dropped, **dict.fromkeys(names, "")}) for option in options]
         saved_bytes = _flash_bytes(best) - _flash_bytes(without)
-        dropped[name] = f"for size: without it, the firmware is about {saved_bytes} bytes smaller"
+        reason = f"for size: without it, the firmware is about {saved_bytes} bytes smaller"
+        dropped.update(dict.fromkeys(names, reason))
         best = [option.best(dropped) for option in options]
+
+
+def _without(
+    name: str, options: Sequence[_Options], dropped: Mapping[str, str], best: Sequence[Choice]
+) -> tuple[list[str], list[Choice]]:
+    """What is dropped with a kernel, and what is left: its successors go as well until flash is saved."""
+    names = [name]
+    while True:
+        without = [option.best({**dropped, **dict.fromkeys(names, "")}) for option in options]
+        successors = sorted(_names(without) - _names(best) - set(names))
+        if _flash_bytes(without) < _flash_bytes(best) or not successors:
+            return names, without
+        names += successors
+
+
+def _names(choices: Iterable[Choice]) -> set[str]:
+    """Kernels that are called."""
+    return {choice.step.kernel for choice in choices}
 
 
 def _instructions(choices: Iterable[Choice]) -> float:
