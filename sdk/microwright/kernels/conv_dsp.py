@@ -48,10 +48,14 @@ def cost(step: Step, loops: float) -> float:
     return pixels / 3 * (60 * _channel_pairs(step) + loops + 10 * k_pairs) + 2.0 * copied
 
 
+def _channel_count(step: Step) -> int:
+    """Output channels, and an odd last one of a group twice where there are several groups."""
+    groups, out_ch = step.number("groups"), step.number("out_ch")
+    return out_ch + (groups if groups > 1 and out_ch // groups % 2 else 0)
+
+
 def _channel_pairs(step: Step) -> int:
-    """Of the same group."""
-    groups = step.number("groups")
-    return groups * -(-step.number("out_ch") // groups // 2)
+    return (_channel_count(step) + 1) // 2
 
 
 def _dense_cost(step: Step) -> float:
@@ -72,6 +76,7 @@ def _conv(step: Step) -> Step:
             **convolution.numbers(step, "groups", "filter_h", "filter_w", "stride_h", "stride_w"),
             **convolution.numbers(step, "dilation_h", "dilation_w", "pad_top", "pad_left"),
             **convolution.numbers(step, "in_zp", "out_zp", "act_min", "act_max"),
+            "channel_count": _channel_count(step),
             "runs_w": convolution.runs_w(step),
             "row_bytes": row_bytes,
             **_product(step, pairs),

@@ -47,28 +47,25 @@ def pack(step: Step, weights: Ints, pairs: Ints, groups: int) -> Mapping[str, Fi
     """The kernel's fields `weights`, `channels` and `order`.
 
     weights [channels, k] of a plain kernel's call; `pairs` from k_order. Channels are paired with others of
-    their group. Raises Rejected where the kernel's preconditions do not hold.
+    their group, an odd last one of several groups with itself. Raises Rejected where the kernel's
+    preconditions do not hold.
     """
     channels = [channel_of(step, index, row) for index, row in enumerate(weights)]
     kept = np.stack([channel.weights for channel in channels])
     padded = np.concatenate([kept, np.zeros((len(kept), 1), np.int64)], axis=1)[:, pairs]
     count = len(channels) // groups
-    places: list[int] = []
     order: list[int] = []
-    both = []
     for start in range(0, len(channels), count):
-        of_group = _order(channels[start : start + count])
-        places += of_group
-        order += [start + place for place in of_group]
-        paired = padded[[start + place for place in of_group + of_group[-1:] * (count % 2)]]
-        both.append(paired[::2] + 256 * paired[1::2])
-    halves = np.concatenate(both) & 0xFFFF
+        of_group = [start + place for place in _order(channels[start : start + count])]
+        order += of_group + of_group[-1:] * (count % 2 if groups > 1 else 0)
+    paired = padded[order + order[-1:] * (len(order) % 2)]
+    halves = (paired[::2] + 256 * paired[1::2]) & 0xFFFF
     packed = halves[..., 0] | halves[..., 1] << 16
-    natural = order == list(range(len(order)))
+    natural = order == list(range(len(channels)))
     return {
         "weights": Constant(packed.astype(np.uint32).reshape(-1)),
         **packed_channels("channels", [channels[i] for i in order]),
-        "order": None if natural else Constant(np.array(places, np.uint16)),
+        "order": None if natural else Constant(np.array(order, np.uint16)),
     }
 
 

@@ -13,9 +13,7 @@ void mw_conv_1x1_s8_dsp(const struct mw_conv_1x1_s8_dsp *layer, const int8_t *in
                       layer->out_ch, layer->out_zp);
     for (int32_t row = 0; row < layer->rows; ++row) {
         layer->tiles->row(&gemm, &in, 1, layer->in_ch, layer->in_step, layer->row_pixels, out, columns);
-        if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {
-            mw_clamp_dsp(out, out_row, layer->act_min, layer->act_max);
-        }
+        mw_clamp_dsp(out, out_row, layer->act_min, layer->act_max);
         in += layer->in_row_bytes;
         out += out_row;
     }

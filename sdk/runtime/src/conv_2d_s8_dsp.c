@@ -6,13 +6,13 @@ void mw_conv_2d_s8_dsp(const struct mw_conv_2d_s8_dsp *layer, const int8_t *in, 
 {
     const int32_t run_count = layer->filter_h * layer->runs_w;
     const int32_t group_in = layer->in_ch / layer->groups;
-    const int32_t group_out = layer->out_ch / layer->groups;
-    const int32_t group_pairs = (group_out + 1) / 2;
+    const int32_t pair_count = (layer->channel_count + 1) / 2;
+    const int32_t group_pairs = pair_count / layer->groups;
     const int32_t run_bytes = layer->filter_w / layer->runs_w * group_in;
     const int32_t run_step = layer->dilation_w * layer->in_ch;
     const int32_t out_row = layer->out_w * layer->out_ch;
     struct mw_gemm_pair_dsp *const pairs = scratch;
-    struct mw_gemm_pair_dsp *const pairs_end = pairs + layer->groups * group_pairs;
+    struct mw_gemm_pair_dsp *const pairs_end = pairs + pair_count;
     const int8_t **const runs = (const int8_t **)pairs_end;
     uint32_t *const columns = (uint32_t *)(runs + run_count);
     struct mw_row_ring ring = {
@@ -28,16 +28,13 @@ void mw_conv_2d_s8_dsp(const struct mw_conv_2d_s8_dsp *layer, const int8_t *in, 
     };
     struct mw_gemm_dsp gemm = {layer->weights, pairs, pairs_end, layer->k_pairs, layer->out_ch, layer->tiles};
 
-    for (int32_t g = 0; g < layer->groups; ++g) {
-        const int32_t first = g * group_out;
-        const struct mw_gemm_channels_dsp channels = {layer->channels + first * layer->channel_bytes,
-                                                      layer->channel_bytes};
-        mw_gemm_dsp_pairs(pairs + g * group_pairs, channels, layer->order ? layer->order + first : NULL, group_out,
-                          layer->out_zp);
-    }
+    mw_gemm_dsp_pairs(pairs, (struct mw_gemm_channels_dsp){layer->channels, layer->channel_bytes}, layer->order,
+                      layer->channel_count, layer->out_zp);
 
     for (int32_t oy = 0; oy < layer->out_h; ++oy) {
         mw_row_ring_fetch(&ring, oy * layer->stride_h - layer->pad_top + ring.count, mw_copy_c, mw_fill_c);
+        gemm.weights = layer->weights;
+        gemm.first = pairs;
         for (int32_t g = 0; g < layer->groups; ++g) {
             const int8_t **run = runs;
             for (int32_t y = 0; y < layer->filter_h; ++y) {
@@ -46,15 +43,13 @@ void mw_conv_2d_s8_dsp(const struct mw_conv_2d_s8_dsp *layer, const int8_t *in, 
                     *run++ = row + x * run_step;
                 }
             }
-            gemm.weights = layer->weights + g * group_pairs * layer->k_pairs;
-            gemm.first = pairs + g * group_pairs;
             gemm.end = gemm.first + group_pairs;
             layer->tiles->row(&gemm, runs, run_count, run_bytes, layer->stride_w * layer->in_ch, layer->out_w,
-                              out + g * group_out, columns);
+                              out, columns);
+            gemm.first = gemm.end;
+            gemm.weights += group_pairs * layer->k_pairs;
         }
-        if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {
-            mw_clamp_dsp(out, out_row, layer->act_min, layer->act_max);
-        }
+        mw_clamp_dsp(out, out_row, layer->act_min, layer->act_max);
         out += out_row;
     }
 }

@@ -234,7 +234,5 @@ void mw_depthwise_3x3_s8_dsp(const struct mw_depthwise_3x3_s8_dsp *layer, const 
             move_down(out + oy * out_row, out + oy * row_bytes, out_row);
         }
     }
-    if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {
-        mw_clamp_dsp(out, layer->out_h * out_row, layer->act_min, layer->act_max);
-    }
+    mw_clamp_dsp(out, layer->out_h * out_row, layer->act_min, layer->act_max);
 }

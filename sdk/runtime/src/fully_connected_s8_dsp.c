@@ -185,8 +185,6 @@ void mw_fully_connected_s8_dsp(const struct mw_fully_connected_s8_dsp *layer, co
         for (int32_t first = by_four; first < layer->out_len; first += 2) {
             pair(layer, x, x_end, chunk, first, out);
         }
-        if (layer->act_min > INT8_MIN || layer->act_max < INT8_MAX) {
-            mw_clamp_dsp(out, layer->out_len, layer->act_min, layer->act_max);
-        }
+        mw_clamp_dsp(out, layer->out_len, layer->act_min, layer->act_max);
     }
 }

@@ -267,6 +267,9 @@ void mw_clamp_dsp(int8_t *values, int32_t count, int32_t low, int32_t high)
 {
     const uint32_t lows = 0x01010101u * (uint8_t)low;
     const uint32_t highs = 0x01010101u * (uint8_t)high;
+    if (low <= INT8_MIN && high >= INT8_MAX) {
+        return;
+    }
     int32_t i = 0;
     for (; i + 4 <= count; i += 4) {
         uint32_t word = mw_load32(values + i);

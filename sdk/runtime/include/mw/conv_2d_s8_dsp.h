@@ -4,7 +4,8 @@
 // out       int8  [out_h][out_w][out_ch]   may overlap in as the compiler computes it: an output row is written when
 //                                          the input rows that it needs have been copied
 // weights   [groups][pairs of output channels][k_pairs], see gemm_dsp.h; k runs over filter_h * runs_w runs of bytes
-// channels  [out_ch], order [out_ch] in its group or NULL, see gemm_dsp.h
+// channels  [channel_count], order [channel_count] or NULL, see gemm_dsp.h; where there are groups, an odd last channel of
+//           one is there twice
 // scratch   pairs of channels, a pointer a run, columns of 3 * k_pairs words, a ring of rows of row_bytes: as many as the
 //           window is high
 
@@ -21,6 +22,7 @@ struct mw_conv_2d_s8_dsp {
     int32_t stride_h, stride_w;
     int32_t dilation_h, dilation_w;
     int32_t pad_top, pad_left;
+    int32_t channel_count;
     int32_t k_pairs;
     int32_t runs_w;    // of bytes a row of taps: filter_w, or 1 where nothing lies between the taps
     int32_t row_bytes; // a row with its padding

@@ -39,13 +39,9 @@ static inline void mw_row_ring_fetch(struct mw_row_ring *ring, int32_t end, mw_c
 {
     for (; ring->fetched < end; ++ring->fetched) {
         int8_t *const to = ring->rows + ring->slot * ring->row_bytes;
-        if (ring->fetched < 0 || ring->fetched >= ring->in_h) {
-            fill(to, ring->zero_point, ring->row_bytes);
-        } else {
-            int8_t *const row = to + ring->pad_bytes;
-            fill(to, ring->zero_point, ring->pad_bytes);
-            copy(row, ring->in + ring->fetched * ring->in_bytes, ring->in_bytes);
-            fill(row + ring->in_bytes, ring->zero_point, ring->row_bytes - ring->pad_bytes - ring->in_bytes);
+        fill(to, ring->zero_point, ring->row_bytes);
+        if (ring->fetched >= 0 && ring->fetched < ring->in_h) {
+            copy(to + ring->pad_bytes, ring->in + ring->fetched * ring->in_bytes, ring->in_bytes);
         }
         ring->slot = ring->slot + 1 == ring->count ? 0 : ring->slot + 1;
     }
