@@ -38,8 +38,9 @@ def medians(records: Records) -> dict[str, float]:
     return {name: median(record[name] for record in each) for name in names}
 
 
-def of_case(title: str, records: Records) -> tuple[Table, Table]:
-    """Each step, the median over the seeds; and what each seed came to."""
+def of_case(name: str, records: Records, ends: Sequence[Mapping[str, Any]]) -> tuple[Table, ...]:
+    """Each step, the median over the seeds; what each seed came to; where the steps ended, and why."""
+    title = TITLES[name]
     columns = [list(steps) for steps in zip(*(record["steps"] for record in records.values()), strict=True)]
     middle = medians(records)
     seeds = [
@@ -66,6 +67,20 @@ def of_case(title: str, records: Records) -> tuple[Table, Table]:
             f"{title}: before and after",
             ("seed", "bytes", "MACs", "instructions", "accuracy, float", "accuracy, device", "points lost"),
             (*seeds, _seed("median", middle)),
+            names=1,
+        ),
+        Table(
+            f"{title}: where it ends, by the validation samples",
+            ("part of the instructions, est.", "points lost, mean", "small enough", "holds"),
+            tuple(
+                (
+                    f"{end['share']:.1%}",
+                    f"{end['points_lost'] + 0:.2f}",
+                    "yes" if end["small"] else "no",
+                    "yes" if end["holds"] else "no",
+                )
+                for end in ends
+            ),
             names=1,
         ),
     )
@@ -134,7 +149,7 @@ def markdown(content: Mapping[str, Any]) -> str:
         f"{content['board']}, {content['toolchain']}, {content['emulator']}, "
         f"Microwright {content['microwright_version']}."
     ]
-    tables = [table for name, title in TITLES.items() for table in of_case(title, content[name])]
+    tables = [table for name in TITLES for table in of_case(name, content[name], content["ends"][name])]
     parts += [pages.markdown(table) for table in (*tables, of_sweep(content["sweep"]))]
     return "\n\n".join([*parts, f"![Accuracy against instructions, by method]({PLOT}.svg)"])
 

@@ -11,6 +11,8 @@ import pytest
 import microwright
 from microwright import _tensorflow, board, data, load, passes, target
 from microwright.compress import channels, compress_model, cost
+from microwright.compress.channels import prune_to
+from microwright.compress.follow import follow
 from microwright.errors import InputError
 from microwright.plan import plan
 from microwright.quantize import quantize
@@ -188,3 +190,26 @@ def test_data_that_does_not_fit(samples: data.Data, says: str) -> None:
         compress_model(
             trained_cnn(), images(), validation=samples, sparsity=0.5, rounds=1, epochs=1, learning_rate=1e30
         )
+
+
+def test_a_channel_that_gains_more_than_is_asked_for_is_not_worth_more() -> None:
+    """A kernel takes channels in pairs: one of a convolution gains a fifth, one of a dense layer little."""
+    entry = keras.Input((8, 8, 1))
+    x = L.Conv2D(6, 3, padding="same", name="conv")(L.Conv2D(2, 3, padding="same")(entry))
+    x = L.Dense(17, name="hidden")(L.Flatten()(L.Conv2D(10, 3)(L.MaxPooling2D()(x))))
+    model = keras.Model(entry, L.Dense(4)(x))
+    trace = follow(model)
+    score = np.ones(len(trace.parent))
+    score[trace.producers["conv"]] = 10.0
+    core = target.of(M4)
+    full = cost.total(model, core).instructions
+    left = {}
+    for share in (0.97, 0.8):
+        pruned = prune_to(
+            *(model, trace, score, lambda c: c.instructions, share * full, lambda c: c.instructions, core),
+            minimum=2,
+        )
+        assert cost.total(pruned, core).instructions <= share * full
+        left[share] = channels(pruned)
+    assert left[0.97]["conv"] == 6
+    assert left[0.8]["conv"] < 6

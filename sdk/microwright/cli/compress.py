@@ -11,7 +11,7 @@ from microwright.cli import _options
 
 if TYPE_CHECKING:
     from microwright.compress import Importance
-    from microwright.compress.compression import Method, RankBy
+    from microwright.compress.schedule import Method, RankBy
 
 _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
 

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from microwright import _tensorflow
 from microwright.compress import cost
 from microwright.compress.cost import Cost
+from microwright.compress.follow import follow
 from microwright.compress.importance import Scores, norms
 from microwright.compress.inline import inline
-from microwright.compress.trace import Call, Ids, Trace, follow
+from microwright.compress.trace import Call, Ids, Trace
 from microwright.errors import InputError
 from microwright.progress import Progress, silent
 from microwright.target import Target
@@ -79,7 +80,8 @@ def prune_to(
     model: Any,
     trace: Trace,
     score: Scores,
-    met: Callable[[Cost], bool],
+    measure: Callable[[Cost], float],
+    limit: float,
     gain: Callable[[Cost], float],
     target: Target,
     *,
@@ -87,20 +89,21 @@ def prune_to(
     minimum: int = 1,
     progress: Progress = silent,
 ) -> Any:
-    """A copy without the channels that matter least for what they cost on the target, until `met` holds.
+    """A copy without the channels that matter least for what they cost on the target, down to a limit.
 
     model    as `inline` gives it, with its `trace`
     score    importance of each class at its root, comparable over the whole model
-    met      whether a model's cost is low enough; the copy is the first that is
-    gain     what of a cost counts: a class goes the sooner, the less it matters for each unit of it
+    measure  what of a cost has to come down to `limit`; the copy is the first that has
+    gain     what of a cost counts: a class goes the sooner, the less it matters for each unit of it. Of what
+             takes the measure below the limit, only the part down to the limit counts
 
-    Raises InputError where nothing can go, or nothing more before `met` holds.
+    Raises InputError where nothing can go, or nothing more above the limit.
     """
     groups = require_groups(model, trace)
     left = _Left(trace, groups, score, target)
     start = {names: left.count(names) for names in groups}
     before = gain(left.cost)
-    while not met(left.cost):
+    while (excess := measure(left.cost) - limit) > 0:
         best: tuple[float, tuple[str, ...], int] | None = None
         for names in groups:
             count = left.count(names)
@@ -110,7 +113,9 @@ def prune_to(
                 stay = max(minimum, count - granularity)
             if stay >= count:
                 continue
-            saved = gain(left.cost) - gain(left.without(names, count - stay))
+            without = left.without(names, count - stay)
+            saved = gain(left.cost) - gain(without)
+            saved *= min(1.0, excess / max(measure(left.cost) - measure(without), 1e-9 * excess))
             price = left.price(names, count - stay) / max(saved, 1e-9 * before)
             if best is None or price < best[0]:
                 best = price, names, count - stay

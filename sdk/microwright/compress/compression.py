@@ -3,45 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from microwright import comparison, library, load, passes, quantize
 from microwright import data as datas
-from microwright import plan as plans
+from microwright import load, quantize
 from microwright import target as targets
 from microwright.board import Board
-from microwright.compress import cost, distil, finetune, masks, trace
-from microwright.compress.channels import prune_to
+from microwright.compress import distil, finetune
 from microwright.compress.checkpoint import Checkpoint, Step
-from microwright.compress.cost import Cost
 from microwright.compress.distil import Teacher
-from microwright.compress.finetune import Interrupted, fine_tune
-from microwright.compress.importance import Importance, Scores, norms, taylor
+from microwright.compress.finetune import Interrupted
+from microwright.compress.importance import Importance
 from microwright.compress.inline import inline
+from microwright.compress.job import Job
+from microwright.compress.schedule import Goal, Method, RankBy, Ranking, schedule
 from microwright.data import Data
-from microwright.errors import InputError, TooLarge
-from microwright.graph import Graph
-from microwright.kernels import code
-from microwright.load import Model
+from microwright.errors import InputError
 from microwright.progress import Progress, silent
-from microwright.target import PORTABLE, Target
-
-Method: TypeAlias = Literal["channel", "block", "unstructured"]
-RankBy: TypeAlias = Literal["latency", "bytes"]
-
-# Of the samples, for what does not need all of them.
-_CALIBRATION_SAMPLES = 500
-_SHAPE_SAMPLES = 20
-_IMPORTANCE_SAMPLES = 512
-_IMPORTANCE_BATCH = 16
-# About what a firmware has in flash beside its kernels and the model.
-_FIRMWARE_BYTES = 6_000
+from microwright.target import PORTABLE
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +135,7 @@ def compress_model(
             )
     if loss is None:
         finetune.check_labels(model, validation)
-    job = _Job(
+    job = Job(
         data=data,
         validation=validation,
         target=target,
@@ -166,8 +150,8 @@ def compress_model(
         },
         progress=progress,
     )
-    ranking = _Ranking(rank_by if fit is None else "bytes", importance, granularity, minimum)
-    steps = _plan(job, model, method, _Goal(sparsity, target_latency, fit), ranking, rounds)
+    ranking = Ranking(rank_by if fit is None else "bytes", importance, granularity, minimum)
+    steps = schedule(job, model, method, Goal(sparsity, target_latency, fit), ranking, rounds)
     arguments = {
         "model": load.from_keras(model, model.name).sha256,
         "data": _digest(data),
@@ -202,210 +186,6 @@ def compress_model(
         raise Interrupted(best if best is not None else current if len(done) > 1 else None) from None
     kept.remove()
     return Compressed(current, tuple(done), accuracy)
-
-
-_Shrink: TypeAlias = Callable[[Any, int], Any]
-
-
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """What all steps of a compression share. `options` go to `fine_tune`."""
-
-    data: Data | Any
-    validation: Data | Any | None
-    target: Target
-    loss: Any
-    options: Mapping[str, Any]
-    progress: Progress
-
-    def train(self, model: Any, what: str, epochs: int, seed: int, **options: Any) -> Any:
-        """The model, trained; progress names the step."""
-
-        step = what
-
-        def named(what: str, done: int, total: int) -> None:
-            self.progress(step, done, total)
-
-        return fine_tune(
-            model,
-            self.data,
-            validation=self.validation,
-            validation_split=0,
-            epochs=epochs,
-            loss=self.loss,
-            seed=seed,
-            progress=named,
-            **{**self.options, **options},
-        )
-
-    def step(self, what: str, model: Any) -> Step:
-        """How the model does."""
-        result = None if self.validation is None else finetune.score(model, self.validation, self.loss)
-        return Step(
-            what,
-            model.count_params(),
-            cost.total(model, self.target),
-            None if result is None else result.loss,
-            None if result is None else result.accuracy,
-        )
-
-    def scores(self, model: Any, traced: trace.Trace, how: Importance, seed: int) -> Scores:
-        """Importance of the model's channels."""
-        if how != "taylor":
-            return norms(traced, how)
-        some = finetune.some(self.data, _IMPORTANCE_SAMPLES, seed)
-        return taylor(
-            model,
-            traced,
-            finetune.batches(model, some, _IMPORTANCE_BATCH),
-            finetune.loss_function(self.loss),
-        )
-
-    def int8(self, model: Any, count: int = _CALIBRATION_SAMPLES) -> Graph:
-        """The model's int8 form, calibrated with `count` training samples."""
-        calibration = finetune.some(self.data, count)
-        return quantize.quantize(load.from_keras(model, model.name), calibration)
-
-    def limit_drop(
-        self, model: Any, done: list[Step], max_drop: float, epochs: int, seed: int
-    ) -> tuple[Any, float, list[Step]]:
-        """The model, trained with int8's rounding where int8 costs too much; the better of the two."""
-        float_accuracy, int8_accuracy = self._accuracies(model)
-        if 100 * (float_accuracy - int8_accuracy) <= max_drop + 1e-9:
-            return model, int8_accuracy, done
-        what = "train for int8"
-        tuned = self.train(model, what, epochs, seed, quantization_aware=True)
-        _, tuned_accuracy = self._accuracies(tuned)
-        if tuned_accuracy <= int8_accuracy:
-            return model, int8_accuracy, done
-        return tuned, tuned_accuracy, [*done, self.step(what, tuned)]
-
-    def _accuracies(self, model: Any) -> tuple[float, float]:
-        """Of the model and of its int8 form."""
-        graph = self.int8(model)
-        int8 = Model(Path(model.name), model.name, graph.sha256, "tflite", None, graph.flatbuffer)
-        result = comparison.compare(
-            load.from_keras(model, model.name), int8, self.validation, progress=self.progress
-        )
-        assert result.accuracy is not None  # the validation data has classes
-        assert result.other_accuracy is not None
-        return result.accuracy, result.other_accuracy
-
-
-@dataclass(frozen=True)
-class _Ranking:
-    """How channels are chosen: see `compress_model`."""
-
-    by: RankBy
-    importance: Importance
-    granularity: int
-    minimum: int
-
-    def gain(self, found: Cost) -> float:
-        """What of a cost counts."""
-        return found.instructions if self.by == "latency" else float(found.flash_bytes)
-
-
-@dataclass(frozen=True)
-class _Goal:
-    """How far: one of them is given, or none."""
-
-    sparsity: float | None
-    target_latency: float | None
-    fit: Board | None
-
-
-def _plan(
-    job: _Job, model: Any, method: Method | None, goal: _Goal, ranking: _Ranking, rounds: int
-) -> list[tuple[str, _Shrink]]:
-    """What each step is called, and how it shrinks the model before it is trained."""
-    if method is None:
-        return [] if job.options["teacher"] is None else [("distil", lambda current, _: current)]
-    shrinks = (
-        _channels(job, model, goal, ranking, rounds)
-        if method == "channel"
-        else _zeros(job, model, goal, method, rounds)
-    )
-    return [(f"prune {index + 1}/{rounds}", shrink) for index, shrink in enumerate(shrinks)]
-
-
-def _channels(job: _Job, model: Any, goal: _Goal, ranking: _Ranking, rounds: int) -> list[_Shrink]:
-    """Each step removes the same share of what the goal counts."""
-    full = cost.total(model, job.target)
-
-    def shrink(current: Any, seed: int, measure: Callable[[Cost], float], share: float) -> Any:
-        traced = trace.follow(current)
-        limit = share * measure(full) * (1 + 1e-9)
-        return prune_to(
-            current,
-            traced,
-            job.scores(current, traced, ranking.importance, seed),
-            lambda found: measure(found) <= limit,
-            ranking.gain,
-            job.target,
-            granularity=ranking.granularity,
-            minimum=ranking.minimum,
-            progress=job.progress,
-        )
-
-    if goal.sparsity is not None:
-        measure, share = _weights, 1 - goal.sparsity
-    elif goal.target_latency is not None:
-        measure, share = _instructions, goal.target_latency
-    else:
-        assert goal.fit is not None
-        measure, share = ranking.gain, 1.0
-        if goal.fit.flash is not None:
-            # With more, the constants alone fill the flash.
-            share = min(1.0, max(goal.fit.flash.bytes - _FIRMWARE_BYTES, 1) / full.flash_bytes)
-        while not _fits(job, model if share == 1 else shrink(model, 0, measure, share), goal.fit):
-            share *= 7 / 8
-    return [
-        partial(shrink, measure=measure, share=share ** ((index + 1) / rounds)) for index in range(rounds)
-    ]
-
-
-def _zeros(job: _Job, model: Any, goal: _Goal, pattern: masks.Pattern, rounds: int) -> list[_Shrink]:
-    """The cubic schedule of M. Zhu and S. Gupta, "To prune, or not to prune", 2017."""
-    board, latency = goal.fit, goal.target_latency
-    if goal.sparsity is not None:
-        final = goal.sparsity
-    elif latency is not None:
-        limit = latency * cost.total(model, job.target).instructions
-        final = masks.to_limit(
-            model, lambda m: cost.total(m, job.target).instructions <= limit, pattern, job.target
-        )
-    else:
-        assert board is not None
-        final = masks.to_limit(model, lambda m: _fits(job, m, board), pattern, job.target)
-    start = masks.sparsity(model)
-
-    def shrink(current: Any, seed: int, level: float) -> Any:
-        return masks.prune(current, level, pattern, job.target)
-
-    return [
-        partial(shrink, level=final + (start - final) * (1 - (index + 1) / rounds) ** 3)
-        for index in range(rounds)
-    ]
-
-
-def _weights(found: Cost) -> float:
-    return float(found.weights)
-
-
-def _instructions(found: Cost) -> float:
-    return found.instructions
-
-
-def _fits(job: _Job, model: Any, board: Board) -> bool:
-    planned = plans.plan(passes.run(job.int8(model, _SHAPE_SAMPLES)), targets.of(board))
-    try:
-        library.check_fits(planned, board)
-    except TooLarge:
-        return False
-    firmware_bytes = planned.constant_bytes + _FIRMWARE_BYTES
-    firmware_bytes += code.code_bytes(call.step.kernel for call in planned.calls)
-    return board.flash is None or firmware_bytes <= board.flash.bytes
 
 
 def _digest(data: Data | Any | None) -> str:

@@ -59,12 +59,18 @@ def check(model: Any, teacher: Teacher) -> None:
             )
 
 
-def student(model: Any, teacher: Teacher, loss: Any) -> tuple[Any, list[Any]]:
+def answers(teacher: Teacher, x: Any) -> list[Any]:
+    """What the teacher says of all samples, an array an output: `student` can learn from that."""
+    return list(_tensorflow.keras().tree.flatten(teacher.model.predict(x, batch_size=256, verbose=0)))
+
+
+def student(model: Any, teacher: Teacher, loss: Any, *, answered: bool = False) -> tuple[Any, list[Any]]:
     """A model to compile and train in a model's place, and all weights that its optimizer trains.
 
     It has the model's layers, and a loss that the teacher is part of; `loss` is the labels' loss. Validation
     reports that alone. Channels of matched features that differ in number are mapped by a linear layer that
-    is trained and thrown away.
+    is trained and thrown away. With `answered` and no features, it is trained on (x, (y, answers)) and the
+    teacher does not run.
     """
     keras, tf = _tensorflow.keras(), _tensorflow.tensorflow()
     check(model, teacher)
@@ -86,7 +92,10 @@ def student(model: Any, teacher: Teacher, loss: Any) -> tuple[Any, list[Any]]:
     class Student(keras.Model):  # type: ignore[misc, name-defined]  # keras is not typed
         def train_step(self, data: Any) -> Any:
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-            wanted = keras.tree.flatten(taught(x, training=False))
+            if answered:
+                y, wanted = y
+            else:
+                wanted = keras.tree.flatten(taught(x, training=False))
             with tf.GradientTape() as tape:
                 made = keras.tree.flatten(everything(x, training=True))
                 outputs = keras.tree.pack_sequence_as(structure, made[:count])

@@ -93,11 +93,16 @@ def fine_tune(
     held: list[tuple[Any, Any]] = []
     if keep_zeros:
         held = _hold_zeros(keras, trained)
+    x, y = _batched(tuned, data)
     student, weights = trained, trained.trainable_weights
     if teacher is not None:
         # The layers of a model that rounds are others.
         matched = replace(teacher, features={}) if quantization_aware else teacher
-        student, weights = distil.student(trained, matched, loss)
+        # Of samples that stay the same, the teacher says the same in every epoch.
+        answered = isinstance(data, Data) and not matched.features
+        student, weights = distil.student(trained, matched, loss, answered=answered)
+        if answered:
+            y = y, distil.answers(matched, x)
     optimizer = _optimizer(keras, optimizer, learning_rate, epochs * _batches(data, batch_size))
     # XLA takes longer to compile a small model than to train it.
     student.compile(optimizer=optimizer, loss=loss, jit_compile=False)
@@ -125,7 +130,6 @@ def fine_tune(
             weight.constraint = constraint
         return tuned
 
-    x, y = _batched(tuned, data)
     with _tensorflow.Quiet() as quiet:
         quiet.show()
         try:
