@@ -20,7 +20,7 @@ def test_a_short_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = importlib.import_module("bench_compression")
 
     def training(epochs: int) -> Any:
-        return bench.Training(epochs, 3e-3, 64)
+        return bench.Training(epochs, 5e-3)
 
     monkeypatch.setattr(importlib.import_module("compression_cases"), "COPIES", 3)
     short = {
@@ -29,9 +29,9 @@ def test_a_short_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             goal=bench.Goal(bytes_ratio=0.1),
             way=(0.3,),
             ends=end,
-            begin=training(4 if name == "digits" else 15),
-            on_way=training(2 if name == "digits" else 5),
-            at_end=training(2 if name == "digits" else 10),
+            begin=training(4 if name == "digits" else 60),
+            on_way=training(2 if name == "digits" else 30),
+            at_end=training(2 if name == "digits" else 60),
         )
         for (name, case), end in zip(bench.CASES.items(), [(0.05,), (0.15,)], strict=True)
     }
