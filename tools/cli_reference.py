@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
+import pages
 
 from microwright import cli
 
-PATH = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
+PATH = pages.DOCS / "cli.md"
 _COLUMNS = 100
 
 
@@ -42,16 +42,5 @@ def _help(command: click.Command, name: str, parent: click.Context | None) -> st
     return "\n".join(["```", *(line.rstrip() for line in lines), "```"])
 
 
-def main() -> int:
-    """Write or check. Returns the exit code."""
-    if "--check" not in sys.argv[1:]:
-        PATH.write_text(text(), encoding="utf-8")
-        return 0
-    if PATH.read_text(encoding="utf-8") == text():
-        return 0
-    print("docs/cli.md is not current: run tools/cli_reference.py", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(pages.generated(PATH, text()))

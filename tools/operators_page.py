@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+
+import pages
 
 from microwright import _schema, kernels, ops
 from microwright.kernels import Kernel
 from microwright.ops import Op
 from microwright.ops.base import always, never
 
-PATH = Path(__file__).resolve().parent.parent / "docs" / "operators.md"
+PATH = pages.DOCS / "operators.md"
 
 _EXTENSIONS = (("Helium", "mve"), ("DSP", "dsp"))
 _INTRODUCTION = """\
@@ -75,16 +76,5 @@ def _reference(op: Op) -> str:
     return f"TensorFlow Lite Micro, or LiteRT: {(op.in_micro.__doc__ or '').strip().rstrip('.')}"
 
 
-def main() -> int:
-    """Write or check. Returns the exit code."""
-    if "--check" not in sys.argv[1:]:
-        PATH.write_text(text(), encoding="utf-8")
-        return 0
-    if PATH.read_text(encoding="utf-8") == text():
-        return 0
-    print("docs/operators.md is not current: run tools/operators_page.py", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(pages.generated(PATH, text()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,17 @@ def markdown(table: Table) -> str:
 def as_json(content: Mapping[str, Any]) -> bytes:
     """As a file."""
     return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
+
+
+def generated(page: Path, text: str) -> int:
+    """Write a whole page, or with --check look whether it is current. Returns the exit code."""
+    if "--check" not in sys.argv[1:]:
+        page.write_text(text, encoding="utf-8")
+        return 0
+    if page.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"docs/{page.name} is not current: run tools/{Path(sys.argv[0]).name}", file=sys.stderr)
+    return 1
 
 
 def write(page: Path, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shlex
@@ -38,14 +37,11 @@ def _commands() -> list[tuple[str, list[str]]]:
     return found
 
 
-@pytest.mark.parametrize(("page", "tool"), [("cli.md", "cli_reference"), ("operators.md", "operators_page")])
-def test_generated_pages_are_current(page: str, tool: str) -> None:
-    spec = importlib.util.spec_from_file_location(tool, _CHECKOUT / "tools" / f"{tool}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    generator = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generator)
-    assert (_CHECKOUT / "docs" / page).read_text() == generator.text(), f"run tools/{tool}.py"
+@pytest.mark.parametrize("tool", ["cli_reference.py", "operators_page.py"])
+def test_generated_pages_are_current(tool: str) -> None:
+    command = [sys.executable, str(_CHECKOUT / "tools" / tool), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_operator_says_what_it_takes_and_by_which_kernels() -> None:

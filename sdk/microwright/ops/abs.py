@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from microwright.graph import Graph, Node
 from microwright.ops import fixed_point, table
-from microwright.ops.base import Op, Step, input_tensor, output_tensor
-from microwright.ops.quantized import Multiplier, float32_ratio, per_tensor, rescale
+from microwright.ops.base import input_tensor, output_tensor
+from microwright.ops.quantized import float32_ratio, per_tensor, rescale
 
 
-def _rescaling(graph: Graph, node: Node) -> Multiplier | None:
-    """From the input's scale to the output's; None where they are equal."""
-    x_scale, _ = per_tensor(node, input_tensor(graph, node, 0))
-    y_scale, _ = per_tensor(node, output_tensor(graph, node))
-    return None if x_scale == y_scale else rescale(node, float32_ratio(x_scale, y_scale))
-
-
-def check(graph: Graph, node: Node) -> None:
-    """int8 in and out, per tensor."""
-    table.check_unary(graph, node)
-    _rescaling(graph, node)
-
-
-def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """A table."""
-    _, x_zero_point = per_tensor(node, input_tensor(graph, node, 0))
-    _, y_zero_point = per_tensor(node, output_tensor(graph, node))
-    rescaling = _rescaling(graph, node)
+def _absolute(graph: Graph, node: Node) -> Callable[[int], int]:
+    x_scale, x_zero_point = per_tensor(node, input_tensor(graph, node, 0))
+    y_scale, y_zero_point = per_tensor(node, output_tensor(graph, node))
+    # Equal scales are not rescaled, which is not the same as by 1.
+    rescaling = None if x_scale == y_scale else rescale(node, float32_ratio(x_scale, y_scale))
 
     def absolute(x: int) -> int:
         y = abs(x - x_zero_point)
@@ -33,7 +22,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
             y = fixed_point.requantize(y, rescaling)
         return fixed_point.wrap(y + y_zero_point)
 
-    return (table.step(graph, node, absolute),)
+    return absolute
 
 
-OP = Op(check, lower, types="int8", kernels=("lookup_8",))
+OP = table.unary(_absolute)

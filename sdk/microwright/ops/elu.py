@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from microwright.graph import Graph, Node
+from microwright.graph import Node
 from microwright.ops import functions
-from microwright.ops.base import Op, Step
 
 
-def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """A table. In float32, the reference has a function for the difference; in int8, it subtracts."""
+def _elu(node: Node) -> Callable[[float], float]:
+    """In float32, the reference has a function for the difference; in int8, it subtracts."""
 
     def elu(x: float) -> float:
         if x >= 0:
@@ -21,7 +21,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
             return math.expm1(x)
         return float(np.float32(math.exp(x)) - np.float32(1))
 
-    return (functions.step(graph, node, elu),)
+    return elu
 
 
-OP = Op(functions.check, lower, types="int8", kernels=("lookup_8",))
+OP = functions.op(_elu)

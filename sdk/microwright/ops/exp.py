@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import math
 
-from microwright.graph import Graph, Node
 from microwright.ops import functions
-from microwright.ops.base import Op, Step
 
+# Beyond this, float32 is infinite.
+_MOST = 100.0
 
-def _exp(x: float) -> float:
-    # Beyond this, float32 is infinite.
-    return math.exp(min(x, 100.0))
-
-
-def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """A table."""
-    return (functions.step(graph, node, _exp),)
-
-
-OP = Op(functions.check, lower, in_micro=functions.in_litert, types="int8", kernels=("lookup_8",))
+OP = functions.op(lambda node: lambda x: math.exp(min(x, _MOST)), in_micro=functions.in_litert)

@@ -11,15 +11,40 @@ import numpy as np
 
 from microwright.graph import Graph, Node
 from microwright.ops import table
-from microwright.ops.base import Step, input_tensor, output_tensor, unsupported
+from microwright.ops.base import Op, always, input_tensor, output_tensor, unsupported
 from microwright.ops.quantized import per_tensor
 
 # An option that no file has: the node stands for itself between a DEQUANTIZE and a QUANTIZE.
 FLOATS = "float32"
+# Of what the converter leaves in float32.
+BETWEEN = "float32 between a DEQUANTIZE and a QUANTIZE with no other reader"
 _LIMIT = 2.0**20
 
 
-def check(graph: Graph, node: Node) -> None:
+def op(
+    function: Callable[[Node], Callable[[float], float]],
+    *,
+    limits: str = "",
+    in_micro: Callable[[Graph, Node], bool] = always,
+) -> Op:
+    """An operator that is a function of a real number, which may depend on the node."""
+
+    def of(graph: Graph, node: Node) -> Callable[[int], int]:
+        return _quantized(graph, node, function(node))
+
+    return table.unary(of, check=_check, limits=limits, in_micro=in_micro)
+
+
+def of_floats(function: Callable[[float], float]) -> Op:
+    """An operator that the converter leaves in float32."""
+
+    def of(node: Node) -> Callable[[float], float]:
+        return function
+
+    return op(of, limits=BETWEEN)
+
+
+def _check(graph: Graph, node: Node) -> None:
     """int8 in and out, per tensor; float32 is for the pass that makes int8 of it."""
     if input_tensor(graph, node, 0).dtype == "float32":
         raise unsupported(
@@ -30,8 +55,8 @@ def check(graph: Graph, node: Node) -> None:
     table.check_unary(graph, node)
 
 
-def step(graph: Graph, node: Node, function: Callable[[float], float]) -> Step:
-    """A table of `function`, whose results are rounded to float32."""
+def _quantized(graph: Graph, node: Node, function: Callable[[float], float]) -> Callable[[int], int]:
+    """`function`, whose results are rounded to float32, from the input's integers to the output's."""
     x_scale, x_zero_point = per_tensor(node, input_tensor(graph, node, 0))
     y_scale, y_zero_point = per_tensor(node, output_tensor(graph, node))
 
@@ -46,7 +71,7 @@ def step(graph: Graph, node: Node, function: Callable[[float], float]) -> Step:
         real = min(max(real, -_LIMIT), _LIMIT)
         return y_zero_point + int(np.copysign(np.floor(abs(real) + 0.5), real))
 
-    return table.step(graph, node, quantized)
+    return quantized
 
 
 def in_litert(graph: Graph, node: Node) -> bool:

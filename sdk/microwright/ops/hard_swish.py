@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from microwright.graph import Graph, Node
 from microwright.ops import fixed_point, table
-from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
+from microwright.ops.base import input_tensor, output_tensor, unsupported
 from microwright.ops.quantized import Multiplier, float32_ratio, multiplier, per_tensor
 
 _INT16_MIN, _INT16_MAX = -(2**15), 2**15 - 1
@@ -36,14 +38,7 @@ def _of_16_bits(by: Multiplier) -> Multiplier:
     return Multiplier(min((by.mult + 2**15) >> 16, _INT16_MAX), by.shift)
 
 
-def check(graph: Graph, node: Node) -> None:
-    """int8 in and out, per tensor."""
-    table.check_unary(graph, node)
-    _rescalings(graph, node)
-
-
-def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """A table."""
+def _hard_swish(graph: Graph, node: Node) -> Callable[[int], int]:
     _, x_zero_point = per_tensor(node, input_tensor(graph, node, 0))
     _, y_zero_point = per_tensor(node, output_tensor(graph, node))
     out, unit = _rescalings(graph, node)
@@ -57,7 +52,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
         towards_zero = product >> 15 if product >= 0 else -(-product >> 15)
         return fixed_point.rounding_divide_by_pot(towards_zero, -out.shift) + y_zero_point
 
-    return (table.step(graph, node, hard_swish),)
+    return hard_swish
 
 
 def _unit(x: int, by: Multiplier) -> int:
@@ -76,10 +71,4 @@ def _saturate(x: int) -> int:
     return min(max(x, _INT16_MIN), _INT16_MAX)
 
 
-OP = Op(
-    check,
-    lower,
-    types="int8",
-    kernels=("lookup_8",),
-    limits="an output of at least 1/128 of the input's scale",
-)
+OP = table.unary(_hard_swish, limits="an output of at least 1/128 of the input's scale")

@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from microwright.graph import Graph, Node
 from microwright.ops import fixed_point, table
-from microwright.ops.base import Op, Step, input_tensor, output_tensor
-from microwright.ops.quantized import Multiplier, float32_ratio, per_tensor, rescale
+from microwright.ops.base import input_tensor, output_tensor
+from microwright.ops.quantized import float32_ratio, per_tensor, rescale
 
 
-def _alpha(node: Node) -> float:
+def _leaky_relu(graph: Graph, node: Node) -> Callable[[int], int]:
+    x_scale, x_zero_point = per_tensor(node, input_tensor(graph, node, 0))
+    y_scale, y_zero_point = per_tensor(node, output_tensor(graph, node))
     alpha = node.options["alpha"]
     assert isinstance(alpha, float)
-    return alpha
-
-
-def _rescalings(graph: Graph, node: Node) -> tuple[Multiplier, Multiplier]:
-    """Of positive values, and of negative ones by the size of alpha."""
-    x_scale, _ = per_tensor(node, input_tensor(graph, node, 0))
-    y_scale, _ = per_tensor(node, output_tensor(graph, node))
-    return (
-        rescale(node, float32_ratio(x_scale, y_scale)),
-        rescale(node, x_scale * abs(_alpha(node)) / y_scale),
-    )
-
-
-def check(graph: Graph, node: Node) -> None:
-    """int8 in and out, per tensor."""
-    table.check_unary(graph, node)
-    _rescalings(graph, node)
-
-
-def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """A table."""
-    _, x_zero_point = per_tensor(node, input_tensor(graph, node, 0))
-    _, y_zero_point = per_tensor(node, output_tensor(graph, node))
-    positive, negative = _rescalings(graph, node)
-    sign = -1 if _alpha(node) < 0 else 1
+    positive = rescale(node, float32_ratio(x_scale, y_scale))
+    # Of negative values by the size of alpha; its sign comes afterwards.
+    negative = rescale(node, x_scale * abs(alpha) / y_scale)
+    sign = -1 if alpha < 0 else 1
 
     def leaky(value: int) -> int:
         x = value - x_zero_point
         y = fixed_point.requantize(x, positive) if x >= 0 else sign * fixed_point.requantize(x, negative)
         return fixed_point.wrap(y + y_zero_point)
 
-    return (table.step(graph, node, leaky),)
+    return leaky
 
 
-OP = Op(check, lower, types="int8", kernels=("lookup_8",))
+OP = table.unary(_leaky_relu)

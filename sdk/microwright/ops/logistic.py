@@ -1,26 +1,12 @@
-"""LOGISTIC (sigmoid), int8. The output's scale is 1/256 and its zero point -128."""
+"""LOGISTIC (sigmoid), int8."""
 
 from __future__ import annotations
 
-from microwright.graph import Graph, Node
 from microwright.ops import fixed_point, squash
-from microwright.ops.base import Op, Step
 
 
-def check(graph: Graph, node: Node) -> None:
-    """int8 in and out; a scale of the input that Q4.27 can hold."""
-    squash.check(graph, node, 1 / 256, -128)
+def _sigmoid(x: int) -> int:
+    return fixed_point.rounding_divide_by_pot(fixed_point.logistic(x, squash.INTEGER_BITS), 31 - 8) - 128
 
 
-def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """A table."""
-
-    def sigmoid(x: int) -> int:
-        return fixed_point.rounding_divide_by_pot(fixed_point.logistic(x, squash.INTEGER_BITS), 31 - 8) - 128
-
-    return (squash.step(graph, node, sigmoid),)
-
-
-OP = Op(
-    check, lower, types="int8", kernels=("lookup_8",), limits="an output of scale 1/256 and zero point -128"
-)
+OP = squash.op(_sigmoid, 1 / 256, -128)

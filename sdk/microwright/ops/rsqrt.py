@@ -5,11 +5,13 @@ The reference stops at values below zero; here they give the largest output, as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from microwright.graph import Graph, Node
 from microwright.ops import fixed_point, table
-from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
+from microwright.ops.base import input_tensor, output_tensor, unsupported
 from microwright.ops.quantized import Multiplier, per_tensor, rescale
 
 # 1 / sqrt of an integer is computed with so many bits behind the point.
@@ -29,14 +31,7 @@ def _rescaling(graph: Graph, node: Node) -> Multiplier:
     return Multiplier(rescaling.mult, shift)
 
 
-def check(graph: Graph, node: Node) -> None:
-    """int8 in and out, per tensor."""
-    table.check_unary(graph, node)
-    _rescaling(graph, node)
-
-
-def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """A table."""
+def _rsqrt(graph: Graph, node: Node) -> Callable[[int], int]:
     _, x_zero_point = per_tensor(node, input_tensor(graph, node, 0))
     _, y_zero_point = per_tensor(node, output_tensor(graph, node))
     rescaling = _rescaling(graph, node)
@@ -49,13 +44,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
         y = fixed_point.requantize(1, Multiplier(mult, shift + _FRACTION_BITS))
         return fixed_point.wrap(fixed_point.requantize(y, rescaling) + y_zero_point)
 
-    return (table.step(graph, node, rsqrt),)
+    return rsqrt
 
 
-OP = Op(
-    check,
-    lower,
-    types="int8",
-    kernels=("lookup_8",),
-    limits="the reference stops at values below 0, which are the largest output here",
-)
+OP = table.unary(_rsqrt, limits="the reference stops at values below 0, which are the largest output here")

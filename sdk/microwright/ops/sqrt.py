@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-from microwright.graph import Graph, Node
+from microwright.graph import Node
 from microwright.ops import functions
-from microwright.ops.base import Op, Step, unsupported
+from microwright.ops.base import unsupported
 
 
-def check(graph: Graph, node: Node) -> None:
-    """int8 in and out, but made of float32."""
-    functions.check(graph, node)
+def _root(x: float) -> float:
+    return math.sqrt(x) if x >= 0 else math.nan
+
+
+def _sqrt(node: Node) -> Callable[[float], float]:
     if not node.options.get(functions.FLOATS):
         raise unsupported(
             node, "it is int8 from the converter, which has its own rounding", "use rsqrt, times the tensor"
         )
+    return _root
 
 
-def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """A table."""
-    return (functions.step(graph, node, lambda x: math.sqrt(x) if x >= 0 else math.nan),)
-
-
-OP = Op(
-    check,
-    lower,
-    types="int8",
-    kernels=("lookup_8",),
-    limits="float32 between a DEQUANTIZE and a QUANTIZE with no other reader",
-)
+OP = functions.op(_sqrt, limits=functions.BETWEEN)

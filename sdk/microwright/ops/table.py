@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from microwright.graph import DType, Graph, Node, Tensor
-from microwright.ops.base import Constant, Step, input_tensor, output_tensor, unsupported
+from microwright.ops.base import Constant, Op, Step, always, input_tensor, output_tensor, unsupported
 from microwright.ops.quantized import per_tensor
 
 
@@ -38,6 +38,29 @@ def check_elements(node: Node, x: Tensor, y: Tensor) -> None:
         raise unsupported(
             node, f"input has {x.elements} elements, output {y.elements}", "export the model again"
         )
+
+
+def unary(
+    function: Callable[[Graph, Node], Callable[[int], int]],
+    *,
+    check: Callable[[Graph, Node], object] = check_unary,
+    limits: str = "",
+    in_micro: Callable[[Graph, Node], bool] = always,
+) -> Op:
+    """An operator of one int8 tensor.
+
+    `function` gives what a node does to an integer value, as `step` takes it, or raises UnsupportedOp.
+    `check` sees the node first.
+    """
+
+    def checked(graph: Graph, node: Node) -> None:
+        check(graph, node)
+        function(graph, node)
+
+    def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
+        return (step(graph, node, function(graph, node)),)
+
+    return Op(checked, lower, types="int8", kernels=("lookup_8",), limits=limits, in_micro=in_micro)
 
 
 def step(graph: Graph, node: Node, function: Callable[[int], int]) -> Step:
