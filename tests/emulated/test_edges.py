@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from microwright import board, kernels, target
+from microwright import board, kernels, ops, target
 from tests.emulated import test_kernels_sparse_mve
 from tests.emulated.test_kernels_elementwise import add_any_pool, add_dense, add_product, add_sum
 from tests.emulated.test_kernels_sparse import add_sparse
+from tests.ops import test_pairs, test_products, test_rearrange, test_reductions
 from tests.ops.test_conv_2d import add_batch, add_conv, add_grouped
 from tests.ops.test_depthwise_conv_2d import add_depthwise
 from tests.ops.test_softmax import add_softmax
@@ -95,6 +97,12 @@ FAMILIES = (
 )
 
 
+# They call a kernel that others call, too; the reference of a whole model does not have them.
+_NOT_IN_MICRO = {"BROADCAST_TO", "TILE", "SPACE_TO_BATCH_ND"}
+# Plain kernels of these that no faster one replaces.
+_USUAL_PLAIN = {"softmax_s8", "pad_s8", "lookup_8"}
+
+
 def add_layer(made: Layers, rng: Rng) -> None:
     """A layer of each family in turn."""
     FAMILIES[len(made.outputs) % len(FAMILIES)](made, rng)
@@ -108,6 +116,28 @@ def test_random_layers(tmp_path: Path, board_id: str) -> None:
     features = target.of(board.load(board_id)).features
     fast = {kernel.name for made in kernels.KERNELS.values() for kernel in made if kernel.needs <= features}
     missing = (fast | kernels.KERNELS.keys()) - found.keys()
+    assert not missing, f"no layer of the sample was for {missing}"
+
+
+def add_other_operator(made: Layers, rng: Rng) -> None:
+    """A layer of an operator whose kernel is the same on all cores."""
+    others = (
+        *(partial(test_pairs.add_pair, op=op) for op in test_pairs.SCALES),
+        *test_products.FAMILIES,
+        *test_reductions.FAMILIES,
+        *(add for op, add in test_rearrange.OPERATORS.items() if op not in _NOT_IN_MICRO),
+    )
+    pick(rng, others)(made, rng)
+
+
+@pytest.mark.parametrize(
+    "board_id", [pytest.param(i, marks=() if i == USUAL[0] else pytest.mark.thorough) for i in USUAL]
+)
+def test_other_operators(tmp_path: Path, board_id: str) -> None:
+    found = assert_random_layers_stay_inside(board_id, tmp_path / "p", add_other_operator, seed=1, count=150)
+    kernels_of_all = {kernel for op in ops.OPS.values() for kernel in op.kernels}
+    elsewhere = {*kernels.KERNELS, "concatenation", "dequantize_s8_f32", "quantize_f32_s8", *_USUAL_PLAIN}
+    missing = kernels_of_all - elsewhere - found.keys()
     assert not missing, f"no layer of the sample was for {missing}"
 
 

@@ -14,6 +14,7 @@ from tests.support.operands import random_data
 from tests.support.random_graph import RandomGraph
 
 CORES = ("mps2-an385", "mps2-an386", "mps2-an505", "mps3-an547")
+ALL_CORES = (*CORES, "mps2-an385-m0plus", "mps2-an500")
 
 
 def assert_exact(folder: Path, board_id: str, seed: int) -> None:
@@ -39,6 +40,6 @@ def test_random_graphs(tmp_path: Path, board_id: str, seed: int) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(100, 125))
-@pytest.mark.parametrize("board_id", CORES)
+@pytest.mark.parametrize("board_id", ALL_CORES)
 def test_many_random_graphs(tmp_path: Path, board_id: str, seed: int) -> None:
     assert_exact(tmp_path / "p", board_id, seed)

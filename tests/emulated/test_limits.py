@@ -23,6 +23,22 @@ CONSTANTS = {"kws": 1.10, "vww": 0.65, "ic": 1.10, "ad": 1.05}
 # Estimated cycles of an inference on the M4: the best published for a Cortex-M4.
 CYCLES = {"kws": 5.18e6, "vww": 10.7e6, "ic": 19.8e6, "ad": 0.486e6}
 
+# What an inference may take at most by board, so that a new page cannot loosen it: thousands of instructions,
+# bytes of the arena, bytes of code.
+INSTRUCTIONS = {
+    M4: {"kws": 3250, "vww": 5700, "ic": 12_300, "ad": 300},
+    M55: {"kws": 800, "vww": 1950, "ic": 2400, "ad": 55},
+    "mps2-an500": {"kws": 3350, "vww": 5900, "ic": 12_700, "ad": 310},
+    "mps2-an505": {"kws": 3350, "vww": 5900, "ic": 12_700, "ad": 310},
+    "mps2-an385": {"kws": 6500, "vww": 9500, "ic": 26_500, "ad": 680},
+}
+ARENA = {
+    M4: {"kws": 12_000, "vww": 42_000, "ic": 38_000, "ad": 2400},
+    M55: {"kws": 14_000, "vww": 42_000, "ic": 40_000, "ad": 2400},
+}
+CODE = {M4: {"kws": 20_000, "vww": 24_000, "ic": 20_000, "ad": 10_000}}
+STACK = 1000
+
 
 def reference_model(folder: Path, name: str) -> graph.Graph:
     return graph.read((folder / f"{name}.tflite").read_bytes(), name)
@@ -52,6 +68,17 @@ def test_the_published_cycles_stay_within_their_limit(name: str) -> None:
     (row,) = [row for row in MEASURED if (row["model"]["name"], row["board"]) == (name, M4)]
     assert row["estimated"]["unit"] == "cycles"
     assert row["estimated"]["value"] <= CYCLES[name]
+
+
+@pytest.mark.parametrize("row", MEASURED, ids=lambda row: f"{row['model']['name']}-{row['board']}")
+def test_the_page_stays_within_the_limits(row: dict[str, Any]) -> None:
+    name, on, memory = row["model"]["name"], row["board"], row["memory"]
+    unlimited = {name: float("inf")}
+    assert row["latency"]["kind"] == "emulated"
+    assert row["latency"]["value"] <= 1000 * INSTRUCTIONS.get(on, unlimited)[name]
+    assert memory["arena_bytes"] <= ARENA.get(on, unlimited)[name]
+    assert memory["code_bytes"] <= CODE.get(on, unlimited)[name]
+    assert memory["stack_bytes"] <= STACK
 
 
 @pytest.fixture(scope="module")

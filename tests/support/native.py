@@ -196,7 +196,10 @@ def references(flatbuffer: bytes, samples: Sequence[Sequence[Array]]) -> list[tu
 
 def litert_references(flatbuffer: bytes, samples: Sequence[Sequence[Array]]) -> list[tuple[Array, ...]]:
     """Outputs of LiteRT's reference kernels, for what TensorFlow Lite Micro cannot run."""
-    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    litert = pytest.importorskip(
+        "ai_edge_litert.interpreter",
+        reason="the reference kernels, the PyPI package ai-edge-litert, have no wheel for this platform",
+    )
     interpreter = litert.Interpreter(
         model_content=flatbuffer, experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF
     )
