@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from microwright.graph import Graph, Node
 from microwright.ops import blocks, rearrange
-from microwright.ops.base import Op, Step, output_tensor, unsupported
+from microwright.ops.base import Step, output_tensor, unsupported
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -23,6 +23,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output, places),)
 
 
-OP = Op.lowered(
-    lower, types="any", kernels=("rearrange",), limits="3 or 4 dimensions; constant block and crops"
-)
+OP = rearrange.op(lower, types="any", limits="3 or 4 dimensions; constant block and crops")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from microwright.graph import Graph, Node, Tensor
-from microwright.ops.base import input_tensor, integers, unsupported
+from microwright.ops.base import input_tensor, integers, output_tensor, unsupported
 
 
 class Block(NamedTuple):
@@ -34,7 +34,9 @@ def of(graph: Graph, node: Node, what: str) -> tuple[Tensor, tuple[int, int, int
         )
     if len(sizes) == 1:
         sizes, edges = [*sizes, 1], [*edges, 0, 0]
-    if min(sizes) < 1 or min(edges) < 0 or x.elements == 0:
+    # Whatever fits adds no more pixels than there are elements.
+    most = max(x.elements, output_tensor(graph, node).elements)
+    if min(sizes) < 1 or min(edges) < 0 or max(*sizes, *edges) > most or x.elements == 0:
         raise unsupported(node, f"block {sizes} with {what} {edges}", "export the model again")
     batches, height, *width, channels = x.shape
     shape = (batches, height, width[0] if width else 1, channels)

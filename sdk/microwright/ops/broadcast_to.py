@@ -6,7 +6,7 @@ import numpy as np
 
 from microwright.graph import Graph, Node
 from microwright.ops import rearrange
-from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
+from microwright.ops.base import Step, input_tensor, output_tensor, unsupported
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -22,4 +22,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, y, places),)
 
 
-OP = Op.lowered(lower, types="any", kernels=("rearrange",))
+OP = rearrange.op(lower, types="any")

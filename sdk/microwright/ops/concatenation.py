@@ -19,7 +19,7 @@ def check(graph: Graph, node: Node) -> None:
     """Shapes that fit together, one type, and for quantised tensors one scale and zero point."""
     y = output_tensor(graph, node)
     axis = axis_of(graph, node)
-    inputs = [input_tensor(graph, node, position) for position in range(len(node.inputs))]
+    inputs = [input_tensor(graph, node, position) for position in range(max(1, len(node.inputs)))]
     total = 0
     for x in inputs:
         expected = (*y.shape[:axis], x.shape[axis] if axis < len(x.shape) else 0, *y.shape[axis + 1 :])

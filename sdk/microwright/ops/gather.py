@@ -6,7 +6,7 @@ import numpy as np
 
 from microwright.graph import Graph, Node
 from microwright.ops import rearrange, window
-from microwright.ops.base import Op, Step, axis_of, input_tensor, integers, output_tensor, unsupported
+from microwright.ops.base import Step, axis_of, input_tensor, integers, output_tensor, unsupported
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -37,6 +37,4 @@ def _in_micro(graph: Graph, node: Node) -> bool:
     return input_tensor(graph, node, 1).dtype == "int32"
 
 
-OP = Op.lowered(
-    lower, in_micro=_in_micro, types="any", kernels=("rearrange",), limits="constant indices; no batch_dims"
-)
+OP = rearrange.op(lower, in_micro=_in_micro, types="any", limits="constant indices; no batch_dims")

@@ -6,7 +6,7 @@ import numpy as np
 
 from microwright.graph import Graph, Node
 from microwright.ops import pad, rearrange
-from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
+from microwright.ops.base import Step, input_tensor, output_tensor, unsupported
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -23,4 +23,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output_tensor(graph, node), places),)
 
 
-OP = Op.lowered(lower, types="any", kernels=("rearrange",), limits="constant paddings")
+OP = rearrange.op(lower, types="any", limits="constant paddings")

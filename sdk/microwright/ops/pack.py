@@ -13,7 +13,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     """One strided copy an input."""
     y = output_tensor(graph, node)
     axis = axis_of(node, window.option(node, "axis"), len(y.shape))
-    inputs = [input_tensor(graph, node, position) for position in range(len(node.inputs))]
+    inputs = [input_tensor(graph, node, position) for position in range(max(1, len(node.inputs)))]
     for x in inputs:
         expected = (*x.shape[:axis], len(inputs), *x.shape[axis:])
         if x.dtype != y.dtype or y.shape != expected:

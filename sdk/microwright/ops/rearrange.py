@@ -8,26 +8,38 @@ steps becomes a table.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from microwright.graph import ITEM_BYTES, Node, Tensor
-from microwright.ops.base import Constant, Field, Step, unsupported
+from microwright.graph import ITEM_BYTES, Graph, Node, Tensor
+from microwright.ops.base import Constant, Field, Op, Step, unsupported
 
 Places: TypeAlias = npt.NDArray[np.int64]
 
 LOOPS = 5
 # What an index adds whose element is none of the input's but padding. Two of them fit in 32 bits.
 ABSENT = -(2**30)
-# Sums of places of tensors below this and of two that are absent are negative and fit in 32 bits.
-_MAX_BYTES = 2**29
+# Every index is looked at, which takes time and memory; the RAM of no microcontroller holds more.
+_MAX_BYTES = 2**24
 # Of more runs, the order of reads and writes is not looked at: they share no memory.
 _MAX_RUNS = 2**20
+
+
+def op(lower: Callable[[Graph, Node], tuple[Step, ...]], **rest: Any) -> Op:
+    """An operator of `step`; what is wrong shows while lowering it. Its tensors are bounded before."""
+
+    def bounded(graph: Graph, node: Node) -> tuple[Step, ...]:
+        tensors = (graph.tensors[index] for index in (*node.inputs, *node.outputs) if index >= 0)
+        if any(tensor.size_bytes > _MAX_BYTES for tensor in tensors):
+            raise unsupported(node, f"tensors of more than {_MAX_BYTES} bytes", "use smaller tensors")
+        return lower(graph, node)
+
+    return Op.lowered(bounded, kernels=("rearrange",), **rest)
 
 
 def axes(shape: Sequence[int]) -> list[Places]:
@@ -65,8 +77,6 @@ def step(
             "export the model again",
         )
     item = ITEM_BYTES[x.dtype]
-    if max(x.size_bytes, y.size_bytes) > _MAX_BYTES:
-        raise unsupported(node, f"tensors of more than {_MAX_BYTES} bytes", "use smaller tensors")
     in_offset, loops = _loops([np.where(axis == ABSENT, axis, axis * item) for axis in places], item)
     run = loops.pop()
     tables = [loop for loop in loops if not _is_even(loop)]

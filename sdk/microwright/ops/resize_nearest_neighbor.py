@@ -6,7 +6,7 @@ import numpy as np
 
 from microwright.graph import Graph, Node
 from microwright.ops import rearrange, window
-from microwright.ops.base import Op, Step, input_tensor, output_tensor
+from microwright.ops.base import Step, input_tensor, output_tensor
 
 
 def _nearest(node: Node, size: int, out: int) -> rearrange.Places:
@@ -33,4 +33,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, y, places),)
 
 
-OP = Op.lowered(lower, types="any", kernels=("rearrange",))
+OP = rearrange.op(lower, types="any")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from microwright.graph import Graph, Node
 from microwright.ops import rearrange
-from microwright.ops.base import Op, Step, axis_of, input_tensor, integers, output_tensor
+from microwright.ops.base import Step, axis_of, input_tensor, integers, output_tensor
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -16,4 +16,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output_tensor(graph, node), places),)
 
 
-OP = Op.lowered(lower, types="any", kernels=("rearrange",), limits="constant axes")
+OP = rearrange.op(lower, types="any", limits="constant axes")

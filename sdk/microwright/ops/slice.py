@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from microwright.graph import Graph, Node
 from microwright.ops import rearrange
-from microwright.ops.base import Op, Step, input_tensor, integers, output_tensor, unsupported
+from microwright.ops.base import Step, input_tensor, integers, output_tensor, unsupported
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -24,4 +24,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output_tensor(graph, node), axes),)
 
 
-OP = Op.lowered(lower, types="any", kernels=("rearrange",), limits="constant begin and size")
+OP = rearrange.op(lower, types="any", limits="constant begin and size")

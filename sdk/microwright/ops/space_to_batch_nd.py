@@ -6,7 +6,7 @@ import numpy as np
 
 from microwright.graph import Graph, Node
 from microwright.ops import blocks, rearrange
-from microwright.ops.base import Op, Step, output_tensor, unsupported
+from microwright.ops.base import Step, output_tensor, unsupported
 from microwright.ops.quantized import per_tensor, require_int8
 
 
@@ -52,10 +52,6 @@ def _in_micro(graph: Graph, node: Node) -> bool:
     return zero_point == 0 or not any(block[2:])
 
 
-OP = Op.lowered(
-    lower,
-    in_micro=_in_micro,
-    types="int8",
-    kernels=("rearrange",),
-    limits="3 or 4 dimensions; constant block and paddings",
+OP = rearrange.op(
+    lower, in_micro=_in_micro, types="int8", limits="3 or 4 dimensions; constant block and paddings"
 )

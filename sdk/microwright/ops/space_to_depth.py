@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from microwright.graph import Graph, Node
 from microwright.ops import rearrange, window
-from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
+from microwright.ops.base import Step, input_tensor, output_tensor, unsupported
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -19,4 +19,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output_tensor(graph, node), places),)
 
 
-OP = Op.lowered(lower, types="any", kernels=("rearrange",))
+OP = rearrange.op(lower, types="any")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from microwright.graph import Graph, Node
-from microwright.ops import parts
-from microwright.ops.base import Op, Step, input_tensor, integers
+from microwright.ops import parts, rearrange
+from microwright.ops.base import Step, input_tensor, integers
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -12,4 +12,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return parts.steps(graph, node, input_tensor(graph, node, 0), integers(graph, node, 2, "axis"))
 
 
-OP = Op.lowered(lower, types="any", kernels=("rearrange",), limits="a constant axis")
+OP = rearrange.op(lower, types="any", limits="a constant axis")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from microwright.graph import Graph, Node
 from microwright.ops import rearrange, window
-from microwright.ops.base import Op, Step, input_tensor, integers, output_tensor, unsupported
+from microwright.ops.base import Step, input_tensor, integers, output_tensor, unsupported
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -44,9 +44,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, y, axes, shape=[len(places) for places in axes]),)
 
 
-OP = Op.lowered(
-    lower,
-    types="any",
-    kernels=("rearrange",),
-    limits="constant begin, end and strides; no ellipsis and no new axes",
-)
+OP = rearrange.op(lower, types="any", limits="constant begin, end and strides; no ellipsis and no new axes")

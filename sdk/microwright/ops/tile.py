@@ -6,7 +6,7 @@ import numpy as np
 
 from microwright.graph import Graph, Node
 from microwright.ops import rearrange
-from microwright.ops.base import Op, Step, input_tensor, never, output_tensor, unsupported
+from microwright.ops.base import Step, input_tensor, never, output_tensor, unsupported
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -20,4 +20,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, y, places),)
 
 
-OP = Op.lowered(lower, in_micro=never, types="any", kernels=("rearrange",))
+OP = rearrange.op(lower, in_micro=never, types="any")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from microwright.graph import Graph, Node
 from microwright.ops import rearrange
-from microwright.ops.base import Op, Step, input_tensor, integers, output_tensor, unsupported
+from microwright.ops.base import Step, input_tensor, integers, output_tensor, unsupported
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -17,4 +17,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output_tensor(graph, node), [axes[axis] for axis in order]),)
 
 
-OP = Op.lowered(lower, types="any", kernels=("rearrange",), limits="a constant permutation")
+OP = rearrange.op(lower, types="any", limits="a constant permutation")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from microwright.graph import Graph, Node
 from microwright.ops import rearrange, window
-from microwright.ops.base import Op, Step, axis_of, input_tensor, unsupported
+from microwright.ops.base import Step, axis_of, input_tensor, unsupported
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -23,4 +23,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     )
 
 
-OP = Op.lowered(lower, types="any", kernels=("rearrange",))
+OP = rearrange.op(lower, types="any")

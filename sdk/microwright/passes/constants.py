@@ -25,13 +25,15 @@ def run(graph: Graph) -> Graph:
     folded: list[Node] = []
     for node in graph.nodes:
         now = replace(graph, tensors=tuple(tensors)) if folded else graph
-        values = {} if set(graph.outputs) & set(node.outputs) else _values(now, node)
         operands = sum(
             tensors[i].size_bytes for i in set(node.inputs) if i >= 0 and tensors[i].data is not None
         )
-        if (
-            values.keys() == set(node.outputs)
-            and sum(v.nbytes for v in values.values()) <= operands + _GROWTH_BYTES
+        results = sum(tensors[i].size_bytes for i in node.outputs)
+        if set(graph.outputs) & set(node.outputs) or results > operands + _GROWTH_BYTES:
+            continue
+        values = _values(now, node)
+        if values.keys() == set(node.outputs) and all(
+            v.size == tensors[i].elements for i, v in values.items()
         ):
             for index, value in values.items():
                 tensors[index] = replace(tensors[index], data=value.reshape(tensors[index].shape))
@@ -46,7 +48,7 @@ def _values(graph: Graph, node: Node) -> Mapping[int, Array]:
     """Values of those of a node's outputs that are known, flat."""
     y = graph.tensors[node.outputs[0]]
     inputs = [graph.tensors[i] for i in node.inputs if i >= 0]
-    if node.op == "SHAPE":
+    if node.op == "SHAPE" and len(inputs) == 1:
         return {y.index: np.array(inputs[0].shape, y.dtype)}
     if node.op == "FILL" and len(inputs) == 2 and inputs[1].elements == 1 and inputs[1].data is not None:
         return {y.index: np.full(y.elements, inputs[1].data.reshape(-1)[0])}

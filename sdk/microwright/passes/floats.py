@@ -6,6 +6,7 @@ each of the 256 values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from microwright.graph import Graph, Node
@@ -20,11 +21,11 @@ def run(graph: Graph) -> Graph:
     writers, reads = edit.writers(graph), edit.reads(graph)
     nodes: dict[int, Node] = {node.index: node for node in graph.nodes}
     for node in graph.nodes:
-        function = writers.get(node.inputs[0])
-        if node.op != "QUANTIZE" or function is None or function.op not in _FUNCTIONS:
+        function = _writer(writers, node) if node.op == "QUANTIZE" else None
+        if function is None or function.op not in _FUNCTIONS or reads[node.inputs[0]] > 1:
             continue
-        source = writers.get(function.inputs[0])
-        if source is None or source.op != "DEQUANTIZE" or reads[node.inputs[0]] > 1:
+        source = _writer(writers, function)
+        if source is None or source.op != "DEQUANTIZE" or len(source.inputs) != 1:
             continue
         if {graph.tensors[i].dtype for i in (source.inputs[0], node.outputs[0])} == {"int8"}:
             options = {**function.options, functions.FLOATS: True}
@@ -33,3 +34,8 @@ def run(graph: Graph) -> Graph:
             )
             del nodes[node.index]
     return edit.with_nodes(graph, [nodes[node.index] for node in graph.nodes if node.index in nodes])
+
+
+def _writer(writers: Mapping[int, Node], node: Node) -> Node | None:
+    """What computes the node's operand, of which it should have one."""
+    return writers.get(node.inputs[0]) if len(node.inputs) == 1 else None
