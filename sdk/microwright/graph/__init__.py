@@ -1,0 +1,6 @@
+"""Read and check a `.tflite` file without TensorFlow: bytes -> Graph (Tensor, Node)."""
+
+from microwright.graph.model import ITEM_BYTES, Array, DType, Graph, Node, Option, Quantization, Tensor
+from microwright.graph.reader import read
+
+__all__ = ["ITEM_BYTES", "Array", "DType", "Graph", "Node", "Option", "Quantization", "Tensor", "read"]
