@@ -119,22 +119,23 @@ def begin(name: str, case: Case, seed: int, progress: Progress) -> Chain:
 
 
 def shrink(name: str, case: Case, chain: Chain, share: float, progress: Progress) -> Chain:
-    """With one more network: channels pruned down to a share of the float network's instructions, trained."""
+    """With one more network: channels pruned down to a share of the float network's MACs, trained."""
     end = share in case.ends
     # A step may have gone further than it had to.
-    part = 1.0 if not chain.steps else chain.steps[-1].cost.instructions / chain.steps[0].cost.instructions
+    part = 1.0 if not chain.steps else chain.steps[-1].cost.macs / chain.steps[0].cost.macs
     done = compress_model(
         chain.networks[-1],
         chain.parts.train,
         validation=chain.parts.validation,
-        target_latency=min(share / part, 0.99),
+        target_macs=min(share / part, 0.99),
+        rank_by="macs",
         board=board.load(BOARD),
         rounds=1,
         **asdict(case.at_end if end else case.on_way),
         teacher=Teacher(chain.networks[0], weight=0.9),
         max_drop=INT8_DROP if end else None,
         seed=chain.seed,
-        progress=_named(progress, f"{name}, seed {chain.seed}: {share:.1%} of the instructions"),
+        progress=_named(progress, f"{name}, seed {chain.seed}: {share:.1%} of the MACs"),
     )
     accuracy = done.int8_accuracy if end else done.steps[-1].accuracy
     assert accuracy is not None

@@ -55,7 +55,7 @@ class Training:
 class Case:
     """A network, its data, and how it is compressed.
 
-    way        fractions of the float network's instructions, one a step, each trained for a while
+    way        fractions of the float network's MACs, one a step, each trained for a while
     ends       further ones, each trained for long. The first that the goal's bytes and MACs allow is taken,
                and those behind it as long as they hold
     tolerance  percentage points that the mean validation accuracy may lose for an end to hold
@@ -177,12 +177,12 @@ CASES: Mapping[str, Case] = {
         digits,
         cnn,
         Goal(bytes_ratio=0.1, macs_ratio=0.01, drop=1.0, float_accuracy=0.98),
-        way=(0.4, 0.15, 0.06, 0.035),
-        ends=(0.022, 0.0187, 0.0175, 0.016, 0.0145, 0.013),
+        way=(0.3, 0.08, 0.025),
+        ends=(0.01, 0.0085, 0.0072),
         tolerance=0.5,
         begin=Training(6, 2e-3),
         on_way=Training(5, 5e-3, 64),
-        at_end=Training(50, 8e-3, 64),
+        at_end=Training(80, 8e-3, 128),
     ),
     "binary": Case(
         binary,

@@ -71,10 +71,10 @@ def of_case(name: str, records: Records, ends: Sequence[Mapping[str, Any]]) -> t
         ),
         Table(
             f"{title}: where it ends, by the validation samples",
-            ("part of the instructions, est.", "points lost, mean", "small enough", "holds"),
+            ("part of the MACs", "points lost, mean", "small enough", "holds"),
             tuple(
                 (
-                    f"{end['share']:.1%}",
+                    f"{end['share']:.2%}",
                     f"{end['points_lost'] + 0:.2f}",
                     "yes" if end["small"] else "no",
                     "yes" if end["holds"] else "no",

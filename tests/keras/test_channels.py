@@ -204,6 +204,18 @@ def test_a_layer_called_twice_is_cut_once() -> None:
     same_outputs(model, pruned)
 
 
+def test_dropout_gets_less_with_what_it_drops_from() -> None:
+    """Also where one layer drops from two others, which stay free of each other."""
+    drop = L.Dropout(0.4, name="drop")
+    given = keras.Input((8,))
+    a, b = (drop(L.Dense(units, activation="relu", name=f"d{units}")(given)) for units in (16, 24))
+    model = keras.Model(given, L.Dense(3)(L.Concatenate()([a, b])))
+    after = prune_channels(model, sparsity=0.75)
+    assert [after.get_layer(name).units for name in ("d16", "d24")] == [4, 6]
+    assert after.get_layer("drop").rate == pytest.approx(0.1)
+    assert model.get_layer("drop").rate == 0.4
+
+
 def test_softmax_and_layer_normalisation_keep_their_channels() -> None:
     x = entry = keras.Input((8,))
     x = L.LayerNormalization()(L.Dense(8, name="normalised")(x))

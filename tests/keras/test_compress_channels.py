@@ -57,7 +57,7 @@ def test_the_cost_is_what_the_compiler_says_of_the_int8_model(board_id: str) -> 
 
 
 def test_what_costs_more_for_the_same_importance_goes_first() -> None:
-    """Two layers whose channels matter as much: one has more to gain in latency, the other in bytes."""
+    """Two layers whose channels matter as much: one has more to gain in latency and MACs, the other in bytes."""
     image, vector = keras.Input((16, 16, 8)), keras.Input((512,))
     x = L.GlobalAveragePooling2D()(L.Conv2D(32, 1, activation="relu", name="image")(image))
     y = L.Dense(32, activation="relu", name="vector")(vector)
@@ -66,13 +66,20 @@ def test_what_costs_more_for_the_same_importance_goes_first() -> None:
     inputs = tuple(rng.normal(size=(40, *shape)).astype(np.float32) for shape in ((16, 16, 8), (512,)))
     samples = data.make(inputs, rng.integers(4, size=40))
     left = {}
-    for rank_by in ("latency", "bytes"):
+    for rank_by in ("latency", "macs", "bytes"):
         result = compress_model(
             model, samples, sparsity=0.3, board=M4, rank_by=rank_by, importance="l2", rounds=1, epochs=1
         )
         left[rank_by] = channels(result.model)
-    assert left["latency"]["image"] < left["latency"]["vector"]
+    for rank_by in ("latency", "macs"):
+        assert left[rank_by]["image"] < left[rank_by]["vector"]
     assert left["bytes"]["image"] > left["bytes"]["vector"]
+
+
+def test_multiply_accumulates_come_down_to_the_target() -> None:
+    result = compress_model(trained_cnn(), images(), target_macs=0.2, rank_by="macs", rounds=1, epochs=1)
+    before, after = (step.cost.macs for step in (result.steps[0], result.steps[-1]))
+    assert 0.15 * before < after <= 0.2 * before
 
 
 def test_taylor_sees_what_norms_do_not() -> None:
@@ -159,6 +166,8 @@ def test_datasets_optimizers_losses_and_callbacks_of_ones_own() -> None:
         ({"method": None}, "there is nothing to do"),
         ({"sparsity": 1.0}, "sparsity 1 is not between"),
         ({"target_latency": 0.0}, "target latency 0 is not between"),
+        ({"target_macs": 1.0}, "target MACs 1 is not between"),
+        ({"target_macs": 0.5, "method": "block"}, "leaves the number of multiply-accumulates"),
         ({"sparsity": 0.5, "rounds": 0}, "0 rounds"),
         ({"sparsity": 0.999}, "with 2 channels left in each layer"),
         ({"sparsity": 0.5, "method": "block"}, "no kernels for blocks"),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from microwright.compress import Importance
     from microwright.compress.schedule import Method, RankBy
 
+_GOALS = "--sparsity, --target-latency, --target-macs and --fit"
 _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
@@ -46,6 +47,12 @@ _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
     metavar="F",
     help="Go down to this fraction of the instructions, as estimated for --board.",
 )
+@click.option(
+    "--target-macs",
+    type=_FRACTION,
+    metavar="F",
+    help="Go down to this fraction of the multiply-accumulates; channels only.",
+)
 @click.option("--fit", metavar="BOARD", help="Go on until the int8 model fits this board's memory.")
 @click.option(
     "--board",
@@ -63,10 +70,10 @@ _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
 )
 @click.option(
     "--rank-by",
-    type=click.Choice(("latency", "bytes")),
+    type=click.Choice(("latency", "macs", "bytes")),
     default="latency",
     show_default=True,
-    help="What a channel's importance is weighed against: the instructions or the bytes that it costs.",
+    help="What a channel's importance is weighed against: what it costs in instructions, MACs or bytes.",
 )
 @click.option(
     "--rounds", type=click.IntRange(1), default=4, show_default=True, metavar="N", help="Steps of pruning."
@@ -136,6 +143,7 @@ def command(
     method: Method | None,
     sparsity: float | None,
     target_latency: float | None,
+    target_macs: float | None,
     fit: str | None,
     board_id: str | None,
     importance: Importance,
@@ -154,9 +162,9 @@ def command(
 ) -> None:
     """Make a Keras model smaller: prune it in steps, train it after each.
 
-    One of --sparsity, --target-latency and --fit says how far; without one, the model is only trained: from
-    a --teacher, or with int8's rounding (--max-drop). Ctrl-C leaves the best model so far in -o FILE, and
-    --resume goes on.
+    One of --sparsity, --target-latency, --target-macs and --fit says how far; without one, the model is only
+    trained: from a --teacher, or with int8's rounding (--max-drop). Ctrl-C leaves the best model so far in
+    -o FILE, and --resume goes on.
     """
     from microwright import board as boards
     from microwright import data as datas
@@ -167,11 +175,11 @@ def command(
 
     if out.suffix != ".keras":
         raise OutputError(f"{out}: a Keras model is saved as .keras", f"name it {out.stem}.keras")
-    goals = sum(value is not None for value in (sparsity, target_latency, fit))
+    goals = sum(value is not None for value in (sparsity, target_latency, target_macs, fit))
     if goals > 1:
-        raise click.UsageError("only one of --sparsity, --target-latency and --fit can be given")
+        raise click.UsageError(f"only one of {_GOALS} can be given")
     if method is not None and not goals:
-        raise click.UsageError("--method needs --sparsity, --target-latency or --fit")
+        raise click.UsageError(f"--method needs one of {_GOALS}")
     if match and teacher is None:
         raise click.UsageError("--match needs --teacher")
     samples = datas.load(data)
@@ -192,6 +200,7 @@ def command(
                 method=(method or "channel") if goals else None,
                 sparsity=sparsity,
                 target_latency=target_latency,
+                target_macs=target_macs,
                 fit=fitted,
                 board=board,
                 rank_by=rank_by,

@@ -49,6 +49,7 @@ def compress_model(
     method: Method | None = "channel",
     sparsity: float | None = None,
     target_latency: float | None = None,
+    target_macs: float | None = None,
     fit: Board | None = None,
     board: Board | None = None,
     rank_by: RankBy = "latency",
@@ -77,9 +78,10 @@ def compress_model(
                       kernels skip; "unstructured" any weights; None trains only, e.g. from a teacher
     sparsity          how much is to go: this fraction of the weights of convolutions and dense layers,
     target_latency    or instructions down to this fraction of the model's, as estimated for the board,
+    target_macs       or multiply-accumulates down to this fraction (channels only: zeros leave their number),
     fit               or as much as it takes until the int8 model fits the memory of this board
     board             whose cost model ranks channels and estimates (default: `fit`, else portable code)
-    rank_by           channels go that matter least for the "latency" or the "bytes" that they cost
+    rank_by           channels go that matter least for the "latency", "macs" or "bytes" that they cost
     importance        of a channel: "l1", "l2" or "gamma" (see `prune_channels`), or "taylor", the change of
                       the loss on the data
     granularity, minimum   of the channels that stay in a layer, as for `prune_channels`
@@ -96,16 +98,21 @@ def compress_model(
     where arguments, data and model do not fit, or the target cannot be reached; Ctrl-C raises
     `Interrupted` with the best model so far.
     """
-    wanted = [sparsity, target_latency, fit]
+    wanted = [sparsity, target_latency, target_macs, fit]
     if (method is None) != all(value is None for value in wanted) or sum(v is not None for v in wanted) > 1:
         raise InputError(
-            f"method {method} with sparsity {sparsity}, target latency {target_latency} and fit "
-            f"{None if fit is None else fit.id}",
-            "give one of sparsity, target_latency and fit with a method, and none without",
+            f"method {method} with sparsity {sparsity}, target latency {target_latency}, "
+            f"target MACs {target_macs} and fit {None if fit is None else fit.id}",
+            "give one of sparsity, target_latency, target_macs and fit with a method, and none without",
+        )
+    if target_macs is not None and method != "channel":
+        raise InputError(
+            f"method {method} leaves the number of multiply-accumulates as it is",
+            "give a target latency, or prune channels",
         )
     if method is None and teacher is None and max_drop is None:
         raise InputError("there is nothing to do", "give a method, a teacher or max_drop")
-    for name, value in (("sparsity", sparsity), ("target latency", target_latency)):
+    for name, value in (("sparsity", sparsity), ("target latency", target_latency), ("target MACs", target_macs)):
         if value is not None and not 0 < value < 1:
             raise InputError(f"{name} {value:g} is not between 0 and 1", "give a fraction, e.g. 0.5")
     if rounds < 1 or granularity < 1 or minimum < 1 or (max_drop is not None and not max_drop >= 0):
@@ -151,7 +158,7 @@ def compress_model(
         progress=progress,
     )
     ranking = Ranking(rank_by if fit is None else "bytes", importance, granularity, minimum)
-    steps = schedule(job, model, method, Goal(sparsity, target_latency, fit), ranking, rounds)
+    steps = schedule(job, model, method, Goal(sparsity, target_latency, target_macs, fit), ranking, rounds)
     arguments = {
         "model": load.from_keras(model, model.name).sha256,
         "data": _digest(data),
@@ -159,7 +166,7 @@ def compress_model(
         "teacher": "" if teacher is None else load.from_keras(teacher.model, "").sha256,
         "options": repr(
             (
-                *(method, sparsity, target_latency, fit and fit.text, target, ranking, rounds),
+                *(method, sparsity, target_latency, target_macs, fit and fit.text, target, ranking, rounds),
                 *(epochs, learning_rate, batch_size, max_drop, seed),
             )
         ),

@@ -42,9 +42,10 @@ def follow(model: Any) -> Trace:
             raise _unknown(keras, layer)
         read = [ids[key(tensor)] for tensor in inputs]
         shapes, shape = [tuple(tensor.shape[1:]) for tensor in inputs], tuple(outputs[0].shape[1:])
-        slices = trace.slices.get(layer.name)
-        if slices is None or not (slices.weights or slices.options):
-            slices = _rule(keras, layer)(trace, layer, read, shapes, shape)
+        slices, rule = trace.slices.get(layer.name), _rule(keras, layer)
+        # A rate ties nothing: the last call's channels decide on it.
+        if slices is None or rule is _dropout or not (slices.weights or slices.options):
+            slices = rule(trace, layer, read, shapes, shape)
             _check_weights(slices)
             trace.slices[layer.name] = slices
         else:
@@ -165,6 +166,14 @@ def _same(trace: Trace, layer: Any, read: list[Ids], shapes: list[Shape], shape:
     return Slices(layer, read, read[0])
 
 
+def _dropout(trace: Trace, layer: Any, read: list[Ids], shapes: list[Shape], shape: Shape) -> Slices:
+    """A smaller layer overfits less: its rate falls with the channels that are left (S. Han et al., "Learning
+    both Weights and Connections for Efficient Neural Networks", 2015).
+    """
+    ids = read[0]
+    return Slices(layer, read, ids, {}, {"rate": lambda keep: layer.rate * float(keep[ids].mean())})
+
+
 def _activation(trace: Trace, layer: Any, read: list[Ids], shapes: list[Shape], shape: Shape) -> Slices:
     _pin_mixed(trace, layer, read[0])
     return Slices(layer, read, read[0])
@@ -226,7 +235,7 @@ _RULES: Mapping[str, _Rule] = {
     "Activation": _activation,
     "ActivityRegularization": _same,
     "Add": _elementwise,
-    "AlphaDropout": _same,
+    "AlphaDropout": _dropout,
     "Average": _elementwise,
     "AveragePooling1D": _same,
     "AveragePooling2D": _same,
@@ -241,10 +250,10 @@ _RULES: Mapping[str, _Rule] = {
     "Dense": _dense,
     "DepthwiseConv1D": _depthwise,
     "DepthwiseConv2D": _depthwise,
-    "Dropout": _same,
+    "Dropout": _dropout,
     "ELU": _same,
     "Flatten": _flatten,
-    "GaussianDropout": _same,
+    "GaussianDropout": _dropout,
     "GaussianNoise": _same,
     "GlobalAveragePooling1D": _same,
     "GlobalAveragePooling2D": _same,
@@ -268,8 +277,8 @@ _RULES: Mapping[str, _Rule] = {
     "SeparableConv1D": _separable,
     "SeparableConv2D": _separable,
     "Softmax": _mixing,
-    "SpatialDropout1D": _same,
-    "SpatialDropout2D": _same,
+    "SpatialDropout1D": _dropout,
+    "SpatialDropout2D": _dropout,
     "Subtract": _elementwise,
     "UnitNormalization": _mixing,
     "UpSampling1D": _same,

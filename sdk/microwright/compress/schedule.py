@@ -21,7 +21,7 @@ from microwright.errors import TooLarge
 from microwright.kernels import code
 
 Method: TypeAlias = Literal["channel", "block", "unstructured"]
-RankBy: TypeAlias = Literal["latency", "bytes"]
+RankBy: TypeAlias = Literal["latency", "macs", "bytes"]
 # A model and a seed, to the model with less in it.
 Shrink: TypeAlias = Callable[[Any, int], Any]
 
@@ -41,7 +41,7 @@ class Ranking:
 
     def gain(self, found: Cost) -> float:
         """What of a cost counts."""
-        return found.instructions if self.by == "latency" else float(found.flash_bytes)
+        return float({"latency": found.instructions, "macs": found.macs, "bytes": found.flash_bytes}[self.by])
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Goal:
 
     sparsity: float | None
     target_latency: float | None
+    target_macs: float | None
     fit: Board | None
 
 
@@ -90,6 +91,8 @@ def _channels(job: Job, model: Any, goal: Goal, ranking: Ranking, rounds: int) -
         measure, share = _weights, 1 - goal.sparsity
     elif goal.target_latency is not None:
         measure, share = _instructions, goal.target_latency
+    elif goal.target_macs is not None:
+        measure, share = _macs, goal.target_macs
     else:
         assert goal.fit is not None
         measure, share = ranking.gain, 1.0
@@ -133,6 +136,10 @@ def _weights(found: Cost) -> float:
 
 def _instructions(found: Cost) -> float:
     return found.instructions
+
+
+def _macs(found: Cost) -> float:
+    return float(found.macs)
 
 
 def _fits(job: Job, model: Any, board: Board) -> bool:
