@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from microwright.board import load as load_board
     from microwright.build import build as build_project
     from microwright.compress import Teacher, compress_model, fine_tune, prune_channels
-    from microwright.data import load as load_data
     from microwright.emit.arrays import emit as emit_arrays
     from microwright.errors import MicrowrightError
     from microwright.graph import read as read_graph
@@ -39,14 +38,19 @@ if TYPE_CHECKING:
     from microwright.plan import plan as plan_arena
     from microwright.project import create as create_project
     from microwright.project import open_project
+    from microwright.quantize import Recipe
     from microwright.quantize import quantize as quantize_model
     from microwright.report import render as render_report
     from microwright.runners import start as start_firmware
+    from microwright.sources import Source
+    from microwright.sources import load as load_data
     from microwright.verdict import judge as judge_zeros
     from microwright.verify import agreement, reference
 
 __all__ = [
     "MicrowrightError",
+    "Recipe",
+    "Source",
     "Teacher",
     "__version__",
     "agreement",
@@ -78,6 +82,8 @@ __all__ = [
 # module.
 _HOME = {
     "MicrowrightError": ("errors", "MicrowrightError"),
+    "Recipe": ("quantize", "Recipe"),
+    "Source": ("sources", "Source"),
     "Teacher": ("compress", "Teacher"),
     "agreement": ("verify", "agreement"),
     "build_project": ("build", "build"),
@@ -90,7 +96,7 @@ _HOME = {
     "fine_tune": ("compress", "fine_tune"),
     "judge_zeros": ("verdict", "judge"),
     "load_board": ("board", "load"),
-    "load_data": ("data", "load"),
+    "load_data": ("sources", "load"),
     "load_graph": ("pipeline", "load_graph"),
     "load_model": ("load", "load"),
     "measure_firmware": ("measure", "measure"),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from microwright import graph as graphs
 from microwright import load, samples, verify
-from microwright.data import Data
+from microwright.data import Data, Input
 from microwright.errors import InputError, ToolMissing
 from microwright.graph import Array, Graph, Tensor
 from microwright.load import Model
@@ -61,6 +61,13 @@ def compare(
         accuracy=None if labels is None else float(np.mean(classes == labels)),
         other_accuracy=None if labels is None else float(np.mean(other_classes == labels)),
     )
+
+
+def inputs(model: Model) -> tuple[Input, ...]:
+    """The inputs of a model of any kind."""
+    if model.flatbuffer is None:
+        return load.inputs(model)
+    return samples.inputs(graphs.read(model.flatbuffer, model.name))
 
 
 def require_reference(graph: Graph) -> verify.Reference:

@@ -1,12 +1,8 @@
-"""Samples and labels from a file: path -> Data, and Data -> what a model's input takes."""
+"""Samples and their labels, and what a model's input takes of them."""
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -16,18 +12,13 @@ from microwright.graph import Array, Graph, Quantization
 # Data for a microcontroller is small; more than this is a mistake or a decompression bomb.
 MAX_BYTES = 2 << 30
 
-_SAVE = "save it with numpy.savez(path, x=samples, y=labels)"
-# What numpy.load and the zip reader raise for files that are damaged or made to hurt.
-_UNREADABLE = (
-    ValueError,
-    OSError,
-    EOFError,
-    KeyError,
-    MemoryError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+
+@dataclass(frozen=True)
+class Input:
+    """An input of a model: its name there, and the shape of one sample of it, without the batch."""
+
+    name: str
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +27,13 @@ class Data:
 
     `inputs` has one array per model input; the first axis counts samples and is equally long in all of them.
     `labels` are class indices, int64 of shape (samples,), or targets, float32 of shape (samples, ...), or
-    None. Every value is finite.
+    None. Every value is finite. `classes` are the names of the classes, in the order of their indices, where
+    the data has them.
     """
 
     inputs: tuple[Array, ...]
     labels: Array | None
+    classes: tuple[str, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -48,24 +41,18 @@ class Data:
         return len(self.inputs[0])
 
 
-def load(path: Path) -> Data:
-    """Samples and labels of a `.npz` (x, or x0, x1, ... for several inputs; y optional) or a `.npy` (x only).
+def make(
+    inputs: tuple[Array, ...],
+    labels: Array | None = None,
+    *,
+    classes: tuple[str, ...] = (),
+    where: str = "data",
+) -> Data:
+    """Data from arrays, checked; `where` is how messages name them.
 
-    Labels of shape (samples, 1) and one-hot labels become class indices. Raises InputError for anything
-    else: a file that cannot be read, other names, pickled objects, text, NaN, no samples, unequal numbers of
-    samples.
+    Labels of shape (samples, 1) and one-hot labels become class indices. Raises InputError for what is no
+    number, NaN, no samples, unequal numbers of samples.
     """
-    arrays = _read(path)
-    labels = arrays.pop("y", None)
-    names = ["x"] if "x" in arrays else [f"x{i}" for i in range(len(arrays))]
-    if not arrays or set(names) != set(arrays):
-        found = ", ".join(sorted(arrays)[:8]) or "no samples"
-        raise InputError(f"{path}: expected arrays x (or x0, x1, ...) and y, found {found[:200]}", _SAVE)
-    return make(tuple(arrays[name] for name in names), labels, where=str(path))
-
-
-def make(inputs: tuple[Array, ...], labels: Array | None = None, *, where: str = "data") -> Data:
-    """Data from arrays, checked as `load` checks a file; `where` is how messages name them."""
     names = ["x"] if len(inputs) == 1 else [f"x{i}" for i in range(len(inputs))]
     for name, array in zip(names, inputs, strict=True):
         _check(where, name, array)
@@ -82,7 +69,7 @@ def make(inputs: tuple[Array, ...], labels: Array | None = None, *, where: str =
                 "give one label a sample",
             )
         labels = _labels(where, labels)
-    return Data(inputs, labels)
+    return Data(inputs, labels, classes)
 
 
 def split(data: Data, fraction: float, *, seed: int = 0) -> tuple[Data, Data]:
@@ -99,7 +86,7 @@ def split(data: Data, fraction: float, *, seed: int = 0) -> tuple[Data, Data]:
 def take(data: Data, samples: Array) -> Data:
     """The samples at these positions."""
     labels = None if data.labels is None else data.labels[samples]
-    return Data(tuple(array[samples] for array in data.inputs), labels)
+    return Data(tuple(array[samples] for array in data.inputs), labels, data.classes)
 
 
 def to_input(graph: Graph, position: int, samples: Array) -> Array:
@@ -123,8 +110,8 @@ def to_input(graph: Graph, position: int, samples: Array) -> Array:
     if samples.shape[1:] != shape and not (shape[:1] == (1,) and samples.shape[1:] == shape[1:]):
         expected = shape[1:] if shape[:1] == (1,) else shape
         raise InputError(
-            f"{where}: expected samples of shape {_shape(expected)}, got {_shape(samples.shape[1:])}",
-            f"give an array of shape {_shape(('samples', *expected))}",
+            f"{where}: expected samples of shape {shape_text(expected)}, got {shape_text(samples.shape[1:])}",
+            f"give an array of shape {shape_text(('samples', *expected))}",
         )
     shaped = samples.reshape(len(samples), *shape)
     if shaped.dtype == np.dtype(tensor.dtype):
@@ -155,47 +142,15 @@ def _quantize(real: Array, quantization: Quantization, dtype: np.dtype[np.generi
     return quantized
 
 
-def _read(path: Path) -> dict[str, Array]:
-    try:
-        with path.open("rb") as file:
-            magic = file.read(6)
-            file.seek(0)
-            if magic.startswith(b"PK"):
-                return _read_npz(path, file)
-            if magic == b"\x93NUMPY":
-                return {"x": np.asarray(np.load(file, allow_pickle=False))}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file", "check the path of the data") from None
-    except _UNREADABLE as error:
-        # OSError's text repeats the path.
-        reason = (
-            (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-        )
-        raise InputError(f"{path}: cannot be read: {_line(reason)}", _SAVE) from None
-    raise InputError(f"{path}: neither a .npz nor a .npy file", _SAVE)
-
-
-def _read_npz(path: Path, file: IO[bytes]) -> dict[str, Array]:
-    with zipfile.ZipFile(file) as archive:
-        size_bytes = sum(member.file_size for member in archive.infolist())
-    if size_bytes > MAX_BYTES:
-        raise InputError(
-            f"{path}: {size_bytes} bytes of arrays, more than {MAX_BYTES}", "give fewer samples in a file"
-        )
-    file.seek(0)
-    with np.load(file, allow_pickle=False) as archive:
-        return {name: np.asarray(archive[name]) for name in archive.files}
-
-
 def _check(where: str, name: str, array: Array) -> None:
     if array.dtype.kind not in "biuf":
         raise InputError(
-            f"{where}: {name} holds {_line(str(array.dtype))}, expected numbers",
+            f"{where}: {name} holds {str(array.dtype)[:80]}, expected numbers",
             "convert it to float32 or int8",
         )
     if array.ndim < 1 or array.size == 0:
         raise InputError(
-            f"{where}: {name} has shape {_shape(array.shape)}: no samples", "give at least one sample"
+            f"{where}: {name} has shape {shape_text(array.shape)}: no samples", "give at least one sample"
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = ~np.isfinite(array).reshape(len(array), -1).all(axis=1)
@@ -220,9 +175,6 @@ def _labels(where: str, labels: Array) -> Array:
     return labels.astype(np.float32)
 
 
-def _shape(shape: tuple[object, ...]) -> str:
+def shape_text(shape: tuple[object, ...]) -> str:
+    """A shape as messages write it: `8x8x1`."""
     return "x".join(str(size) for size in shape) or "scalar"
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())[:200]

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from microwright import _output, _tensorflow, _wrappers
-from microwright.data import Data
+from microwright.data import Data, Input
 from microwright.errors import InputError, OutputError
 from microwright.graph import Array
 
@@ -111,20 +111,25 @@ def save(keras_model: Any, path: Path) -> None:
     _output.write(path, content)
 
 
-def input_shapes(model: Model) -> tuple[tuple[int, ...], ...]:
-    """Shape of one sample of each input. Raises InputError where a size is not fixed."""
+def inputs(model: Model) -> tuple[Input, ...]:
+    """Inputs of a float model. Raises InputError where a size other than the batch is not fixed."""
     if model.kind == "saved_model":
-        shapes = [tuple(spec.shape) for _, spec in _signature(model)[1]]
+        known = [(name, tuple(spec.shape)) for name, spec in _signature(model)[1]]
     else:
         _require_keras(model)
-        shapes = [tuple(tensor.shape) for tensor in model.keras.inputs]  # type: ignore[union-attr]
-    for position, shape in enumerate(shapes):
+        known = [(tensor.name, tuple(tensor.shape)) for tensor in model.keras.inputs]  # type: ignore[union-attr]
+    for position, (_, shape) in enumerate(known):
         if not shape or any(size is None for size in shape[1:]):
             raise InputError(
                 f"{model.name}: input {position} has the shape {shape}: a size is not fixed",
                 "fix the size of every axis but the batch (keras.Input(shape=...)) and save the model again",
             )
-    return tuple(shape[1:] for shape in shapes)
+    return tuple(Input(name, shape[1:]) for name, shape in known)
+
+
+def input_shapes(model: Model) -> tuple[tuple[int, ...], ...]:
+    """Shape of one sample of each input. Raises InputError as `inputs` does."""
+    return tuple(each.shape for each in inputs(model))
 
 
 def function(model: Model) -> tuple[Callable[..., Any], tuple[Any, ...]]:

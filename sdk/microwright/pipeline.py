@@ -10,17 +10,19 @@ from pathlib import Path
 
 from microwright import board as boards
 from microwright import build as builds
-from microwright import comparison, load, project, report, runners, samples, verify
-from microwright import data as datas
+from microwright import comparison, load, project, report, runners, samples, sources, verify
 from microwright.build import Image
 from microwright.errors import InputError
 from microwright.graph import Graph
 from microwright.graph import read as read_graph
 from microwright.link import ignore
+from microwright.load import Model
 from microwright.measure import measure
 from microwright.progress import Progress, silent
+from microwright.quantize import Recipe, quantize
 from microwright.report import Report
 from microwright.samples import Samples
+from microwright.sources import Source
 from microwright.target import Optimize
 from microwright.verify import Agreement
 
@@ -32,12 +34,12 @@ def deploy(
     board_id: str,
     *,
     out: str | Path | None = None,
-    data: str | Path | None = None,
+    data: Source | str | Path | None = None,
     engine: str = "aot",
     optimize: Optimize = "balanced",
     random_inputs: int = 20,
     json_path: str | Path | None = None,
-    calibration: str | Path | None = None,
+    calibration: Recipe | Source | str | Path | None = None,
     runner: str | None = None,
     force: bool = False,
     progress: Progress = silent,
@@ -45,7 +47,7 @@ def deploy(
 ) -> Report:
     """From a model file to a measurement on a board.
 
-    Quantises a Keras model with the samples of `calibration`, generates the firmware project in `out`
+    Quantises a Keras model as `load_graph` does, generates the firmware project in `out`
     (default: `project_directory`), builds it, starts it, runs the samples of `data` or random ones, and
     compares what the device gives with the reference interpreter. Writes the report to `report.json` in the
     project, and to `json_path`.
@@ -55,7 +57,7 @@ def deploy(
     """
     graph = load_graph(model_path, calibration, progress=progress)
     board = boards.load(board_id)
-    wanted = take_samples(graph, data, random_inputs)
+    wanted = take_samples(graph, data, random_inputs, progress=progress)
     builds.require_tools(board)
     runners.require_tool(board, runner)
     directory = Path(out) if out is not None else project_directory(model_path, board_id)
@@ -69,23 +71,36 @@ def deploy(
 
 
 def load_graph(
-    model_path: str | Path, calibration: str | Path | None = None, *, progress: Progress = silent
+    model_path: str | Path,
+    calibration: Recipe | Source | str | Path | None = None,
+    *,
+    progress: Progress = silent,
 ) -> Graph:
-    """Graph of a `.tflite`, or of a Keras model quantised with the samples of `calibration`.
+    """Graph of a `.tflite`, or of a Keras model quantised by a recipe, or with the samples of a source.
 
     TensorFlow is imported for a Keras model only. Raises InputError, UnsupportedOp, ToolMissing.
     """
     model = load.load(Path(model_path))
     if model.flatbuffer is not None:
         return read_graph(model.flatbuffer, model.name)
-    if calibration is None:
-        raise InputError(
-            f"{model_path} has to be quantised, which takes samples of its input",
-            "add --calibration samples.npz, or give an int8 .tflite",
-        )
-    from microwright.quantize import quantize
+    if not isinstance(calibration, Recipe):
+        calibration = Recipe(None if calibration is None else _source(calibration))
+    return to_int8(model, calibration, progress=progress)
 
-    return quantize(model, datas.load(Path(calibration)), progress=progress)
+
+def to_int8(model: Model, recipe: Recipe, *, progress: Progress = silent) -> Graph:
+    """A float model quantised by a recipe. Raises InputError where it has no calibration samples."""
+    if recipe.calibration is None:
+        raise InputError(
+            f"{model.path} has to be quantised, which takes samples of its input",
+            "add --calibration SAMPLES, or give an int8 .tflite",
+        )
+    calibration = sources.load(recipe.calibration, load.inputs(model), progress=progress)
+    return quantize(model, calibration, progress=progress)
+
+
+def _source(given: Source | str | Path) -> Source:
+    return given if isinstance(given, Source) else Source(str(given))
 
 
 def project_directory(model_path: str | Path, board_id: str) -> Path:
@@ -94,11 +109,13 @@ def project_directory(model_path: str | Path, board_id: str) -> Path:
     return Path(re.sub(r"[^\w.-]+", "-", name).lstrip(".-") or "project")
 
 
-def take_samples(graph: Graph, data: str | Path | None, random_inputs: int) -> Samples:
-    """The samples of a file, or `random_inputs` random ones, the same each time. Raises InputError."""
+def take_samples(
+    graph: Graph, data: Source | str | Path | None, random_inputs: int, *, progress: Progress = silent
+) -> Samples:
+    """The samples of a source, or `random_inputs` random ones, the same each time. Raises InputError."""
     if data is None:
         return samples.random(graph, random_inputs)
-    return samples.of_data(graph, datas.load(Path(data)))
+    return samples.of_data(graph, sources.load(data, samples.inputs(graph), progress=progress))
 
 
 def evaluate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,16 @@ from microwright.errors import InputError
 from microwright.graph import Array, Graph
 from microwright.load import Model
 from microwright.progress import Progress, silent
+from microwright.sources import Source
 
 MIN_SAMPLES = 10
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a float model becomes int8: the calibration samples."""
+
+    calibration: Source | None = None
 
 
 def quantize(model: Model, calibration: Data, *, progress: Progress = silent) -> Graph:

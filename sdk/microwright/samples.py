@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from microwright import data as datas
-from microwright.data import Data
+from microwright.data import Data, Input
 from microwright.errors import InputError
 from microwright.graph import Array, Graph, Tensor
 
@@ -21,6 +21,12 @@ class Samples:
 
     inputs: tuple[tuple[Array, ...], ...]
     labels: Array | None
+
+
+def inputs(graph: Graph) -> tuple[Input, ...]:
+    """The inputs of a graph."""
+    tensors = [graph.tensors[index] for index in graph.inputs]
+    return tuple(Input(t.name, t.shape[1:] if t.shape[:1] == (1,) else t.shape) for t in tensors)
 
 
 def of_data(graph: Graph, data: Data) -> Samples:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
+import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from microwright.progress import Progress
+    from microwright.sources import Source
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -35,14 +38,71 @@ def board(function: _F) -> _F:
     )(function)
 
 
-def calibration(function: _F) -> _F:
-    """--calibration FILE, for commands that take a Keras model where a .tflite is wanted."""
-    return click.option(
-        "--calibration",
-        type=PATH,
-        metavar="FILE",
-        help="Samples (.npz or .npy) to quantise a Keras model with.",
-    )(function)
+SAMPLES = "a .npz or .npy, a .csv, a folder of images, or module:function"
+
+
+def _scale(context: click.Context, option: click.Parameter, given: str | None) -> tuple[float, float] | None:
+    """LOW..HIGH, two numbers."""
+    if given is None:
+        return None
+    low, dots, high = given.partition("..")
+    with contextlib.suppress(ValueError):
+        if dots and math.isfinite(float(low)) and math.isfinite(float(high)):
+            return float(low), float(high)
+    raise click.BadParameter(f"{given!r} is no LOW..HIGH, as in 0..1, -1..1 or 0..255")
+
+
+def sources(*names: str) -> Callable[[_F], _F]:
+    """--image-scale and --label, and the options `names`, which are paths, as `Source`s that know them."""
+
+    def decorate(function: _F) -> _F:
+        @functools.wraps(function)
+        def with_sources(
+            *, image_scale: tuple[float, float] | None, label: str | None, **others: Any
+        ) -> None:
+            from microwright.sources import Source
+
+            for name in names:
+                if others[name] is not None:
+                    others[name] = Source(str(others[name]), image_scale, label)
+            function(**others)
+
+        scaled = click.option(
+            "--image-scale",
+            callback=_scale,
+            metavar="LOW..HIGH",
+            help="What black and white of images are for the model: 0..1, -1..1, 0..255.",
+        )(with_sources)
+        return cast(
+            _F,
+            click.option(
+                "--label",
+                metavar="COLUMN",
+                help="Column of a .csv that has the labels: its name, or its number from 0 without a header.",
+            )(scaled),
+        )
+
+    return decorate
+
+
+def recipe(function: _F) -> _F:
+    """The options of quantisation as a `Recipe`, for commands that take a Keras model too."""
+
+    @functools.wraps(function)
+    def with_recipe(*, calibration: Source | None, **others: Any) -> None:
+        from microwright.quantize import Recipe
+
+        function(recipe=Recipe(calibration), **others)
+
+    return cast(
+        _F,
+        click.option(
+            "--calibration",
+            type=PATH,
+            metavar="SAMPLES",
+            help=f"Samples that a Keras model is quantised with, a few hundred: {SAMPLES}.",
+        )(with_recipe),
+    )
 
 
 def engine(function: _F) -> _F:
@@ -65,7 +125,7 @@ def optimize(function: _F) -> _F:
 
 
 def inputs(function: _F) -> _F:
-    """--data FILE and --random-inputs N."""
+    """--data SAMPLES and --random-inputs N."""
     function = click.option(
         "--random-inputs",
         type=click.IntRange(1, 100_000),
@@ -77,8 +137,8 @@ def inputs(function: _F) -> _F:
     return click.option(
         "--data",
         type=PATH,
-        metavar="FILE",
-        help="Samples to run, x (or x0, x1, ...) and labels y of a .npz, or a .npy.",
+        metavar="SAMPLES",
+        help=f"Samples to run, and their labels: {SAMPLES}.",
     )(function)
 
 

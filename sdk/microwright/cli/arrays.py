@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from microwright.cli import _options
+
+if TYPE_CHECKING:
+    from microwright.quantize import Recipe
 
 
 @click.command("arrays")
 @click.argument("model", type=_options.PATH)
 @click.option("-o", "out", type=_options.PATH, required=True, metavar="DIR", help="Folder of the two files.")
 @click.option("--name", metavar="NAME", help="Name in the C identifiers. [default: the model's]")
-@_options.calibration
-def command(model: Path, out: Path, name: str | None, calibration: Path | None) -> None:
+@_options.sources("calibration")
+@_options.recipe
+def command(model: Path, out: Path, name: str | None, recipe: Recipe) -> None:
     """Write a model as C arrays for TensorFlow Lite Micro.
 
     Makes model_data.h and model_data.cc from a .tflite, or from a Keras file with --calibration.
@@ -23,7 +28,7 @@ def command(model: Path, out: Path, name: str | None, calibration: Path | None) 
     from microwright.emit import arrays
 
     with _options.progress() as progress:
-        graph = pipeline.load_graph(model, calibration, progress=progress)
+        graph = pipeline.load_graph(model, recipe, progress=progress)
     for path, text in arrays.emit(graph, name).items():
         _output.write(out / path, text.encode())
         click.echo(out / path)

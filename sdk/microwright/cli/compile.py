@@ -10,6 +10,7 @@ import click
 from microwright.cli import _options
 
 if TYPE_CHECKING:
+    from microwright.quantize import Recipe
     from microwright.target import Optimize
 
 
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     "-o", "out", type=_options.PATH, metavar="DIR", help="Folder of the C. [default: MODEL-BOARD-c]"
 )
 @_options.optimize
-@_options.calibration
+@_options.sources("calibration")
+@_options.recipe
 @click.option("--force", is_flag=True, help="Drop edits of the generated files.")
 def command(
-    model: Path, board_id: str, out: Path | None, optimize: Optimize, calibration: Path | None, force: bool
+    model: Path, board_id: str, out: Path | None, optimize: Optimize, recipe: Recipe, force: bool
 ) -> None:
     """Compile a model to C, for firmware that is there already.
 
@@ -35,7 +37,7 @@ def command(
 
     board = boards.load(board_id)
     with _options.progress() as progress:
-        graph = pipeline.load_graph(model, calibration, progress=progress)
+        graph = pipeline.load_graph(model, recipe, progress=progress)
     compiled = library.compile_model(graph, board, optimize=optimize)
     project = pipeline.project_directory(model, board_id)
     directory = out or project.with_name(project.name + "-c")

@@ -12,6 +12,7 @@ from microwright.cli import _options
 if TYPE_CHECKING:
     from microwright.compress import Importance
     from microwright.compress.schedule import Method, RankBy
+    from microwright.sources import Source
 
 _GOALS = "--sparsity, --target-latency, --target-macs and --fit"
 _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -23,13 +24,13 @@ _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
     "--data",
     type=_options.PATH,
     required=True,
-    metavar="FILE",
-    help="Samples x and labels y of a .npz to train with.",
+    metavar="SAMPLES",
+    help=f"Samples and labels to train with: {_options.SAMPLES}.",
 )
 @click.option(
     "--validation",
     type=_options.PATH,
-    metavar="FILE",
+    metavar="SAMPLES",
     help="Samples and labels that choose the best weights.  [default: a tenth of --data]",
 )
 @click.option(
@@ -135,10 +136,11 @@ _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
     "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Of training."
 )
 @click.option("--resume", is_flag=True, help="Go on from where the same command was interrupted.")
+@_options.sources("data", "validation")
 def command(
     model: Path,
-    data: Path,
-    validation: Path | None,
+    data: Source,
+    validation: Source | None,
     out: Path,
     method: Method | None,
     sparsity: float | None,
@@ -167,8 +169,7 @@ def command(
     -o FILE, and --resume goes on.
     """
     from microwright import board as boards
-    from microwright import data as datas
-    from microwright import load
+    from microwright import load, sources
     from microwright.cli import _tables
     from microwright.compress import Interrupted, Teacher, compress_model
     from microwright.errors import OutputError
@@ -182,17 +183,18 @@ def command(
         raise click.UsageError(f"--method needs one of {_GOALS}")
     if match and teacher is None:
         raise click.UsageError("--match needs --teacher")
-    samples = datas.load(data)
-    validating = None if validation is None else datas.load(validation)
     fitted = None if fit is None else boards.load(fit)
     board = None if board_id is None else boards.load(board_id)
     network = load.keras_model(model)
+    inputs = load.inputs(load.from_keras(network, model.stem))
     learned = None
     if teacher is not None:
         features = {name: other or name for name, _, other in (pair.partition("=") for pair in match)}
         learned = Teacher(load.keras_model(teacher), temperature, teacher_weight, features)
     try:
         with _options.progress() as progress:
+            samples = sources.load(data, inputs, progress=progress)
+            validating = None if validation is None else sources.load(validation, inputs, progress=progress)
             result = compress_model(
                 network,
                 samples,

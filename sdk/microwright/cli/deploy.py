@@ -10,6 +10,8 @@ import click
 from microwright.cli import _options
 
 if TYPE_CHECKING:
+    from microwright.quantize import Recipe
+    from microwright.sources import Source
     from microwright.target import Optimize
 
 
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "out", type=_options.PATH, metavar="DIR", help="Folder of the project. [default: MODEL-BOARD]"
 )
-@_options.inputs
 @_options.engine
 @_options.optimize
-@_options.calibration
+@_options.sources("data", "calibration")
+@_options.inputs
+@_options.recipe
 @_options.runner
 @click.option("--json", "json_path", type=_options.PATH, metavar="FILE", help="Write the report here, too.")
 @click.option("--force", is_flag=True, help="Drop edits of the project's generated files.")
@@ -30,11 +33,11 @@ def command(
     model: Path,
     board_id: str,
     out: Path | None,
-    data: Path | None,
+    data: Source | None,
     random_inputs: int,
     engine: str,
     optimize: Optimize,
-    calibration: Path | None,
+    recipe: Recipe,
     runner: str | None,
     json_path: Path | None,
     force: bool,
@@ -58,7 +61,7 @@ def command(
             optimize=optimize,
             random_inputs=random_inputs,
             json_path=json_path,
-            calibration=calibration,
+            calibration=recipe,
             runner=runner,
             force=force,
             progress=progress,

@@ -10,6 +10,7 @@ import click
 from microwright.cli import _options
 
 if TYPE_CHECKING:
+    from microwright.quantize import Recipe
     from microwright.target import Optimize
 
 
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
 @click.option("--memory", is_flag=True, help="Draw who lives where in the arena and when; with --board.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_options.optimize
-@_options.calibration
+@_options.sources("calibration")
+@_options.recipe
 def command(
     model: Path,
     board_id: str | None,
     memory: bool,
     as_json: bool,
     optimize: Optimize,
-    calibration: Path | None,
+    recipe: Recipe,
 ) -> None:
     """Show the layers of a model: shapes, MACs, weights.
 
@@ -44,7 +46,7 @@ def command(
         raise click.UsageError("--memory needs --board: the arena depends on its core")
     console = _options.console()
     board = None if board_id is None else boards.load(board_id)
-    if calibration is None and board is None:
+    if recipe.calibration is None and board is None:
         loaded = load.load(model)
         if loaded.kind == "keras":
             if as_json:
@@ -53,7 +55,7 @@ def command(
                 console.print(_tables.keras_layers(loaded))
             return
     with _options.progress() as progress:
-        graph = pipeline.load_graph(model, calibration, progress=progress)
+        graph = pipeline.load_graph(model, recipe, progress=progress)
     facts = _facts.graph(graph)
     if not as_json:
         console.print(_tables.layers(graph))

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from microwright.cli import _options
+
+if TYPE_CHECKING:
+    from microwright.sources import Source
 
 
 @click.command("measure")
 @click.argument("project", type=_options.PATH)
 @click.option("--port", metavar="URL", help="A device that runs already: a port, or a URL of pyserial.")
 @_options.runner
+@_options.sources("data")
 @_options.inputs
 @click.option("--json", "json_path", type=_options.PATH, metavar="FILE", help="Write the report here.")
 @click.option("--no-layers", is_flag=True, help="Do not time the layers apart.")
@@ -20,7 +25,7 @@ def command(
     project: Path,
     port: str | None,
     runner: str | None,
-    data: Path | None,
+    data: Source | None,
     random_inputs: int,
     json_path: Path | None,
     no_layers: bool,
@@ -35,8 +40,8 @@ def command(
     from microwright import project as projects
 
     image = builds.open_image(projects.open_project(project))
-    samples = pipeline.take_samples(image.project.graph, data, random_inputs)
     with _options.progress() as progress:
+        samples = pipeline.take_samples(image.project.graph, data, random_inputs, progress=progress)
         result = pipeline.evaluate(
             image,
             samples,

@@ -10,6 +10,7 @@ import click
 from microwright.cli import _options
 
 if TYPE_CHECKING:
+    from microwright.quantize import Recipe
     from microwright.target import Optimize
 
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 )
 @_options.engine
 @_options.optimize
-@_options.calibration
+@_options.sources("calibration")
+@_options.recipe
 @click.option("--force", is_flag=True, help="Drop edits of the project's generated files.")
 def command(
     model: Path,
@@ -29,7 +31,7 @@ def command(
     out: Path | None,
     engine: str,
     optimize: Optimize,
-    calibration: Path | None,
+    recipe: Recipe,
     force: bool,
 ) -> None:
     """Generate the firmware project of a model for a board.
@@ -41,7 +43,7 @@ def command(
 
     board = boards.load(board_id)
     with _options.progress() as progress:
-        graph = pipeline.load_graph(model, calibration, progress=progress)
+        graph = pipeline.load_graph(model, recipe, progress=progress)
     directory = out or pipeline.project_directory(model, board_id)
     made = project.create(directory, graph, board, engine=engine, optimize=optimize, force=force)
     click.echo(f"{directory}: {len(made.files)} files, arena {made.arena_bytes:,} bytes")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from microwright.cli import _options
+
+if TYPE_CHECKING:
+    from microwright.sources import Source
 
 
 @click.command("prune")
@@ -36,7 +40,12 @@ from microwright.cli import _options
     metavar="N",
     help="Keep multiples of N channels.",
 )
-@click.option("--data", type=_options.PATH, metavar="FILE", help="Samples x and labels y to fine-tune with.")
+@click.option(
+    "--data",
+    type=_options.PATH,
+    metavar="SAMPLES",
+    help=f"Samples and labels to fine-tune with: {_options.SAMPLES}.",
+)
 @click.option(
     "--epochs", type=click.IntRange(1), default=10, show_default=True, help="Epochs of fine-tuning."
 )
@@ -51,13 +60,14 @@ from microwright.cli import _options
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Seed of fine-tuning."
 )
+@_options.sources("data")
 def command(
     model: Path,
     out: Path,
     sparsity: float,
     importance: str,
     granularity: int,
-    data: Path | None,
+    data: Source | None,
     epochs: int,
     learning_rate: float,
     seed: int,
@@ -66,13 +76,13 @@ def command(
 
     With --data, the pruned model is trained further, which restores most of the accuracy.
     """
-    from microwright import data as datas
-    from microwright import load
+    from microwright import load, sources
     from microwright.compress import fine_tune, prune_channels
 
-    samples = None if data is None else datas.load(data)
     network = load.keras_model(model)
+    inputs = load.inputs(load.from_keras(network, model.stem))
     with _options.progress() as progress:
+        samples = None if data is None else sources.load(data, inputs, progress=progress)
         pruned = prune_channels(
             network,
             sparsity=sparsity,
