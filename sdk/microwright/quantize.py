@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from microwright import _tensorflow, graph, load
+from microwright import _loops, _tensorflow, graph, load
 from microwright.data import Data
 from microwright.errors import InputError
 from microwright.graph import Array, Graph
@@ -56,7 +56,13 @@ def quantize(model: Model, calibration: Data, *, progress: Progress = silent) ->
     flatbuffer = b""
     with chatter:
         try:
-            flatbuffer = _convert(tf, call, specs, representative)
+            # Traced with the batch fixed: a batch of any size leaves shape arithmetic in the model.
+            with _loops.unrolled(model.keras):
+                concrete = tf.function(call, autograph=False).get_concrete_function(*specs)
+            _loops.refuse(concrete, model.name)
+            flatbuffer = _convert(tf, concrete, representative)
+        except InputError:
+            raise
         # The converter raises its own and Python's exceptions for what it cannot convert.
         except Exception as error:
             failure = error
@@ -76,9 +82,7 @@ def quantize(model: Model, calibration: Data, *, progress: Progress = silent) ->
     return quantized
 
 
-def _convert(tf: Any, call: Any, specs: list[Any], representative: Any) -> bytes:
-    # Traced with the batch fixed: a batch of any size leaves shape arithmetic in the model.
-    concrete = tf.function(call, autograph=False).get_concrete_function(*specs)
+def _convert(tf: Any, concrete: Any, representative: Any) -> bytes:
     # Without the trackable object the converter folds the variables into constants.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -138,3 +138,40 @@ def test_reference_models(shared_models: Path) -> None:
         model = load.load(shared_models / f"{name}.h5")
         x = np.random.default_rng(0).uniform(size=(10, *load.input_shapes(model)[0]))
         ops.check(quantize.quantize(model, data.make((x,))))
+
+
+def recurrent() -> Any:
+    keras.utils.set_random_seed(0)
+    x = entry = keras.Input((6, 3))
+    x = L.Bidirectional(L.LSTM(4, return_sequences=True))(x)
+    return keras.Model(entry, L.Dense(2)(L.GRU(3)(x)))
+
+
+def sequences() -> data.Data:
+    return data.make((np.random.default_rng(0).normal(size=(20, 6, 3)).astype(np.float32),))
+
+
+def test_recurrent_layers_are_unrolled_and_stay_as_they_were() -> None:
+    looping = recurrent()
+    made = quantize.quantize(load.from_keras(looping, "net"), sequences())
+    assert {"FULLY_CONNECTED", "LOGISTIC", "TANH"} <= {node.op for node in made.nodes}
+    assert [layer.unroll for layer in looping.layers if hasattr(layer, "unroll")] == [False]
+    expected = load.predict(load.from_keras(looping, "net"), sequences())[0]
+    assert np.abs(run(made, sequences().inputs[0]) - expected).max() < 0.05
+
+
+def test_keras_2_layers_are_unrolled() -> None:
+    legacy = pytest.importorskip("tf_keras")
+    x = entry = legacy.Input((6, 3))
+    net = legacy.Model(
+        entry, legacy.layers.Dense(2)(legacy.layers.LSTM(4)(legacy.layers.GRU(3, return_sequences=True)(x)))
+    )
+    made = quantize.quantize(load.Model(Path("net"), "net", "", "keras", net, None), sequences())
+    assert {"LOGISTIC", "TANH", "FULLY_CONNECTED"} <= {node.op for node in made.nodes}
+
+
+def test_a_loop_is_refused_before_it_crashes_the_converter(tmp_path: Path) -> None:
+    recurrent().export(tmp_path / "net", verbose=False)
+    with pytest.raises(InputError, match="is a loop, which has no int8 form") as error:
+        quantize.quantize(load.load(tmp_path / "net"), sequences())
+    assert "unroll=True" in error.value.hint

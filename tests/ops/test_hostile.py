@@ -6,6 +6,7 @@ import tracemalloc
 
 import pytest
 
+from microwright import graph, ops
 from microwright.errors import UnsupportedOp
 from tests.support import seeds
 from tests.support.fuzz import compiled
@@ -51,3 +52,13 @@ def test_a_node_without_operands_is_refused() -> None:
 @pytest.mark.parametrize("rank", [1, 4])
 def test_a_shape_of_another_rank_that_nobody_needs_does_no_harm(rank: int) -> None:
     compiled(seeds.filled(rank))
+
+
+def test_what_is_refused_is_counted_all_the_same() -> None:
+    m = Maker()
+    x, y = m.tensor((), scale=0.1), m.tensor((4,), scale=0.1)
+    m.node("BATCH_MATMUL", [x, x], [y])
+    made = graph.read(m.build([x], [y]), "g")
+    assert ops.macs(made) == 4
+    with pytest.raises(UnsupportedOp, match="node 0 BATCH_MATMUL"):
+        ops.check(made)

@@ -75,7 +75,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
 def macs(graph: Graph, node: Node) -> int:
     """One an output and element of the axis that is summed over."""
     a = input_tensor(graph, node, 0).shape
-    return output_tensor(graph, node).elements * (a[-2] if node.options["adj_x"] else a[-1])
+    return output_tensor(graph, node).elements * math.prod(a[-2:-1] if node.options["adj_x"] else a[-1:])
 
 
 def check(graph: Graph, node: Node) -> None:
