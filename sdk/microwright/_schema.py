@@ -144,6 +144,25 @@ _TRANSPOSE_CONV = Options(
     },
 )
 _BATCH_MATMUL = Options(101, {"adj_x": Field(0, "bool"), "adj_y": Field(1, "bool")})
+_SVDF = Options(
+    6,
+    {
+        "rank": Field(0, "int32"),
+        "fused_activation_function": _activation(1),
+        "asymmetric_quantize_inputs": Field(2, "bool"),
+    },
+)
+_UNIDIRECTIONAL_SEQUENCE_LSTM = Options(
+    71,
+    {
+        "fused_activation_function": _activation(0),
+        "cell_clip": Field(1, "float32"),
+        "proj_clip": Field(2, "float32"),
+        "time_major": Field(3, "bool"),
+        "asymmetric_quantize_inputs": Field(4, "bool"),
+        "diagonal_recurrent_tensors": Field(5, "bool"),
+    },
+)
 _SQUEEZE = Options(30, {"squeeze_dims": Field(0, "int32s")})
 _STRIDED_SLICE = Options(
     32,
@@ -199,8 +218,10 @@ OPTIONS: Mapping[str, Options] = {
     "STRIDED_SLICE": _STRIDED_SLICE,
     "SUB": _SUB,
     "SUM": _REDUCER,
+    "SVDF": _SVDF,
     "TRANSPOSE": _TRANSPOSE,
     "TRANSPOSE_CONV": _TRANSPOSE_CONV,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _UNIDIRECTIONAL_SEQUENCE_LSTM,
     "UNPACK": _UNPACK,
 }
 

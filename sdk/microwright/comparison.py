@@ -84,7 +84,11 @@ def require_reference(graph: Graph) -> verify.Reference:
 def run_reference(
     judge: verify.Reference, inputs: Sequence[tuple[Array, ...]], progress: Progress = silent
 ) -> list[tuple[Array, ...]]:
-    """Outputs of the reference interpreter, one tuple a sample. Raises InputError where it fails."""
+    """Outputs of the reference interpreter, one tuple a sample, from its reset on.
+
+    Raises InputError where it fails.
+    """
+    judge.reset()
     outputs: list[tuple[Array, ...]] = []
     for sample in inputs:
         progress("run the reference", len(outputs), len(inputs))

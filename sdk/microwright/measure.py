@@ -102,6 +102,8 @@ def measure(
 ) -> Measurement:
     """Run the model on the device at `url` once for each sample, after `warmup` runs.
 
+    The model's state is reset before each run, but for the second and later samples of a stream.
+
     A sample is one array a model input, in the input's type. Times are microseconds of the device's timer, or
     instructions where `emulation` tells how its timer counts them. Raises StaleFirmware when the device runs
     other firmware than the image, InputError for arrays that do not fit the model, and the link's errors:
@@ -114,11 +116,11 @@ def measure(
     with Link(url, image.project.board.serial.baud, on_log) as link:
         device = _Device(link, image)
         for _ in range(warmup):
-            device.run(samples[0])
+            device.run(samples[0], reset=True)
         runs: list[_Run] = []
         for sample in samples:
             progress("measure", len(runs), len(samples))
-            runs.append(device.run(sample))
+            runs.append(device.run(sample, reset=not graph.streams or not runs))
         progress("measure", len(samples), len(samples))
         layer_ticks = device.layer_ticks(samples[0]) if layers else ()
         peak_bytes = _number(link.request("memory"), "stack_peak", 0, 2**32 - 1)
@@ -179,12 +181,23 @@ class _Device:
         self._layers = _number(hello, "layers", len(graph.nodes), len(graph.nodes))
         self._chunk_bytes = _number(hello, "chunk", _SMALLEST_CHUNK_BYTES, _LARGEST_CHUNK_BYTES)
         self.timer_hz = _number(hello, "timer_hz", 1, 10**10)
+        # The samples that made the state which the device should be in.
+        self._since_reset: list[tuple[bytes, ...]] = []
 
-    def run(self, sample: tuple[bytes, ...], *, layers: bool = False) -> _Run:
-        """One inference. Both sides check what the device holds; where it differs, all is sent again."""
-        for _ in range(_TRIES):
+    def run(self, sample: tuple[bytes, ...], *, reset: bool, layers: bool = False) -> _Run:
+        """One inference, from the state after a reset or after the run before.
+
+        Both sides check what the device holds; where it differs, all is sent again, from the reset on.
+        """
+        if reset:
+            self._since_reset = []
+        self._since_reset.append(sample)
+        last = len(self._since_reset) - 1
+        for attempt in range(_TRIES):
             try:
-                return self._run_once(sample, layers)
+                for step in range(0 if attempt else last, last):
+                    self._run_once(self._since_reset[step], step, layers)
+                return self._run_once(sample, last, layers)
             except Refused as refused:
                 # It lost what was written, by a reset or by a request that came twice.
                 if refused.code not in ("order", "incomplete", "crc"):
@@ -192,18 +205,22 @@ class _Device:
                 problem = str(refused)
             except _OutputDamaged:
                 problem = "outputs that differ from the device's checksum"
+            except _StateLost:
+                problem = "the device's state lost"
         raise LinkCorrupt(
             f"one inference failed {_TRIES} times in a row, at last with: {problem}",
             "check the power supply and that nothing else writes to the port; watch the log for restarts",
         )
 
-    def _run_once(self, sample: tuple[bytes, ...], layers: bool) -> _Run:
+    def _run_once(self, sample: tuple[bytes, ...], step: int, layers: bool) -> _Run:
         crc = 0
         for index, data in enumerate(sample):
             self._write(index, data)
             crc = zlib.crc32(data, crc)
-        options = {"layers": 1} if layers else {}
+        options = ({} if step else {"reset": 1}) | ({"layers": 1} if layers else {})
         reply = self._link.request("run", timeout_s=RUN_TIMEOUT_S, crc=f"{crc:08x}", **options)
+        if _number(reply, "step", 0, 2**32 - 1) != step + 1:
+            raise _StateLost
         outputs = tuple(self._read(index, size) for index, size in enumerate(self._output_bytes))
         crc = 0
         for data in outputs:
@@ -214,7 +231,7 @@ class _Device:
 
     def layer_ticks(self, sample: tuple[bytes, ...]) -> tuple[int, ...]:
         """Timer ticks of each layer in one inference."""
-        self.run(sample, layers=True)
+        self.run(sample, reset=True, layers=True)
         return tuple(
             _number(self._link.request("layer", index=index), "ticks", 0, 2**63)
             for index in range(self._layers)
@@ -246,6 +263,10 @@ class _Device:
                 raise
             self._chunk_bytes = max(self._chunk_bytes // 2, _SMALLEST_CHUNK_BYTES)
             return None
+
+
+class _StateLost(Exception):
+    """The device started again since the inference before."""
 
 
 class _OutputDamaged(Exception):

@@ -3,6 +3,7 @@
 A tensor lives from the step that writes it to the last step that reads it; graph inputs live from the start,
 graph outputs to the end, scratch during its call. Buffers whose lives overlap share no bytes, except for the
 output of a call and an input that nobody needs afterwards, as far as the kernel's `Step.overlap` allows it.
+Variables lie in front of all of them and share no bytes with anything, since inferences keep them.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Plan:
     """What to call, and where everything lives.
 
     `roots` maps a tensor to the one whose bytes it shares (a reshape's input), itself otherwise; `offsets`
-    maps the roots that are not constant to arena offsets.
+    maps the roots that are not constant to arena offsets. The first `state_bytes` of the arena are variables.
     """
 
     graph: Graph
@@ -67,6 +68,7 @@ class Plan:
     roots: Mapping[int, int]
     offsets: Mapping[int, int]
     buffers: tuple[Buffer, ...]
+    state_bytes: int
     arena_bytes: int
 
     def live(self, call: int) -> list[Buffer]:
@@ -124,8 +126,9 @@ def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
             for call, ((position, _), choice) in enumerate(zip(plain, choices, strict=True))
         ),
         roots=memory.roots,
-        offsets={tensor: placed[tensor].offset for tensor in memory.lives},
+        offsets={tensor: placed[tensor].offset for tensor in (*memory.states, *memory.lives)},
         buffers=tuple(sorted(placed.values(), key=lambda b: (b.offset, b.first, b.last))),
+        state_bytes=_top(memory.states),
         arena_bytes=arena_bytes,
     )
 
@@ -155,12 +158,12 @@ def _roots(graph: Graph) -> dict[int, int]:
 
 
 def _lives(graph: Graph, roots: Mapping[int, int], steps: list[Step]) -> dict[int, tuple[int, int]]:
-    """First and last call that uses each root that is not constant."""
+    """First and last call that uses each root that is neither constant nor a variable."""
     lives: dict[int, tuple[int, int]] = {}
 
     def touch(tensor: int, call: int) -> None:
         root = roots[tensor]
-        if graph.tensors[root].data is None:
+        if graph.tensors[root].data is None and graph.tensors[root].state is None:
             first, last = lives.get(root, (call, call))
             lives[root] = (min(first, call), max(last, call))
 
@@ -174,6 +177,15 @@ def _lives(graph: Graph, roots: Mapping[int, int], steps: list[Step]) -> dict[in
     return lives
 
 
+def _states(graph: Graph, calls: int) -> dict[int, Buffer]:
+    """The variables, one behind the other; in use before the first call and after the last."""
+    placed: dict[int, Buffer] = {}
+    for index in graph.states:
+        tensor = graph.tensors[index]
+        placed[index] = Buffer(tensor.name, _top(placed), tensor.size_bytes, -1, calls)
+    return placed
+
+
 _Planned: TypeAlias = tuple[list[Choice], dict[int, Buffer]]
 
 
@@ -181,12 +193,14 @@ class _Memory:
     """The arena of a graph, whichever kernels compute it.
 
     roots   as in Plan
-    lives   first and last call that uses each root that is not constant
+    lives   first and last call that uses each root that is neither constant nor a variable
+    states  where each variable lies
     """
 
     def __init__(self, graph: Graph, plain: list[Step]) -> None:
         self.roots = _roots(graph)
         self.lives = _lives(graph, self.roots, plain)
+        self.states = _states(graph, len(plain))
         self._plain = plain
         self._tensors = {
             tensor: Buffer(graph.tensors[tensor].name, 0, graph.tensors[tensor].size_bytes, first, last)
@@ -194,11 +208,20 @@ class _Memory:
         }
 
     def planned(self, target: Target) -> _Planned:
-        """The kernels for a target, and the buffers of tensors and scratch, placed."""
+        """The kernels for a target, and all buffers, placed."""
+        choices, placed = self._chosen(target)
+        start = _top(self.states)
+        behind = {key: replace(buffer, offset=start + buffer.offset) for key, buffer in placed.items()}
+        return choices, self.states | behind
+
+    def _chosen(self, target: Target) -> _Planned:
+        """The kernels for a target, and the buffers of tensors and scratch, placed without the variables."""
         selection = Selection(self._plain, kernels.KERNELS, target, self._needed)
         fastest = self._placed(selection.choose({}))
-        limit = target.arena_bytes
-        if limit is None or _top(fastest[1]) <= limit:
+        if target.arena_bytes is None:
+            return fastest
+        limit = target.arena_bytes - _top(self.states)
+        if _top(fastest[1]) <= limit:
             return fastest
         smallest = fastest
         for share in _SHARES:
@@ -259,7 +282,10 @@ class _Memory:
         """(input, output) whose bytes may overlap -> the distance in bytes, as in Step.overlap."""
         overlaps: dict[tuple[int, int], int | None] = {}
         # An output that an earlier call began to write holds something already.
-        if len(step.outputs) != 1 or self.lives[output := self.roots[step.outputs[0]]][0] != call:
+        if len(step.outputs) != 1:
+            return overlaps
+        output = self.roots[step.outputs[0]]
+        if output not in self.lives or self.lives[output][0] != call:
             return overlaps
         for source in {self.roots[tensor] for tensor in step.inputs} & self.lives.keys():
             positions = [i for i, tensor in enumerate(step.inputs) if self.roots[tensor] == source]

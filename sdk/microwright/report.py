@@ -201,7 +201,7 @@ def render(report: Report, console: Console) -> None:
         )
     ram, flash = memory.ram_total_bytes, memory.flash_total_bytes
     table.add_row("RAM", _bytes(ram), _share(ram, memory.ram_limit_bytes))
-    table.add_row("  arena", _bytes(memory.arena_bytes), "tensors and scratch of the model")
+    table.add_row("  arena", _bytes(memory.arena_bytes), "tensors, state and scratch of the model")
     table.add_row("  stack", _bytes(memory.stack_bytes), "of an inference")
     table.add_row("  static", _bytes(memory.static_ram_bytes), "variables without the arena")
     table.add_row("flash", _bytes(flash), _share(flash, memory.flash_limit_bytes))

@@ -7,6 +7,7 @@ verify.agreement(reference.name, [expected], [actual])
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.metadata
 import os
@@ -26,7 +27,8 @@ from microwright.graph import Array, Graph, Tensor
 
 _Integers: TypeAlias = npt.NDArray[np.int64]
 _Run: TypeAlias = Callable[[tuple[Array, ...]], tuple[Array, ...]]
-_Opened: TypeAlias = tuple[str, _Run]
+# The interpreter's name, and what starts one.
+_Opened: TypeAlias = tuple[str, Callable[[], _Run]]
 
 # In the name of a reference that is not TensorFlow Lite Micro and may differ from it in the last place: it
 # multiplies the scales of fully connected layers in single precision.
@@ -57,11 +59,13 @@ class Reference:
     """An interpreter that holds a graph; `run` takes one array a graph input and gives one a graph output.
 
     Arrays have the tensors' dtypes and shapes. `run` raises InputError where they do not, or where the
-    interpreter fails.
+    interpreter fails. What a graph that `streams` keeps goes from one run to the next; `reset` begins a new
+    stream.
     """
 
     name: str
     run: _Run
+    reset: Callable[[], None] = lambda: None
 
 
 def reference(graph: Graph) -> Reference | None:
@@ -75,8 +79,8 @@ def reference(graph: Graph) -> Reference | None:
     for open_interpreter in (_tflite_micro, _litert) if ops.in_micro(graph) else (_litert,):
         opened = open_interpreter(graph)
         if opened is not None:
-            name, run = opened
-            return Reference(name, _checked(graph, name, run))
+            interpreter = _Interpreter(graph, *opened)
+            return Reference(opened[0], interpreter.run, interpreter.reset)
     return None
 
 
@@ -177,8 +181,23 @@ def _ordinals(array: Array) -> _Integers:
     return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
 
 
-def _checked(graph: Graph, name: str, run: _Run) -> _Run:
-    def checked(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+class _Interpreter:
+    """An interpreter that holds a graph, and checks what goes in."""
+
+    def __init__(self, graph: Graph, name: str, start: Callable[[], _Run]) -> None:
+        self._graph = graph
+        self._name = name
+        self._start = start
+        self._run = start()
+
+    def reset(self) -> None:
+        """A new one, since none of them resets every kind of state."""
+        if self._graph.states:
+            self._run = self._start()
+
+    def run(self, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        """One inference."""
+        graph = self._graph
         if len(inputs) != len(graph.inputs):
             raise InputError(
                 f"{len(inputs)} arrays were given, the model has {len(graph.inputs)} inputs",
@@ -192,16 +211,16 @@ def _checked(graph: Graph, name: str, run: _Run) -> _Run:
                     f"expected {tensor.dtype} {list(tensor.shape)}",
                     "give one sample as the model takes it",
                 )
+        if not graph.streams:
+            self.reset()
         try:
-            outputs = run(inputs)
+            outputs = self._run(inputs)
         except Exception as error:
-            raise _refused(name, "failed on an inference", str(error)) from error
+            raise _refused(self._name, "failed on an inference", str(error)) from error
         return tuple(
             np.asarray(output, np.dtype(graph.tensors[index].dtype)).reshape(graph.tensors[index].shape)
             for output, index in zip(outputs, graph.outputs, strict=True)
         )
-
-    return checked
 
 
 def _refused(name: str, what: str, said: str) -> InputError:
@@ -238,17 +257,21 @@ def _tflite_micro(graph: Graph) -> _Opened | None:
     arena_bytes = _arena_bytes(graph)
     if arena_bytes > _MAX_ARENA_BYTES:
         raise _refused(name, "does not take the model", f"it needs an arena of {arena_bytes} bytes")
-    interpreter = _open(
-        name, lambda: runtime.Interpreter.from_bytes(graph.flatbuffer, arena_size=arena_bytes)
-    )
 
-    def run(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-        for position, array in enumerate(inputs):
-            interpreter.set_input(array, position)
-        interpreter.invoke()
-        return tuple(interpreter.get_output(position) for position in range(len(graph.outputs)))
+    def start() -> _Run:
+        interpreter = _open(
+            name, lambda: runtime.Interpreter.from_bytes(graph.flatbuffer, arena_size=arena_bytes)
+        )
 
-    return name, run
+        def run(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+            for position, array in enumerate(inputs):
+                interpreter.set_input(array, position)
+            interpreter.invoke()
+            return tuple(interpreter.get_output(position) for position in range(len(graph.outputs)))
+
+        return run
+
+    return name, start
 
 
 def _arena_bytes(graph: Graph) -> int:
@@ -264,13 +287,18 @@ def _litert(graph: Graph) -> _Opened | None:
     version = importlib.metadata.version("ai-edge-litert")
     resolvers = module.OpResolverType
     name = f"ai-edge-litert {version} reference kernels, {STAND_IN}"
+    reference = functools.partial(_lite, name, graph, module.Interpreter, resolvers.BUILTIN_REF)
     try:
-        return name, _lite(name, graph, module.Interpreter, resolvers.BUILTIN_REF)
+        reference()
+        return name, reference
     except InputError:
         # Of some operators, there are new versions of the other kernels only.
-        other = f"ai-edge-litert {version}, {STAND_IN}"
+        name = f"ai-edge-litert {version}, {STAND_IN}"
+        without = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        other = functools.partial(_lite, name, graph, module.Interpreter, without)
         with contextlib.suppress(InputError):
-            return other, _lite(other, graph, module.Interpreter, resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+            other()
+            return name, other
         raise
 
 

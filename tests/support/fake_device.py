@@ -31,7 +31,9 @@ def parse(line: bytes) -> tuple[int, str, dict[str, str]] | None:
 
 @dataclass
 class FakeDevice:
-    """Feed it bytes, get its bytes. `executed` has each run that it did; `says` overrides its hello."""
+    """Feed it bytes, get its bytes. `executed` has each run that it did, `history` the inputs of those since
+    the model was reset; `says` overrides its hello.
+    """
 
     model: Model
     input_bytes: Sequence[int]
@@ -51,6 +53,7 @@ class FakeDevice:
         """Start again, as after a power failure."""
         self._inputs = [b"" for _ in self.input_bytes]
         self._outputs = [bytes(size) for size in self.output_bytes]
+        self.history: list[list[bytes]] = []
         self._last = 0
         self._last_run: tuple[int, bytes] = (0, b"")
         self._timed = False
@@ -110,12 +113,13 @@ class FakeDevice:
         self._inputs[index] = written
         return {}
 
-    def _run(self, crc: str, layers: str = "0") -> dict[str, int | str] | str:
+    def _run(self, crc: str, layers: str = "0", reset: str = "0") -> dict[str, int | str] | str:
         if [len(data) for data in self._inputs] != list(self.input_bytes):
             return "incomplete"
         if crc != f"{zlib.crc32(b''.join(self._inputs)):08x}":
             return "crc"
         self.executed.append(self._inputs)
+        self.history = [*([] if reset == "1" else self.history), self._inputs]
         self._outputs = self.model(self._inputs)
         self._inputs = [b"" for _ in self.input_bytes]
         self._timed = self._timed or layers == "1"
@@ -123,6 +127,7 @@ class FakeDevice:
             "ticks": self.ticks(len(self.executed) - 1),
             "stack": self.stack,
             "crc": f"{zlib.crc32(b''.join(self._outputs)):08x}",
+            "step": len(self.history),
         }
 
     def _layer(self, index: str) -> dict[str, int | str] | str:

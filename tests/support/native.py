@@ -33,9 +33,9 @@ FLAGS = (
 )
 
 # Reads samples (all inputs one after the other) from stdin until it ends, writes the outputs of each to
-# stdout. Each inference starts from an arena of garbage that is exactly as large as the model asks for, and a
-# layer is shown only its inputs, outputs and scratch: ASan sees other accesses, and a kernel that reads what
-# nobody wrote gives other bytes.
+# stdout. Each inference starts from an arena of garbage, but for the state of the one before, that is exactly
+# as large as the model asks for, and a layer is shown only its inputs, state, outputs and scratch: ASan sees
+# other accesses, and a kernel that reads what nobody wrote gives other bytes.
 _MAIN = r"""
 #include <sanitizer/asan_interface.h>
 #include <stdio.h>
@@ -68,6 +68,10 @@ int main(void)
 {
     uint8_t *const arena = malloc(MW_ARENA_BYTES);
     uint8_t *samples[MW_INPUTS];
+    memset(arena, 0xA5, MW_ARENA_BYTES);
+    if (mw_model_init(arena) != MW_OK) {
+        return 2;
+    }
     for (int i = 0; i < MW_INPUTS; ++i) {
         samples[i] = malloc(mw_model_input_bytes(i));
     }
@@ -81,10 +85,7 @@ int main(void)
                 return i == 0 ? 0 : 1;
             }
         }
-        memset(arena, 0xA5, MW_ARENA_BYTES);
-        if (mw_model_init(arena) != MW_OK) {
-            return 2;
-        }
+        memset(arena + MW_STATE_BYTES, 0xA5, MW_ARENA_BYTES - MW_STATE_BYTES);
         for (int i = 0; i < MW_INPUTS; ++i) {
             memcpy(mw_model_input(arena, i), samples[i], mw_model_input_bytes(i));
         }
@@ -162,7 +163,7 @@ def _used(planned: Plan) -> str:
     """Where in the arena each layer's operands and scratch are, as rows of a table in C."""
     rows = []
     for call in planned.calls:
-        for tensor in (*call.step.inputs, *call.step.outputs):
+        for tensor in (*call.step.inputs, *call.step.states, *call.step.outputs):
             if planned.roots[tensor] in planned.offsets:
                 offset = planned.offsets[planned.roots[tensor]]
                 rows.append((call.node, offset, planned.graph.tensors[tensor].size_bytes))

@@ -87,9 +87,11 @@ _OPTIONS: Mapping[str, str] = {
     "STRIDED_SLICE": "StridedSliceOptions",
     "SUB": "SubOptions",
     "SUM": "ReducerOptions",
+    "SVDF": "SVDFOptions",
     "TILE": "TileOptions",
     "TRANSPOSE": "TransposeOptions",
     "TRANSPOSE_CONV": "TransposeConvOptions",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
     "UNPACK": "UnpackOptions",
 }
 
@@ -151,8 +153,9 @@ class Maker:
         scale: float | None = None,
         zero_point: int = 0,
         name: str | bytes | None = None,
+        variable: bool = False,
     ) -> int:
-        """An activation; returns its index. Without `scale` it is not quantised."""
+        """An activation, or a variable; returns its index. Without `scale` it is not quantised."""
         quantized = scale is not None
         self.tensors.append(
             MadeTensor(
@@ -161,6 +164,7 @@ class Maker:
                 name=f"tensor_{len(self.tensors)}" if name is None else name,
                 scales=(scale,) if scale is not None else (),
                 zero_points=(zero_point,) if quantized else (),
+                variable=variable,
             )
         )
         return len(self.tensors) - 1

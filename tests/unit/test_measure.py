@@ -238,6 +238,40 @@ def test_a_device_that_restarts_gets_its_inputs_again(over: Measure) -> None:
     assert_right(over(receive, inputs), inputs)
 
 
+@pytest.mark.parametrize("streams", [True, False])
+def test_state_goes_from_a_sample_to_the_next_where_samples_are_a_stream(
+    over: Measure, monkeypatch: pytest.MonkeyPatch, streams: bool
+) -> None:
+    monkeypatch.setattr(Graph, "streams", streams)
+    there = device()
+    lengths: list[int] = []
+    there.model = lambda inputs: lengths.append(len(there.history)) or model(inputs)
+    over(there.receive, samples(4), warmup=2)
+    assert lengths == [1, 1, *((1, 2, 3, 4) if streams else (1, 1, 1, 1)), 1]
+
+
+def test_a_device_that_restarts_gets_the_whole_stream_again(
+    over: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Graph, "streams", True)
+    there = device()
+
+    def counting(inputs: Sequence[bytes]) -> list[bytes]:
+        # What it computes is the number of inferences since the reset.
+        return [bytes([0, 0, 0, len(there.history)]), bytes(2000)]
+
+    def receive(data: bytes) -> bytes:
+        sent = there.receive(data)
+        if len(there.executed) == 3 and b"@" in sent and b" data=" in sent:
+            there.executed.append([])
+            there.reset()
+        return sent
+
+    there.model = counting
+    measured = over(receive, samples(5), warmup=0, layers=False)
+    assert [int(outputs[0][0, 3]) for outputs in measured.outputs] == [1, 2, 3, 4, 5]
+
+
 def test_a_device_that_restarts_over_and_over_is_an_error(over: Measure) -> None:
     fake = device()
 

@@ -14,7 +14,7 @@ from tests.support.tflite_maker import Maker
     ("op", "name", "says", "hint"),
     [
         ("GELU", "functional_7_1/gelu_2/Gelu", ", which comes from layer 'gelu_2'", "tanh, sigmoid"),
-        ("SVDF", "Identity", "no kernel for this operator", "unroll the recurrent layer"),
+        ("RNN", "Identity", "no kernel for this operator", "unroll the recurrent layer"),
         ("RFFT2D", "sequential/audio/rfft;x", ", which comes from layer 'audio'", "before the model"),
         ("HASHTABLE", "x", "no kernel for this operator", "docs/operators.md"),
     ],

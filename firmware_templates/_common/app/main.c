@@ -18,6 +18,9 @@ static uint32_t filled[MW_INPUTS];
 // Ticks that starting and reading the timer take by themselves.
 static uint64_t overhead;
 
+// Inferences since the last reset of the model's state.
+static uint32_t steps;
+
 // Ticks of each layer in the last run that timed them, if that went well.
 #if MW_LAYERS > 0
 static uint64_t layer_ticks[MW_LAYERS];
@@ -32,6 +35,7 @@ static struct {
     uint64_t ticks;
     uint32_t stack_bytes;
     uint32_t output_crc;
+    uint32_t step;
 } last_run;
 
 static void reply_error(uint32_t seq, const char *code)
@@ -179,6 +183,7 @@ static void reply_run(void)
     put_number("stack", last_run.stack_bytes);
     mw_link_key(&wire, "crc");
     mw_link_put_checksum(&wire, last_run.output_crc);
+    put_number("step", last_run.step);
     mw_link_end(&wire);
 }
 
@@ -186,8 +191,10 @@ static void serve_run(const struct mw_link_request *request)
 {
     uint32_t expected;
     uint32_t layers = 0;
+    uint32_t reset = 0;
     last_run.seq = 0;
     mw_link_number(request, "layers", &layers);
+    mw_link_number(request, "reset", &reset);
     if (!mw_link_checksum(request, "crc", &expected)) {
         reply_error(request->seq, "argument");
         return;
@@ -205,6 +212,11 @@ static void serve_run(const struct mw_link_request *request)
         return;
     }
 
+    if (reset != 0) {
+        mw_model_reset(mw_arena);
+        steps = 0;
+    }
+    last_run.step = ++steps;
     mw_port_stack_paint();
     last_run.status = invoke(layers != 0, &last_run.ticks);
     last_run.stack_bytes = mw_port_stack_used_bytes();

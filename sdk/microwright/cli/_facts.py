@@ -97,6 +97,7 @@ def on_board(known: Board, rewritten: Rewritten, planned: Plan, judged: Verdict)
             }
             for call in planned.calls
         ],
+        "state_bytes": planned.state_bytes,
         "arena_bytes": planned.arena_bytes,
         "buffers": [
             {"what": b.what, "offset": b.offset, "bytes": b.size_bytes, "first": b.first, "last": b.last}

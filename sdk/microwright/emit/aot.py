@@ -48,6 +48,10 @@ def _header(plan: Plan) -> str:
         f"#define MW_ARENA_BYTES {plan.arena_bytes}u",
         f"#define MW_ARENA_ALIGN {ALIGN_BYTES}",
         "",
+        "// The first MW_STATE_BYTES of it are state, which each inference keeps for the next one. Between",
+        "// an inference and the inputs of the next one, the rest may serve for something else.",
+        f"#define MW_STATE_BYTES {plan.state_bytes}u",
+        "",
         f"#define MW_LAYERS {len(graph.nodes)}",
         f"#define MW_INPUTS {len(graph.inputs)}",
         f"#define MW_OUTPUTS {len(graph.outputs)}",
@@ -64,6 +68,9 @@ def _header(plan: Plan) -> str:
         "",
         "// Prepares the arena; once, before anything else.",
         "enum mw_status mw_model_init(void *arena);",
+        "",
+        "// The state as it is after mw_model_init: where a new sequence or stream begins.",
+        "enum mw_status mw_model_reset(void *arena);",
         "",
         "// Where an input is written and an output read; NULL for an index out of range.",
         "// mw_model_invoke may overwrite the inputs: write them again before each call.",
@@ -107,6 +114,7 @@ def _io_macros(prefix: str, tensor: Tensor) -> list[str]:
 def _source(plan: Plan) -> str:
     graph = plan.graph
     parts = [_banner(plan), '#include "mw_model.h"', ""]
+    parts += ["#include <string.h>", ""] if graph.states else []
     parts += [f'#include "mw/{kernel}.h"' for kernel in kernels(plan)]
     parts.append("")
     for tensor in _constant_operands(plan):
@@ -122,6 +130,7 @@ def _source(plan: Plan) -> str:
                 parts.append(f"        {_call(plan, number)}")
         parts.append("        return MW_OK;")
     parts += ["    default:", "        return MW_ERROR_INDEX;", "    }", "}", ""]
+    parts += _reset(plan)
     parts.append(_ENTRY_POINTS)
     parts += _accessors(plan)
     return "\n".join(parts)
@@ -130,8 +139,7 @@ def _source(plan: Plan) -> str:
 _ENTRY_POINTS = """\
 enum mw_status mw_model_init(void *arena)
 {
-    (void)arena;
-    return MW_OK;
+    return mw_model_reset(arena);
 }
 
 enum mw_status mw_model_invoke(void *arena)
@@ -145,6 +153,29 @@ enum mw_status mw_model_invoke(void *arena)
     return MW_OK;
 }
 """
+
+
+def _reset(plan: Plan) -> list[str]:
+    constants: list[str] = []
+    lines = [
+        "enum mw_status mw_model_reset(void *arena)",
+        "{",
+        "    uint8_t *const base = arena;",
+        "    (void)base;",
+    ]
+    for index in plan.graph.states:
+        tensor = plan.graph.tensors[index]
+        assert tensor.state is not None
+        where = f"base + {plan.offsets[index]}"
+        # A value for all is not written out: it may be broadcast to gigabytes.
+        uniform = tensor.elements > 0 and not any(tensor.state.strides)
+        values = set((tensor.state.flat[0] if uniform else tensor.state).tobytes())
+        if len(values) == 1:
+            lines.append(f"    memset({where}, {values.pop()}, {tensor.size_bytes}u);")
+        elif values:
+            constants.append(_constant(f"state_{index}", Constant(tensor.state.reshape(-1))))
+            lines.append(f"    memcpy({where}, state_{index}, {tensor.size_bytes}u);")
+    return [*constants, *lines, "    return MW_OK;", "}", ""]
 
 
 def _required(tensor: Tensor) -> Array:
@@ -199,7 +230,7 @@ def _call(plan: Plan, number: int) -> str:
         root = plan.roots[tensor]
         where = f"(base + {plan.offsets[root]})" if root in plan.offsets else f"tensor_{root}"
         operands.append(f"(const {kind} *){where}")
-    for tensor in call.step.outputs:
+    for tensor in (*call.step.states, *call.step.outputs):
         kind = c.C_TYPES[plan.graph.tensors[tensor].dtype]
         operands.append(f"({kind} *)(base + {plan.offsets[plan.roots[tensor]]})")
     scratch = "NULL" if call.scratch is None else f"base + {call.scratch}"
@@ -207,9 +238,9 @@ def _call(plan: Plan, number: int) -> str:
 
 
 def call_of(graph: Graph, step: Step, parameters: str, operands: Sequence[str], scratch: str) -> str:
-    """The C statement that makes a step's call, or its calls; `operands` are its inputs, then its outputs."""
+    """The C statement that makes a step's call, or its calls; `operands` are its inputs, states, outputs."""
     if step.calls > 1:
-        tensors = [graph.tensors[tensor] for tensor in (*step.inputs, *step.outputs)]
+        tensors = [graph.tensors[tensor] for tensor in (*step.inputs, *step.states, *step.outputs)]
         operands = [
             f"{operand} + i * {tensor.elements // step.calls}"
             for operand, tensor in zip(operands, tensors, strict=True)

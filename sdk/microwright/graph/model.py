@@ -38,7 +38,11 @@ class Quantization:
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A tensor of the graph; `data` holds its values where it is constant, read-only, in `shape`."""
+    """A tensor of the graph; `data` holds its values where it is constant, read-only, in `shape`.
+
+    `state` says that the tensor is a variable, which keeps its values from one inference to the next: the
+    values that it has before the first one, in `shape`.
+    """
 
     index: int
     name: str
@@ -46,6 +50,7 @@ class Tensor:
     shape: tuple[int, ...]
     quantization: Quantization | None
     data: Array | None
+    state: Array | None = None
 
     @property
     def elements(self) -> int:
@@ -91,6 +96,21 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     flatbuffer: bytes
+
+    @property
+    def states(self) -> tuple[int, ...]:
+        """The variables that nodes use."""
+        used = {i for node in self.nodes for i in (*node.inputs, *node.outputs) if i >= 0}
+        return tuple(i for i in sorted(used) if self.tensors[i].state is not None)
+
+    @property
+    def streams(self) -> bool:
+        """Whether samples are one stream: what one inference keeps is for the next one.
+
+        The state of an LSTM alone begins anew with each sample, as in Keras, where a sample is a sequence.
+        """
+        users = {node.op for node in self.nodes if set(self.states) & {*node.inputs, *node.outputs}}
+        return bool(users - {"UNIDIRECTIONAL_SEQUENCE_LSTM"})
 
     @property
     def weights_bytes(self) -> int:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from microwright import _schema
 from microwright._flatbuffer import File, Table
 from microwright.errors import InputError, UnsupportedOp
+from microwright.graph import variables
 from microwright.graph.model import ITEM_BYTES, Array, DType, Graph, Node, Option, Quantization, Tensor
 
 _ZERO_POINTS: Mapping[DType, tuple[int, int]] = {
@@ -30,7 +31,7 @@ def read(flatbuffer: bytes, name: str) -> Graph:
 
     Everything in the file is checked before use: a file that is no model, is cut short or lies about its
     sizes raises InputError. Operators are not judged here (see `ops`), except custom ones and control flow,
-    which raise UnsupportedOp, as do models of several subgraphs, variables, and tensors that are sparse, of a
+    which raise UnsupportedOp, as do models of several subgraphs, and tensors that are sparse, of a
     dynamic shape or of a type that is not in DType.
     """
     file = File(flatbuffer, f"model {name[:80]!r}")
@@ -59,6 +60,7 @@ def read(flatbuffer: bytes, name: str) -> Graph:
     outputs = _indices(subgraph, 2, "outputs", tensors, least=0)
     _check_inputs(file, inputs, [tables[index] for index in inputs])
     _check_order(file, nodes, inputs, outputs, tensors)
+    variables.check(file, nodes, outputs, tensors)
     return Graph(
         name=name,
         sha256=hashlib.sha256(flatbuffer).hexdigest(),
@@ -91,10 +93,6 @@ def _tensor(table: Table, index: int, buffers: Sequence[npt.NDArray[np.uint8] | 
     buffer = table.integer(2, "uint32", "buffer")
     if buffer >= len(buffers):
         table.file.fail(f"{what} has its data in buffer {buffer} of {len(buffers)}")
-    if table.integer(5, "bool", "is_variable"):
-        raise UnsupportedOp(
-            f"{table.file.name}: {what} is a variable", "export a model without state between inferences"
-        )
     if table.table(6, "sparsity") is not None:
         raise UnsupportedOp(
             f"{table.file.name}: {what} is stored sparse", "convert the model without sparse tensor encoding"
@@ -115,7 +113,12 @@ def _tensor(table: Table, index: int, buffers: Sequence[npt.NDArray[np.uint8] | 
         data = np.zeros(shape, dtype)
         data.flags.writeable = False
     quantization = _quantization(table, what, dtype, shape)
-    return Tensor(index, name, dtype, shape, quantization, data)
+    state: Array | None = None
+    if table.integer(5, "bool", "is_variable"):
+        if data is not None:
+            table.file.fail(f"{what} is a variable, and has constant values")
+        state = variables.initial(dtype, shape, quantization)
+    return Tensor(index, name, dtype, shape, quantization, data, state)
 
 
 def _dtype(table: Table, what: str) -> DType:
@@ -280,7 +283,7 @@ def _check_order(
         file.fail("it has no nodes")
     if not outputs:
         file.fail("it has no outputs")
-    defined = {tensor.index for tensor in tensors if tensor.data is not None}
+    defined = {t.index for t in tensors if t.data is not None or t.state is not None}
 
     def define(index: int, where: str) -> None:
         if index in defined:

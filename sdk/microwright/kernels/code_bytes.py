@@ -67,5 +67,6 @@ CODE_BYTES: Mapping[str, int] = {
     "softmax_s8": 584,
     "squared_difference_s8": 292,
     "sub_s8": 292,
+    "svdf_s8": 336,
     "transpose_conv_s8": 486,
 }

@@ -69,6 +69,11 @@ def _transpose_conv(step: Step) -> float:
     return outputs * (90 + taps * (20 + 6.0 * step.number("in_ch")))
 
 
+def _svdf(step: Step) -> float:
+    filters = _product(step, "batches", "units", "rank")
+    return filters * (150 + 7.0 * step.number("in_len") + 13.0 * step.number("memory"))
+
+
 def _pairs(cost: float) -> Callable[[Step], float]:
     return lambda step: cost * _sizes(step, "extents")
 
@@ -97,5 +102,6 @@ _ESTIMATES: Mapping[str, Callable[[Step], float]] = {
     "softmax_s8": lambda step: 50.0 * _product(step, "rows", "depth"),
     "squared_difference_s8": _pairs(130.0),
     "sub_s8": _pairs(127.0),
+    "svdf_s8": _svdf,
     "transpose_conv_s8": _transpose_conv,
 }

@@ -34,10 +34,11 @@ class Step:
     It becomes
 
         static const struct mw_KERNEL node_I = { .field = value, ... };
-        mw_KERNEL(&node_I, inputs..., outputs..., scratch);
+        mw_KERNEL(&node_I, inputs..., states..., outputs..., scratch);
 
     `kernel` is the stem of `sdk/runtime/src/KERNEL.c` and of `include/mw/KERNEL.h`. `inputs` and `outputs`
-    are tensor indices, passed in this order. `fields` are the members of the parameter struct in its order:
+    are tensor indices, passed in this order, and `states` variables between them, which the kernel reads and
+    changes. `fields` are the members of the parameter struct in its order:
     numbers, small arrays (tuple), pointers to constants (Constant, or None for NULL). `scratch_bytes` None:
     the kernel has no scratch parameter; a number: it has one, of so many bytes, 16-byte aligned (NULL
     where 0).
@@ -58,6 +59,7 @@ class Step:
     scratch_bytes: int | None = None
     overlap: Mapping[int, int | None] = field(default_factory=dict)
     calls: int = 1
+    states: tuple[int, ...] = ()
 
     def number(self, name: str) -> int:
         """The value of an integer field."""

@@ -80,7 +80,7 @@ def constants(node: Node, tensors: Operands, factors: Sequence[float], *, axis: 
                 node, f"it has {bias.size} biases, expected {channels}", "export the model again"
             )
     by_channel = np.moveaxis(tensors.values, axis, -1).reshape(-1, channels)
-    _check_accumulators(node, by_channel, bias, per_tensor(node, tensors.input)[1])
+    check_accumulators(node, by_channel, bias, per_tensor(node, tensors.input)[1])
     multipliers = [rescale(node, factor) for factor in factors]
     return {
         "weights": Constant(tensors.values.reshape(-1)),
@@ -90,7 +90,7 @@ def constants(node: Node, tensors: Operands, factors: Sequence[float], *, axis: 
     }
 
 
-def _check_accumulators(node: Node, weights: Array, bias: Array | None, in_zp: int) -> None:
+def check_accumulators(node: Node, weights: Array, bias: Array | None, in_zp: int) -> None:
     """Refuse a channel whose sum of products and bias can leave 32 bits, in whatever order they are added.
 
     weights int8 [taps, channels]. Inputs less their zero point lie in [-128 - in_zp, 127 - in_zp], with 0.
