@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from tests.emulated.test_deploy import assert_device_equals_reference
+from tests.ops.test_unidirectional_sequence_lstm import add_lstm
+from tests.support.layers import Layers
 from tests.support.stateful import graph_of, memories
 
 
@@ -18,3 +20,14 @@ def test_a_stream_is_exact_after_warming_up(tmp_path: Path) -> None:
     # The state matters: other outputs than those of each sample alone.
     outputs = np.array([sample[0] for sample in measured.outputs])
     assert len(np.unique(outputs)) > 20
+
+
+def test_sequences_are_exact_each_from_the_initial_state(tmp_path: Path) -> None:
+    layers = Layers()
+    rng = np.random.default_rng(6)
+    for _ in range(3):
+        add_lstm(layers, rng)
+    model = layers.graph()
+    assert model.states and not model.streams
+    measured = assert_device_equals_reference(model, "mps2-an386", tmp_path / "p", 4)
+    assert len(np.unique(np.concatenate([y.ravel() for sample in measured.outputs for y in sample]))) > 20

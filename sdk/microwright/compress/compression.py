@@ -112,7 +112,11 @@ def compress_model(
         )
     if method is None and teacher is None and max_drop is None:
         raise InputError("there is nothing to do", "give a method, a teacher or max_drop")
-    for name, value in (("sparsity", sparsity), ("target latency", target_latency), ("target MACs", target_macs)):
+    for name, value in (
+        ("sparsity", sparsity),
+        ("target latency", target_latency),
+        ("target MACs", target_macs),
+    ):
         if value is not None and not 0 < value < 1:
             raise InputError(f"{name} {value:g} is not between 0 and 1", "give a fraction, e.g. 0.5")
     if rounds < 1 or granularity < 1 or minimum < 1 or (max_drop is not None and not max_drop >= 0):

@@ -69,6 +69,11 @@ def _transpose_conv(step: Step) -> float:
     return outputs * (90 + taps * (20 + 6.0 * step.number("in_ch")))
 
 
+def _lstm(step: Step) -> float:
+    gates = 4 * _product(step, "batches", "steps", "units")
+    return gates * (200 + 7.0 * (step.number("in_len") + step.number("units")))
+
+
 def _svdf(step: Step) -> float:
     filters = _product(step, "batches", "units", "rank")
     return filters * (150 + 7.0 * step.number("in_len") + 13.0 * step.number("memory"))
@@ -89,6 +94,7 @@ _ESTIMATES: Mapping[str, Callable[[Step], float]] = {
     "dequantize_s8_f32": lambda step: 10.0 * step.number("elements"),
     "fully_connected_s8": _fully_connected,
     "lookup_8": lambda step: 5.0 * step.number("elements"),
+    "lstm_s8": _lstm,
     "max_pool_2d_s8": _pool,
     "maximum_s8": _pairs(15.0),
     "mean_s8": _mean,

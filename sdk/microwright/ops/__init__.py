@@ -65,6 +65,7 @@ from microwright.ops import (
     tile,
     transpose,
     transpose_conv,
+    unidirectional_sequence_lstm,
     unpack,
 )
 from microwright.ops.base import Constant, Op, Step, unsupported
@@ -132,6 +133,7 @@ OPS: Mapping[str, Op] = {
     "TILE": tile.OP,
     "TRANSPOSE": transpose.OP,
     "TRANSPOSE_CONV": transpose_conv.OP,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": unidirectional_sequence_lstm.OP,
     "UNPACK": unpack.OP,
 }
 

@@ -38,7 +38,6 @@ _INSTEAD: Mapping[str, str] = {
     "SELECT_V2": _CONDITION,
     "SIN": _BEFORE,
     "TOPK_V2": _AFTER,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": _SEQUENCE,
     "UNIDIRECTIONAL_SEQUENCE_RNN": _SEQUENCE,
 }
 _ANYTHING = "replace the layer by others: docs/operators.md has the operators that they may become"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from microwright.graph import Array, DType, Graph, Node, Tensor
@@ -92,7 +94,7 @@ def _constant(graph: Graph, node: Node, position: int, dtype: DType) -> Array:
 
 def macs(graph: Graph, node: Node) -> int:
     """One an input and filter, and one a filter and value of its memory."""
-    batches = input_tensor(graph, node, 0).shape[0]
+    batches = math.prod(input_tensor(graph, node, 0).shape[:1])
     return batches * sum(input_tensor(graph, node, position).elements for position in (1, 2))
 
 
