@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +21,22 @@ _Reals = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class ClassScore:
+    """How many of the samples of a class each model gets right. `name` is empty where none is known."""
+
+    index: int
+    name: str
+    samples: int
+    correct: int
+    other_correct: int
+
+
+@dataclass(frozen=True)
 class Comparison:
     """How far two models agree on `samples` samples, in real values of their first output.
 
     `same_class` counts the samples that both put into the same class. The accuracies are 0 to 1, None
-    without labels.
+    without labels. `classes` are those that the labels have.
     """
 
     samples: int
@@ -33,6 +45,7 @@ class Comparison:
     mean_difference: float
     accuracy: float | None
     other_accuracy: float | None
+    classes: tuple[ClassScore, ...]
 
 
 def compare(
@@ -60,14 +73,40 @@ def compare(
         mean_difference=float(difference.mean()),
         accuracy=None if labels is None else float(np.mean(classes == labels)),
         other_accuracy=None if labels is None else float(np.mean(other_classes == labels)),
+        classes=() if labels is None else _scores(labels, classes, other_classes, data.classes),
+    )
+
+
+def _scores(
+    labels: Array, classes: Array, other_classes: Array, names: tuple[str, ...]
+) -> tuple[ClassScore, ...]:
+    return tuple(
+        ClassScore(
+            index,
+            names[index] if index < len(names) else "",
+            int(of_class.sum()),
+            int((classes[of_class] == index).sum()),
+            int((other_classes[of_class] == index).sum()),
+        )
+        for index in np.unique(labels).tolist()
+        for of_class in [labels == index]
     )
 
 
 def inputs(model: Model) -> tuple[Input, ...]:
     """The inputs of a model of any kind."""
-    if model.flatbuffer is None:
-        return load.inputs(model)
-    return samples.inputs(graphs.read(model.flatbuffer, model.name))
+    graph = graph_of(model)
+    return load.inputs(model) if graph is None else samples.inputs(graph)
+
+
+def graph_of(model: Model) -> Graph | None:
+    """The graph of a `.tflite`, None for a Keras model."""
+    return None if model.flatbuffer is None else graphs.read(model.flatbuffer, model.name)
+
+
+def model_of(graph: Graph) -> Model:
+    """A graph as one of the models to compare."""
+    return Model(Path(f"{graph.name}.tflite"), graph.name, graph.sha256, "tflite", None, graph.flatbuffer)
 
 
 def require_reference(graph: Graph) -> verify.Reference:

@@ -42,6 +42,7 @@ class Library:
             "kernel_optimization": _KERNEL_OPTIMIZATION[self.plan.target.optimize],
             "model_name": c.comment(self.plan.graph.name),
             "model_sha256": self.plan.graph.sha256,
+            "calibrated_randomly": self.plan.graph.calibrated_randomly,
             "native": self.board.flash is None,
             "sources": sorted(path for path in self.files if path.endswith(".c")),
         }
@@ -55,6 +56,7 @@ class Library:
             optimize=self.plan.target.optimize,
             model_name=self.plan.graph.name,
             model_sha256=self.plan.graph.sha256,
+            calibrated_randomly=self.plan.graph.calibrated_randomly,
             arena_bytes=self.plan.arena_bytes,
             files=manifest.hashes(files),
         )

@@ -35,6 +35,7 @@ class Manifest:
     optimize: Optimize
     model_name: str
     model_sha256: str
+    calibrated_randomly: bool
     arena_bytes: int
     files: Mapping[str, str]
 
@@ -47,7 +48,11 @@ class Manifest:
             "board": self.board,
             "engine": self.engine,
             "optimize": self.optimize,
-            "model": {"name": self.model_name, "sha256": self.model_sha256},
+            "model": {
+                "name": self.model_name,
+                "sha256": self.model_sha256,
+                "calibrated_randomly": self.calibrated_randomly,
+            },
             "arena_bytes": self.arena_bytes,
             "files": self.files,
         }
@@ -89,6 +94,8 @@ def read(directory: Path) -> Manifest:
         optimize=content["optimize"],
         model_name=content["model"]["name"],
         model_sha256=content["model"]["sha256"],
+        # Of a manifest of before there was such a model, too.
+        calibrated_randomly=content["model"].get("calibrated_randomly") is True,
         arena_bytes=content["arena_bytes"],
         files=content["files"],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import tempfile
 from collections.abc import Callable
@@ -10,8 +11,10 @@ from pathlib import Path
 
 from microwright import board as boards
 from microwright import build as builds
-from microwright import comparison, load, project, report, runners, samples, sources, verify
+from microwright import comparison, coverage, load, project, report, runners, samples, sources, verify
 from microwright.build import Image
+from microwright.coverage import Caution
+from microwright.data import Data
 from microwright.errors import InputError
 from microwright.graph import Graph
 from microwright.graph import read as read_graph
@@ -44,6 +47,7 @@ def deploy(
     force: bool = False,
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
+    on_caution: Callable[[Caution], None] = coverage.ignore,
 ) -> Report:
     """From a model file to a measurement on a board.
 
@@ -55,7 +59,10 @@ def deploy(
     Outputs that differ are the report's news, not an exception: see `report.require_agreement`. Raises any
     other MicrowrightError.
     """
-    graph = load_graph(model_path, calibration, progress=progress)
+    cautions: list[Caution] = []
+    graph = load_graph(model_path, calibration, progress=progress, on_caution=cautions.append)
+    for caution in cautions:
+        on_caution(caution)
     board = boards.load(board_id)
     wanted = take_samples(graph, data, random_inputs, progress=progress)
     builds.require_tools(board)
@@ -64,6 +71,7 @@ def deploy(
     made = project.create(directory, graph, board, engine=engine, optimize=optimize, force=force)
     image = builds.build(made, progress)
     result = evaluate(image, wanted, runner=runner, progress=progress, on_log=on_log)
+    result = dataclasses.replace(result, cautions=tuple(cautions))
     report.write(result, made.directory / REPORT)
     if json_path is not None:
         report.write(result, Path(json_path))
@@ -75,28 +83,64 @@ def load_graph(
     calibration: Recipe | Source | str | Path | None = None,
     *,
     progress: Progress = silent,
+    on_caution: Callable[[Caution], None] = coverage.ignore,
 ) -> Graph:
     """Graph of a `.tflite`, or of a Keras model quantised by a recipe, or with the samples of a source.
 
-    TensorFlow is imported for a Keras model only. Raises InputError, UnsupportedOp, ToolMissing.
+    `on_caution` is told what speaks against trusting the model. TensorFlow is imported for a Keras model
+    only. Raises InputError, UnsupportedOp, ToolMissing.
     """
     model = load.load(Path(model_path))
     if model.flatbuffer is not None:
-        return read_graph(model.flatbuffer, model.name)
+        graph = read_graph(model.flatbuffer, model.name)
+        for caution in coverage.of_graph(graph):
+            on_caution(caution)
+        return graph
     if not isinstance(calibration, Recipe):
         calibration = Recipe(None if calibration is None else _source(calibration))
-    return to_int8(model, calibration, progress=progress)
+    return to_int8(model, calibration, progress=progress, on_caution=on_caution)
 
 
-def to_int8(model: Model, recipe: Recipe, *, progress: Progress = silent) -> Graph:
-    """A float model quantised by a recipe. Raises InputError where it has no calibration samples."""
-    if recipe.calibration is None:
+def to_int8(
+    model: Model,
+    recipe: Recipe,
+    validation: Data | None = None,
+    *,
+    progress: Progress = silent,
+    on_caution: Callable[[Caution], None] = coverage.ignore,
+) -> Graph:
+    """A float model quantised by a recipe.
+
+    `on_caution` is told what the calibration samples leave out, also of what the validation samples have.
+    Raises InputError where there are no calibration samples and random ones were not asked for.
+    """
+    inputs = load.inputs(model)
+    calibration = None
+    if recipe.calibration is not None:
+        if recipe.calibrate_randomly:
+            raise InputError(
+                f"{model.path}: calibration samples and random calibration are both asked for", "choose one"
+            )
+        calibration = sources.load(recipe.calibration, inputs, progress=progress)
+    elif not recipe.calibrate_randomly:
         raise InputError(
             f"{model.path} has to be quantised, which takes samples of its input",
-            "add --calibration SAMPLES, or give an int8 .tflite",
+            "add --calibration SAMPLES (a .npz, a .csv, a folder of images, ...), or give an int8 .tflite; "
+            "for sizes and latency alone, --calibrate-randomly will do",
         )
-    calibration = sources.load(recipe.calibration, load.inputs(model), progress=progress)
-    return quantize(model, calibration, progress=progress)
+    graph = quantize(
+        model,
+        calibration,
+        input_type=recipe.input_type,
+        output_type=recipe.output_type,
+        progress=progress,
+    )
+    found = coverage.of_graph(graph)
+    if calibration is not None:
+        found += coverage.examine(calibration, inputs, validation)
+    for caution in found:
+        on_caution(caution)
+    return graph
 
 
 def _source(given: Source | str | Path) -> Source:

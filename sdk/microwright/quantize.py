@@ -2,96 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from microwright import _loops, _tensorflow, graph, load
+from microwright import data as datas
 from microwright.data import Data
 from microwright.errors import InputError
-from microwright.graph import Array, Graph
+from microwright.graph import Array, Graph, mark
 from microwright.load import Model
 from microwright.progress import Progress, silent
 from microwright.sources import Source
 
 MIN_SAMPLES = 10
+_RANDOM = 100
+
+
+IOType: TypeAlias = Literal["int8", "uint8", "float32"]
+IO_TYPES: tuple[IOType, ...] = get_args(IOType)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a float model becomes int8: the calibration samples."""
+    """How a float model becomes int8: calibration samples or random ones, the types of inputs and outputs."""
 
     calibration: Source | None = None
+    calibrate_randomly: bool = False
+    input_type: IOType = "int8"
+    output_type: IOType = "int8"
 
 
-def quantize(model: Model, calibration: Data, *, progress: Progress = silent) -> Graph:
-    """Quantise a float model to int8: per-channel weights, int8 inputs and outputs, batch 1.
+def quantize(
+    model: Model,
+    calibration: Data | None,
+    *,
+    input_type: IOType = "int8",
+    output_type: IOType = "int8",
+    progress: Progress = silent,
+) -> Graph:
+    """Quantise a float model to int8: per-channel weights, batch 1, inputs and outputs of the types given.
 
     The calibration samples set the ranges of all activations, so they should look like what the device will
-    see; a few hundred are enough. The same model and data give the same bytes (`Graph.flatbuffer`, the
-    `.tflite` file). Raises InputError for data that does not fit or cannot calibrate, and for a model with
-    operators that have no int8 form.
+    see; a few hundred are enough. Without any (None), samples are drawn from a normal distribution, and the
+    model says so wherever it goes (`Graph.calibrated_randomly`). The same model and data give the same bytes
+    (`Graph.flatbuffer`, the `.tflite` file). Raises InputError for data that does not fit or cannot
+    calibrate, and for a model with operators that have no int8 form.
     """
-    inputs = load.inputs_of(model, calibration)
+    samples = _random(model) if calibration is None else calibration
+    inputs = load.inputs_of(model, samples)
     _check(model, inputs)
-    tf = _tensorflow.tensorflow()
-    call, dtypes = load.function(model)
-    specs = [
-        tf.TensorSpec((1, *array.shape[1:]), dtype, name=f"input_{i}")
-        for i, (array, dtype) in enumerate(zip(inputs, dtypes, strict=True))
-    ]
-    samples = calibration.samples
+    count = samples.samples
     chatter = _tensorflow.Quiet()
 
     def representative() -> Iterator[list[Array]]:
         chatter.show()
-        for i in range(samples):
-            progress("quantise", i, samples)
+        for i in range(count):
+            progress("quantise", i, count)
             yield [array[i : i + 1] for array in inputs]
         chatter.hide()
 
-    failure: Exception | None = None
-    flatbuffer = b""
+    def configure(tf: Any, converter: Any) -> None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = representative
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = getattr(tf, input_type)
+        converter.inference_output_type = getattr(tf, output_type)
+
+    flatbuffer = _converted(model, chatter, configure)
+    progress("quantise", count, count)
+    if calibration is None:
+        flatbuffer = mark.mark(flatbuffer, mark.RANDOM)
+    quantized = graph.read(flatbuffer, model.name)
+    for indices, wanted in ((quantized.inputs, input_type), (quantized.outputs, output_type)):
+        for tensor in (quantized.tensors[i] for i in indices):
+            if tensor.dtype != wanted:
+                raise InputError(
+                    f"{model.name}: {tensor.name[:80]!r} stays {tensor.dtype}, it has no {wanted} form",
+                    "give the model float32 inputs and outputs",
+                )
+    return quantized
+
+
+def _random(model: Model) -> Data:
+    generator = np.random.default_rng(0)
+    shapes = load.input_shapes(model)
+    return datas.make(tuple(generator.standard_normal((_RANDOM, *shape), np.float32) for shape in shapes))
+
+
+def _converted(
+    model: Model,
+    chatter: _tensorflow.Quiet,
+    configure: Callable[[Any, Any], None] = lambda tf, converter: None,
+) -> bytes:
+    """A float model as a `.tflite`, by the converter as it is configured: called with TensorFlow and it."""
+    tf = _tensorflow.tensorflow()
+    call, dtypes = load.function(model)
+    specs = [
+        tf.TensorSpec((1, *shape), dtype, name=f"input_{i}")
+        for i, (shape, dtype) in enumerate(zip(load.input_shapes(model), dtypes, strict=True))
+    ]
     with chatter:
         try:
             # Traced with the batch fixed: a batch of any size leaves shape arithmetic in the model.
             with _loops.unrolled(model.keras):
                 concrete = tf.function(call, autograph=False).get_concrete_function(*specs)
             _loops.refuse(concrete, model.name)
-            flatbuffer = _convert(tf, concrete, representative)
+            # Without the trackable object the converter folds the variables into constants.
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+            configure(tf, converter)
+            return bytes(converter.convert())
         except InputError:
             raise
         # The converter raises its own and Python's exceptions for what it cannot convert.
         except Exception as error:
             failure = error
-    if failure is not None:
-        raise InputError(
-            f"{model.name}: the TensorFlow Lite converter failed: {_reason(str(failure) + chatter.text)}",
-            "replace layers that have no int8 form in TensorFlow Lite",
-        )
-    progress("quantise", samples, samples)
-    quantized = graph.read(bytes(flatbuffer), model.name)
-    for tensor in (quantized.tensors[i] for i in (*quantized.inputs, *quantized.outputs)):
-        if tensor.dtype != "int8":
-            raise InputError(
-                f"{model.name}: {tensor.name[:80]!r} stays {tensor.dtype}, there is no int8 form of it",
-                "give the model float32 inputs and outputs",
-            )
-    return quantized
-
-
-def _convert(tf: Any, concrete: Any, representative: Any) -> bytes:
-    # Without the trackable object the converter folds the variables into constants.
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
-    flatbuffer: bytes = converter.convert()
-    return flatbuffer
+    raise InputError(
+        f"{model.name}: the TensorFlow Lite converter failed: {_reason(str(failure) + chatter.text)}",
+        "replace layers that have no int8 form in TensorFlow Lite",
+    )
 
 
 def _check(model: Model, inputs: tuple[Array, ...]) -> None:

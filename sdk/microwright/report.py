@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from microwright import __version__, _output, costs, ops
+from microwright import __version__, _output, costs, coverage, ops
 from microwright.build import Image
 from microwright.costs import Estimate
+from microwright.coverage import Caution
 from microwright.errors import MismatchError
 from microwright.measure import Latency, Measurement
 from microwright.target import Optimize
@@ -25,14 +26,15 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The model that was measured: the hash of its `.tflite`, the multiply-accumulates of one inference, and
-    the bytes of the constants that its operators read.
+    """The model that was measured: the hash of its `.tflite`, the multiply-accumulates of one inference, the
+    bytes of the constants that its operators read, and whether random samples calibrated it.
     """
 
     name: str
     sha256: str
     macs: int
     weights_bytes: int
+    calibrated_randomly: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Layer:
 class Report:
     """One measurement. `agreement` is None where no reference interpreter is installed, `accuracy` (0 to 1)
     where no labels were given, `estimated` where the latency is not emulated or the core is not known.
+    `cautions` say what speaks against trusting the model.
     """
 
     model: ModelFacts
@@ -88,6 +91,7 @@ class Report:
     agreement: Agreement | None
     accuracy: float | None
     estimated: Estimate | None = None
+    cautions: tuple[Caution, ...] = ()
 
 
 def make(
@@ -100,7 +104,9 @@ def make(
     peak = measurement.stack_peak_bytes
     latency = measurement.latency
     return Report(
-        model=ModelFacts(model.name, model.sha256, ops.macs(model), model.weights_bytes),
+        model=ModelFacts(
+            model.name, model.sha256, ops.macs(model), model.weights_bytes, model.calibrated_randomly
+        ),
         board=board.id,
         engine=project.engine,
         optimize=project.optimize,
@@ -128,6 +134,7 @@ def make(
         estimated=costs.of_count(latency.median, board.cpu.core, board.cpu.clock_hz)
         if latency.kind == "emulated"
         else None,
+        cautions=coverage.of_graph(model),
     )
 
 
@@ -154,6 +161,7 @@ def to_json(report: Report) -> Mapping[str, object]:
         "memory": asdict(report.memory),
         "layers": [asdict(layer) for layer in report.layers],
         "agreement": None if report.agreement is None else asdict(report.agreement),
+        "warnings": [asdict(caution) for caution in report.cautions],
     }
     if report.accuracy is not None:
         content["accuracy"] = report.accuracy
@@ -210,6 +218,8 @@ def render(report: Report, console: Console) -> None:
     table.add_row("agreement", *_agreement(report.agreement))
     if report.accuracy is not None:
         table.add_row("accuracy", f"{report.accuracy:.2%}", "on the device")
+    if model.calibrated_randomly:
+        table.add_row("calibration", "random", "what the model computes is not representative")
     console.print(table)
     if report.layers:
         console.print(_layers(report))

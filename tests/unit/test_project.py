@@ -93,7 +93,7 @@ def test_the_manifest_lists_every_generated_file(out: Path) -> None:
     assert manifest["board"] == "mps2-an386"
     assert manifest["engine"] == "aot"
     assert manifest["optimize"] == "balanced"
-    assert manifest["model"] == {"name": "dense", "sha256": GRAPH.sha256}
+    assert manifest["model"] == {"name": "dense", "sha256": GRAPH.sha256, "calibrated_randomly": False}
     assert manifest["arena_bytes"] == made.arena_bytes > 0
 
 

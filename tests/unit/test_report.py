@@ -54,7 +54,13 @@ def _shown(shown: Report) -> str:
 def test_the_json_is_schema_1() -> None:
     assert report.to_json(_REPORT) == {
         "schema": 1,
-        "model": {"name": "net", "sha256": "ab" * 32, "macs": 1234567, "weights_bytes": 4321},
+        "model": {
+            "name": "net",
+            "sha256": "ab" * 32,
+            "macs": 1234567,
+            "weights_bytes": 4321,
+            "calibrated_randomly": False,
+        },
         "board": "mps2-an386",
         "engine": "aot",
         "optimize": "size",
@@ -97,6 +103,7 @@ def test_the_json_is_schema_1() -> None:
             "mismatched_bytes": 0,
             "max_difference": 0,
         },
+        "warnings": [],
         "accuracy": 0.975,
     }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import click
 
 from microwright import ops, verdict
 from microwright.board import Board
+from microwright.coverage import Caution
 from microwright.graph import Graph, Node
 from microwright.load import Model
 from microwright.passes import Rewritten
@@ -49,11 +51,13 @@ def keras(model: Model) -> Mapping[str, object]:
     }
 
 
-def graph(known: Graph) -> Mapping[str, object]:
-    """A model and its layers; `macs` is None where the engine has no kernel."""
+def graph(known: Graph, cautions: Sequence[Caution]) -> Mapping[str, object]:
+    """A model, its layers and its cautions; `macs` is None where the engine has no kernel."""
     return {
         "model": known.name,
         "sha256": known.sha256,
+        "calibrated_randomly": known.calibrated_randomly,
+        "warnings": [asdict(caution) for caution in cautions],
         "inputs": [_tensor(known, index) for index in known.inputs],
         "macs": ops.macs(known),
         "weights_bytes": known.weights_bytes,

@@ -16,7 +16,9 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from microwright.coverage import Caution
     from microwright.progress import Progress
+    from microwright.quantize import IOType
     from microwright.sources import Source
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -89,20 +91,46 @@ def recipe(function: _F) -> _F:
     """The options of quantisation as a `Recipe`, for commands that take a Keras model too."""
 
     @functools.wraps(function)
-    def with_recipe(*, calibration: Source | None, **others: Any) -> None:
+    def with_recipe(
+        *,
+        calibration: Source | None,
+        calibrate_randomly: bool,
+        input_type: IOType,
+        output_type: IOType,
+        **others: Any,
+    ) -> None:
         from microwright.quantize import Recipe
 
-        function(recipe=Recipe(calibration), **others)
+        made = Recipe(calibration, calibrate_randomly, input_type, output_type)
+        function(recipe=made, **others)
 
-    return cast(
-        _F,
+    options = [
         click.option(
             "--calibration",
             type=PATH,
             metavar="SAMPLES",
             help=f"Samples that a Keras model is quantised with, a few hundred: {SAMPLES}.",
-        )(with_recipe),
-    )
+        ),
+        click.option(
+            "--calibrate-randomly",
+            is_flag=True,
+            help="Quantise without samples. The model and all its reports are marked: not representative.",
+        ),
+    ]
+    for end in ("input", "output"):
+        options.append(
+            click.option(
+                f"--{end}-type",
+                type=click.Choice(("int8", "uint8", "float32")),
+                default="int8",
+                show_default=True,
+                help=f"Type of the quantised model's {end}s.",
+            )
+        )
+    decorated = with_recipe
+    for option in reversed(options):
+        decorated = option(decorated)
+    return cast(_F, decorated)
 
 
 def engine(function: _F) -> _F:
@@ -156,6 +184,12 @@ def console() -> Console:
     # A pipe has no width; lines that are cut at a terminal's 80 columns would be of no use there.
     width = None if sys.stdout.isatty() else _PIPE_COLUMNS
     return Console(markup=False, highlight=False, emoji=False, width=width)
+
+
+def caution(found: Caution) -> None:
+    """Print a caution, on standard error."""
+    text = f"warning: {found.name}: {found.message}; {found.hint}"
+    click.echo("".join(c if c.isprintable() else "?" for c in text), err=True)
 
 
 def device_log(line: str) -> None:

@@ -152,7 +152,28 @@ def comparison(result: Comparison) -> Table:
     table.add_row("largest difference", f"{result.max_difference:.6g}", "of the first output, in real values")
     table.add_row("mean difference", f"{result.mean_difference:.6g}", "")
     if result.accuracy is not None and result.other_accuracy is not None:
-        table.add_row("accuracy", f"{result.accuracy:.2%}", f"the other model {result.other_accuracy:.2%}")
+        points = 100 * (result.other_accuracy - result.accuracy)
+        table.add_row(
+            "accuracy",
+            f"{result.accuracy:.2%}",
+            f"the other model {result.other_accuracy:.2%}: {points:+.2f} points",
+        )
+    return table
+
+
+def classes(result: Comparison) -> Table:
+    """The accuracy of both models, class by class."""
+    table = _table(">class", "name", ">samples", ">accuracy", ">of the other", ">points")
+    for score in result.classes:
+        points = 100 * (score.other_correct - score.correct) / score.samples
+        table.add_row(
+            str(score.index),
+            score.name[:40],
+            f"{score.samples:,}",
+            f"{score.correct / score.samples:.2%}",
+            f"{score.other_correct / score.samples:.2%}",
+            f"{points:+.2f}" if points else "",
+        )
     return table
 
 

@@ -28,7 +28,7 @@ def command(model: Path, out: Path, name: str | None, recipe: Recipe) -> None:
     from microwright.emit import arrays
 
     with _options.progress() as progress:
-        graph = pipeline.load_graph(model, recipe, progress=progress)
+        graph = pipeline.load_graph(model, recipe, progress=progress, on_caution=_options.caution)
     for path, text in arrays.emit(graph, name).items():
         _output.write(out / path, text.encode())
         click.echo(out / path)

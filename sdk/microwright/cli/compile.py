@@ -37,7 +37,7 @@ def command(
 
     board = boards.load(board_id)
     with _options.progress() as progress:
-        graph = pipeline.load_graph(model, recipe, progress=progress)
+        graph = pipeline.load_graph(model, recipe, progress=progress, on_caution=_options.caution)
     compiled = library.compile_model(graph, board, optimize=optimize)
     project = pipeline.project_directory(model, board_id)
     directory = out or project.with_name(project.name + "-c")

@@ -66,6 +66,7 @@ def command(
             force=force,
             progress=progress,
             on_log=_options.device_log,
+            on_caution=_options.caution,
         )
     report.render(result, _options.console())
     click.echo(f"project  {directory}")

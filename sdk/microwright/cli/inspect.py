@@ -10,6 +10,7 @@ import click
 from microwright.cli import _options
 
 if TYPE_CHECKING:
+    from microwright.coverage import Caution
     from microwright.quantize import Recipe
     from microwright.target import Optimize
 
@@ -46,7 +47,7 @@ def command(
         raise click.UsageError("--memory needs --board: the arena depends on its core")
     console = _options.console()
     board = None if board_id is None else boards.load(board_id)
-    if recipe.calibration is None and board is None:
+    if recipe.calibration is None and not recipe.calibrate_randomly and board is None:
         loaded = load.load(model)
         if loaded.kind == "keras":
             if as_json:
@@ -54,9 +55,12 @@ def command(
             else:
                 console.print(_tables.keras_layers(loaded))
             return
+    cautions: list[Caution] = []
     with _options.progress() as progress:
-        graph = pipeline.load_graph(model, recipe, progress=progress)
-    facts = _facts.graph(graph)
+        graph = pipeline.load_graph(model, recipe, progress=progress, on_caution=cautions.append)
+    for caution in cautions:
+        _options.caution(caution)
+    facts = _facts.graph(graph, cautions)
     if not as_json:
         console.print(_tables.layers(graph))
     if board is None:

@@ -51,6 +51,8 @@ def command(
             progress=progress,
             on_log=_options.device_log,
         )
+    for caution in result.cautions:
+        _options.caution(caution)
     if json_path is not None:
         report.write(result, json_path)
     report.render(result, _options.console())

@@ -43,7 +43,7 @@ def command(
 
     board = boards.load(board_id)
     with _options.progress() as progress:
-        graph = pipeline.load_graph(model, recipe, progress=progress)
+        graph = pipeline.load_graph(model, recipe, progress=progress, on_caution=_options.caution)
     directory = out or pipeline.project_directory(model, board_id)
     made = project.create(directory, graph, board, engine=engine, optimize=optimize, force=force)
     click.echo(f"{directory}: {len(made.files)} files, arena {made.arena_bytes:,} bytes")

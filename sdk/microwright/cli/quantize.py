@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,9 @@ import click
 from microwright.cli import _options
 
 if TYPE_CHECKING:
+    from microwright.coverage import Caution
     from microwright.quantize import Recipe
+    from microwright.sources import Source
 
 
 @click.command("quantize")
@@ -18,20 +21,45 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "out", type=_options.PATH, required=True, metavar="FILE", help="The int8 model, a .tflite."
 )
-@_options.sources("calibration")
+@_options.sources("calibration", "validation")
 @_options.recipe
-def command(model: Path, recipe: Recipe, out: Path) -> None:
+@click.option(
+    "--validation",
+    type=_options.PATH,
+    metavar="SAMPLES",
+    help="Other samples, and their labels: what int8 costs on them.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(model: Path, out: Path, recipe: Recipe, validation: Source | None, as_json: bool) -> None:
     """Quantise a Keras model to int8.
 
     MODEL is a .keras, .h5 or SavedModel folder.
     """
-    from microwright import _output, load, pipeline
+    from microwright import _output, comparison, load, pipeline, sources
+    from microwright.cli import _facts, _tables
     from microwright.errors import InputError
 
     loaded = load.load(model)
     if loaded.kind == "tflite":
         raise InputError(f"{model} is a .tflite already", "quantize takes a .keras, .h5 or SavedModel folder")
+    cautions: list[Caution] = []
+    compared = None
     with _options.progress() as progress:
-        graph = pipeline.to_int8(loaded, recipe, progress=progress)
+        given = None
+        if validation is not None:
+            given = sources.load(validation, load.inputs(loaded), progress=progress)
+        graph = pipeline.to_int8(loaded, recipe, given, progress=progress, on_caution=cautions.append)
+        if given is not None:
+            compared = comparison.compare(loaded, comparison.model_of(graph), given, progress=progress)
+    for caution in cautions:
+        _options.caution(caution)
     _output.write(out, graph.flatbuffer)
+    if as_json:
+        costs = None if compared is None else asdict(compared)
+        _facts.show({**_facts.graph(graph, cautions), "path": str(out), "comparison": costs})
+        return
+    if compared is not None:
+        _options.console().print(_tables.comparison(compared))
+        if compared.classes:
+            _options.console().print(_tables.classes(compared))
     click.echo(f"{out}: {len(graph.flatbuffer):,} bytes, {graph.weights_bytes:,} of them weights")

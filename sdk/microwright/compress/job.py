@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from microwright import comparison, load, quantize
@@ -15,7 +14,6 @@ from microwright.compress.importance import Importance, Scores, norms, taylor
 from microwright.compress.trace import Trace
 from microwright.data import Data
 from microwright.graph import Graph
-from microwright.load import Model
 from microwright.progress import Progress
 from microwright.target import Target
 
@@ -101,9 +99,11 @@ class Job:
     def _accuracies(self, model: Any) -> tuple[float, float]:
         """Of the model and of its int8 form."""
         graph = self.int8(model)
-        int8 = Model(Path(model.name), model.name, graph.sha256, "tflite", None, graph.flatbuffer)
         result = comparison.compare(
-            load.from_keras(model, model.name), int8, self.validation, progress=self.progress
+            load.from_keras(model, model.name),
+            comparison.model_of(graph),
+            self.validation,
+            progress=self.progress,
         )
         assert result.accuracy is not None  # the validation data has classes
         assert result.other_accuracy is not None

@@ -86,7 +86,8 @@ class Node:
 class Graph:
     """A model as a list of nodes in execution order. `tensors[i].index == i`.
 
-    `flatbuffer` is the file that the graph was read from, `sha256` its hash.
+    `flatbuffer` is the file that the graph was read from, `sha256` its hash. `calibrated_randomly`: its
+    ranges come from random samples, so that what it computes is not representative.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     flatbuffer: bytes
+    calibrated_randomly: bool = False
 
     @property
     def states(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from microwright import _schema
 from microwright._flatbuffer import File, Table
 from microwright.errors import InputError, UnsupportedOp
-from microwright.graph import variables
+from microwright.graph import mark, variables
 from microwright.graph.model import ITEM_BYTES, Array, DType, Graph, Node, Option, Quantization, Tensor
 
 _ZERO_POINTS: Mapping[DType, tuple[int, int]] = {
@@ -69,7 +69,14 @@ def read(flatbuffer: bytes, name: str) -> Graph:
         inputs=inputs,
         outputs=outputs,
         flatbuffer=flatbuffer,
+        calibrated_randomly=mark.RANDOM in _description(model),
     )
+
+
+def _description(model: Table) -> bytes:
+    # Nothing says that it is text.
+    content = model.vector(mark.DESCRIPTION, "uint8", "description")
+    return b"" if content is None else content.tobytes()
 
 
 def _contents(table: Table) -> npt.NDArray[np.uint8] | None:

@@ -1,0 +1,106 @@
+"""What a set of calibration samples leaves out, and what else speaks against trusting a quantised model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from microwright.data import Data, Input
+from microwright.graph import Array, Graph
+
+# With fewer, a range depends on which samples they happen to be.
+ENOUGH_SAMPLES = 100
+# Values this far outside the calibrated range, as a part of it, are more than what other samples bring.
+FAR = 0.1
+_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Caution:
+    """Something that a user should know of a quantised model and that is no error. `name` stays the same."""
+
+    name: str
+    message: str
+    hint: str
+
+
+def ignore(caution: Caution) -> None:
+    """Cautions go nowhere."""
+
+
+def of_graph(graph: Graph) -> tuple[Caution, ...]:
+    """What the model itself tells of its calibration."""
+    if not graph.calibrated_randomly:
+        return ()
+    return (
+        Caution(
+            "random-calibration",
+            f"{graph.name} was calibrated with random samples: what it computes is not representative",
+            "sizes and latency are right; for accuracy quantise it with --calibration SAMPLES",
+        ),
+    )
+
+
+def examine(calibration: Data, inputs: tuple[Input, ...], validation: Data | None) -> tuple[Caution, ...]:
+    """What calibration samples leave out: too few of them, features that never change, a single class, and
+    ranges that the validation samples go beyond by more than a tenth.
+    """
+    cautions = []
+    if calibration.samples < ENOUGH_SAMPLES:
+        cautions.append(
+            Caution(
+                "few-samples",
+                f"{calibration.samples} calibration samples: ranges depend on which ones they are",
+                "give a few hundred samples",
+            )
+        )
+    labels = calibration.labels
+    if labels is not None and labels.dtype.kind == "i" and (labels == labels[0]).all():
+        number = int(labels[0])
+        name = f" ({calibration.classes[number]})" if calibration.classes else ""
+        cautions.append(
+            Caution(
+                "one-class",
+                f"all {calibration.samples} calibration samples are of class {number}{name}",
+                "give samples of all classes",
+            )
+        )
+    for position, given in enumerate(inputs):
+        where = f"input {position} ({given.name[:80]})"
+        cautions += _constant(where, calibration.inputs[position])
+        if validation is not None:
+            cautions += _exceeded(where, calibration.inputs[position], validation.inputs[position])
+    return tuple(cautions)
+
+
+def _constant(where: str, samples: Array) -> list[Caution]:
+    never = np.argwhere((samples == samples[0]).all(axis=0))
+    if not len(never):
+        return []
+    shown = ", ".join(f"[{', '.join(map(str, index))}]" for index in never[:_SHOWN].tolist())
+    more = ", ..." if len(never) > _SHOWN else ""
+    return [
+        Caution(
+            "constant-feature",
+            f"{where}: {len(never)} of {samples[0].size} features never change in the calibration samples: "
+            f"{shown}{more}",
+            "if they change on the device, give samples in which they do",
+        )
+    ]
+
+
+def _exceeded(where: str, calibration: Array, validation: Array) -> list[Caution]:
+    low, high = float(calibration.min()), float(calibration.max())
+    lowest, highest = float(validation.min()), float(validation.max())
+    if max(low - lowest, highest - high) <= FAR * (high - low):
+        return []
+    outside = float(np.mean(np.less(validation, low) | np.greater(validation, high)))
+    return [
+        Caution(
+            "range-exceeded",
+            f"{where}: the validation samples reach from {lowest:.4g} to {highest:.4g}, the calibration "
+            f"samples from {low:.4g} to {high:.4g}: {outside:.1%} of the values are cut off",
+            "scale both the same way, and calibrate with samples that have such values",
+        )
+    ]
