@@ -77,8 +77,9 @@ class Plan:
 
     @property
     def constant_bytes(self) -> int:
-        """Bytes of the calls' constants in flash, as the kernels take them."""
-        return sum(call.step.constant_bytes for call in self.calls)
+        """Bytes of the calls' constants in flash, as the kernels take them; those that are equal are one."""
+        contents = {constant.content for call in self.calls for constant in call.step.constants}
+        return sum(len(values) for _, values in contents)
 
     def used_bytes(self, call: int) -> int:
         """Bytes of the arena in use during a call, shared ones counted once."""

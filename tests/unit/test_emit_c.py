@@ -210,3 +210,16 @@ int main(void)
     _gcc(["-std=c11", *arguments], tmp_path)
     done = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["1 -1 -1 0", "1 1", "4 2 0", "m -128 0.5"]
+
+
+def test_equal_constants_of_layers_are_one() -> None:
+    m = Maker()
+    weights = m.const(np.full((7, 7), 3, np.int8), scale=0.5)
+    x, y, z = (m.tensor((1, 7), scale=1.0) for _ in range(3))
+    m.node("FULLY_CONNECTED", [x, weights], [y])
+    m.node("FULLY_CONNECTED", [y, weights], [z])
+    planned = plan(read(m.build([x], [z]), "m"))
+    source = aot.emit(planned)["mw_model.c"]
+    assert source.count("_weights[49]") == 1
+    assert source.count(".weights = call_0_weights,") == 2
+    assert planned.constant_bytes == planned.calls[0].step.constant_bytes

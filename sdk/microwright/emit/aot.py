@@ -119,8 +119,9 @@ def _source(plan: Plan) -> str:
     parts.append("")
     for tensor in _constant_operands(plan):
         parts.append(_constant(f"tensor_{tensor}", Constant(_required(graph.tensors[tensor]).reshape(-1))))
+    names: dict[tuple[str, bytes], str] = {}
     for number, call in enumerate(plan.calls):
-        parts += _parameters(number, call.step)
+        parts += _parameters(number, call.step, names)
     parts += ["enum mw_status mw_model_layer(void *arena, int layer)", "{"]
     parts += ["    uint8_t *const base = arena;", "    (void)base;", "    switch (layer) {"]
     for position, node in enumerate(graph.nodes):
@@ -198,14 +199,17 @@ def _constant(name: str, constant: Constant) -> str:
     )
 
 
-def _parameters(number: int, step: Step) -> list[str]:
+def _parameters(number: int, step: Step, names: dict[tuple[str, bytes], str]) -> list[str]:
+    """A call's constants and struct; `names` has the constants of earlier calls, by content."""
     parts: list[str] = []
     members: list[str] = []
     for name, value in step.fields.items():
         if isinstance(value, Constant):
-            constant = f"call_{number}_{name.replace('.', '_')}"
-            parts.append(_constant(constant, value))
-            members.append(f"    .{name} = {constant},")
+            content = value.content
+            if content not in names:
+                names[content] = f"call_{number}_{name.replace('.', '_')}"
+                parts.append(_constant(names[content], value))
+            members.append(f"    .{name} = {names[content]},")
         elif isinstance(value, Symbol):
             members.append(f"    .{name} = &{value.name},")
         elif isinstance(value, tuple):

@@ -16,6 +16,11 @@ class Constant:
 
     values: Array
 
+    @property
+    def content(self) -> tuple[str, bytes]:
+        """What constants that can be one have in common."""
+        return self.values.dtype.name, self.values.tobytes()
+
 
 @dataclass(frozen=True)
 class Symbol:
@@ -74,9 +79,14 @@ class Step:
         return None if value is None else value.values
 
     @property
+    def constants(self) -> tuple[Constant, ...]:
+        """The fields that are constants in flash."""
+        return tuple(value for value in self.fields.values() if isinstance(value, Constant))
+
+    @property
     def constant_bytes(self) -> int:
         """Bytes of its constants in flash."""
-        return sum(value.values.nbytes for value in self.fields.values() if isinstance(value, Constant))
+        return sum(constant.values.nbytes for constant in self.constants)
 
 
 def no_macs(graph: Graph, node: Node) -> int:
