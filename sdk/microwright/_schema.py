@@ -84,6 +84,7 @@ _CONV_2D = Options(
         "fused_activation_function": _activation(3),
         "dilation_w_factor": Field(4, "int32", 1),
         "dilation_h_factor": Field(5, "int32", 1),
+        "quantized_bias_type": Field(6, "int8", names=TENSOR_TYPES),
     },
 )
 _DEPTHWISE_CONV_2D = Options(
@@ -116,6 +117,7 @@ _FULLY_CONNECTED = Options(
         "weights_format": Field(1, "int8", names=_WEIGHTS_FORMATS),
         "keep_num_dims": Field(2, "bool"),
         "asymmetric_quantize_inputs": Field(3, "bool"),
+        "quantized_bias_type": Field(4, "int8", names=TENSOR_TYPES),
     },
 )
 _SOFTMAX = Options(9, {"beta": Field(0, "float32")})

@@ -164,7 +164,7 @@ def test_the_plain_layer_is_taken() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dtype": "float32"}, "is float32, expected int8"),
+        ({"dtype": "float32"}, "is float32, tensor"),
         ({"operands": 1}, "input 1 is missing"),
         ({"more_outputs": 1}, "it has 2 outputs, expected 1"),
         ({"constant": False}, "weights are computed by the model"),

@@ -33,7 +33,7 @@ def test_pools_have_no_macs() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dtype": "uint8"}, "is uint8, expected int8"),
+        ({"dtype": "uint8"}, "is uint8, the kernels take"),
         ({"out_scale": 1.1}, "quantised differently"),
         ({"out_zp": 1}, "quantised differently"),
         ({"out_shape": (1, 2, 2, 4)}, "4 channels, expected 1 and 3"),

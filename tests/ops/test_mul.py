@@ -75,7 +75,7 @@ def mul(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dtype": "float32"}, "is float32, expected int8"),
+        ({"dtype": "uint8"}, "is uint8, the kernels take int8, int16, float32"),
         ({"out_scale": None}, "not quantised per tensor"),
         ({"out_scale": 1e-10}, "factor of 1e+10"),
         ({"b": (1, 3)}, "do not give the output's (1, 4)"),

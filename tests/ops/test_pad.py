@@ -76,14 +76,14 @@ def test_the_plain_layer_is_taken() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dtype": "float32"}, "is float32, expected int8"),
+        ({"dtype": "int64"}, "is int64, the kernels take int8, int16, float32"),
         ({"constant": False}, "paddings are not a constant"),
         ({"paddings": ((0, 0), (1, 1), (0, 2))}, "two integers an axis"),
         ({"paddings": ((0, 0), (-1, 3), (0, 2), (0, 0))}, "negative padding"),
         ({"out": (1, 4, 5, 3)}, "padding gives (1, 4, 4, 3), the output is (1, 4, 5, 3)"),
         ({"shape": (1,) * 5, "paddings": ((1, 0),) * 5, "out": (2,) * 5}, "padding of 5 axes"),
         ({"value": np.zeros(2, np.int8)}, "not one constant"),
-        ({"value": np.float32(0)}, "is float32, expected int8"),
+        ({"value": np.float32(0)}, "is int8, tensor 'tensor_2' float32"),
         ({"value": np.int8(0), "value_scale": 2.0}, "another scale or zero point"),
     ],
 )

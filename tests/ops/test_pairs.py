@@ -111,7 +111,7 @@ def test_a_tensor_with_itself(op: str) -> None:
     ("op", "out", "message"),
     [
         ("SUB", {"scale": 1e-7}, "output's scale 1e-07 is too small for inputs of scale 1"),
-        ("SUB", {"dtype": "float32", "scale": 1.0}, "is float32, expected int8"),
+        ("SUB", {"dtype": "float32", "scale": 1.0}, "is int8, tensor 'layer' float32"),
         ("MAXIMUM", {"scale": 2.0}, "different scales or zero points"),
         ("MINIMUM", {"scale": 1.0, "zero_point": 1}, "different scales or zero points"),
         ("SQUARED_DIFFERENCE", {"scale": 1e-30}, "fixed-point arithmetic cannot express"),

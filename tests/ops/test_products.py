@@ -131,7 +131,7 @@ def resize(out: tuple[int, ...], **options: Any) -> Graph:
 @pytest.mark.parametrize(
     ("graph", "message"),
     [
-        (transpose_conv(dtype="float32"), "is float32, expected int8"),
+        (transpose_conv(dtype="float32"), "is float32, tensor 'layer' int8"),
         (transpose_conv(image=(1, 2, 2, 4)), "weights of 3 channels for 4 of the image"),
         (transpose_conv(out=(1, 6, 4, 2)), "output has size 2 along h, expected 3"),
         (matmul((2, 3), (4, 5), (2, 5)), "(2, 3) times (4, 5) does not give (2, 5)"),

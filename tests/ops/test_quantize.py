@@ -88,7 +88,7 @@ def test_what_no_int32_holds_saturates(zero_point: int) -> None:
     [
         (Case(1.0, 0, 1.0, 0, "float32", "uint8"), "is uint8"),
         (Case(1.0, 0, 1.0, 0, "uint8", "uint8"), "uint8 to uint8"),
-        (Case(1.0, 0, 1.0, 0, "int16", "int8"), "is int16"),
+        (Case(1.0, 0, 1.0, 0, "int16", "uint8"), "int16 to uint8"),
         (Case(1.0, 0, 1.0, 0, "int32", "int8"), "is int32"),
         (Case(1.0, 0, 1e-10, 0), "factor of 1e+10"),
     ],

@@ -36,7 +36,7 @@ def test_every_value_in_many_random_cases() -> None:
     [
         (Case(1.0, 0, 1e-10, 0), "factor of 1e+10"),
         (Case(1e30, 0, 1e-30, 0), "factor of inf"),
-        (Case(1.0, 0, 1.0, 0, "float32", "float32"), "is float32"),
+        (Case(1.0, 0, 1.0, 0, "float32", "int8"), "is float32, tensor"),
         (Case(1.0, 0, 1.0, 0, "int8", "uint8"), "is uint8"),
     ],
 )

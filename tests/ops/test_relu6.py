@@ -39,7 +39,7 @@ def test_every_value_in_many_random_cases() -> None:
         (Case(1.0, 0, 0.5, 0), "different scales or zero points"),
         (Case(1.0, 0, 1.0, 1), "different scales or zero points"),
         (Case(1e-10, 0, 1e-10, 0), "6 is out of range at a scale of 1e-10"),
-        (Case(1.0, 0, 1.0, 0, "float32", "float32"), "is float32"),
+        (Case(1.0, 0, 1.0, 0, "float32", "int8"), "is float32, tensor"),
     ],
 )
 def test_what_cannot_be_exact_is_refused(changed: Case, message: str) -> None:

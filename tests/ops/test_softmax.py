@@ -83,7 +83,7 @@ def test_more_classes_than_the_reference_takes(depth: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dtype": "float32"}, "is float32"),
+        ({"dtype": "int32"}, "is int32"),
         ({"out_scale": 1 / 128}, "output's scale is not 1/256 with zero point -128"),
         ({"out_zero_point": 0}, "output's scale is not 1/256 with zero point -128"),
         ({"out": (10, 1)}, "input has shape (1, 10), output (10, 1)"),

@@ -16,12 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import flatbuffers
 import numpy as np
 import numpy.typing as npt
 import tflite
+
+from microwright import _schema
 
 # Versions from which the operators take int8; 1 for the others.
 _VERSIONS: Mapping[str, int] = {
@@ -95,10 +98,11 @@ _OPTIONS: Mapping[str, str] = {
     "UNPACK": "UnpackOptions",
 }
 
-_ENUMS: Mapping[str, type] = {
+_ENUMS: Mapping[str, object] = {
     "fused_activation_function": tflite.ActivationFunctionType,
     "mode": tflite.MirrorPadMode,
     "padding": tflite.Padding,
+    "quantized_bias_type": SimpleNamespace(**{name: i for i, name in enumerate(_schema.TENSOR_TYPES)}),
     "weights_format": tflite.FullyConnectedOptionsWeightsFormat,
 }
 

@@ -112,6 +112,7 @@ def test_reads_every_value_as_the_schema_package_does(shared_models: Path) -> No
     first, last = graph.nodes[0], graph.nodes[-1]
     assert first.options == {
         "padding": "SAME",
+        "quantized_bias_type": "float32",
         "stride_w": 2,
         "stride_h": 2,
         "fused_activation_function": "RELU",

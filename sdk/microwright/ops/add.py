@@ -1,40 +1,28 @@
-"""ADD, int8, with broadcasting and fused activation."""
+"""ADD with broadcasting and fused activation."""
 
 from __future__ import annotations
 
 from microwright.graph import Graph, Node
-from microwright.ops import broadcast, rescaled
+from microwright.ops import broadcast, rescaled, typed
 from microwright.ops.base import Op, Step, output_tensor
-from microwright.ops.quantized import Multiplier, activation_range
-
-# Inputs get this many more bits before they are rescaled to twice the larger of their scales.
-_HEADROOM_BITS = 20
+from microwright.ops.quantized import Multiplier
 
 
 def _multipliers(graph: Graph, node: Node) -> tuple[Multiplier, Multiplier, Multiplier]:
     """Of the two inputs, and of the output from their common scale. Raises UnsupportedOp unless below 1."""
     scale1, scale2, scale = rescaled.scales(graph, node)
     common = 2 * max(scale1, scale2)
-    out = common / (2.0**_HEADROOM_BITS * scale)
+    headroom_bits = rescaled.HEADROOM_BITS[output_tensor(graph, node).dtype]
+    out = common / (2.0**headroom_bits * scale)
     return rescaled.multipliers(graph, node, scale1 / common, scale2 / common, out)
 
 
-def check(graph: Graph, node: Node) -> None:
-    """int8 operands and output, per tensor, that broadcast."""
-    broadcast.check(graph, node)
-    activation_range(node, output_tensor(graph, node))
-    _multipliers(graph, node)
-
-
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """One kernel call."""
-    return (rescaled.step(graph, node, "add_s8", _multipliers(graph, node)),)
+    """One call of the type's kernel."""
+    suffix = broadcast.suffix(graph, node)
+    if suffix == "f32":
+        return (broadcast.step(graph, node, "add_f32", typed.activation(node, output_tensor(graph, node))),)
+    return (rescaled.step(graph, node, f"add_{suffix}", _multipliers(graph, node)),)
 
 
-OP = Op(
-    check,
-    lower,
-    types="int8",
-    kernels=("add_s8",),
-    limits="operands that alternate between broadcast and not at most 4 times",
-)
+OP = Op.lowered(lower, types=typed.TYPES, kernels=typed.kernels("add"), limits=broadcast.LIMITS)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from microwright.graph import Graph, Node
-from microwright.ops import pool
+from microwright.ops import pool, typed
 from microwright.ops.base import Op, Step
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """One call of average_pool_2d_s8."""
-    return pool.lower(graph, node, "average_pool_2d_s8")
+    """One call of the type's kernel."""
+    return pool.lower(graph, node, "average_pool_2d")
 
 
 OP = Op.lowered(
     lower,
-    types="int8",
-    kernels=("average_pool_2d_s8",),
+    types=typed.TYPES,
+    kernels=typed.kernels("average_pool_2d"),
     limits="input and output of one scale and zero point",
 )

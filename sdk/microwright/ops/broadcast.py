@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from microwright.graph import Graph, Node
+from microwright.ops import typed
 from microwright.ops.base import Field, Step, input_tensor, output_tensor, unsupported
 from microwright.ops.quantized import per_tensor, require_int8
 
 LOOPS = 4
+# What the operators ask for, in words.
+LIMITS = "operands that alternate between broadcast and not at most 4 times"
 
 
 class Nest(NamedTuple):
@@ -27,6 +30,13 @@ def check(graph: Graph, node: Node) -> None:
         require_int8(node, tensor)
         per_tensor(node, tensor)
     nest(graph, node)
+
+
+def suffix(graph: Graph, node: Node) -> str:
+    """Of the kernel, for two operands and an output of one type. Raises UnsupportedOp for others."""
+    return typed.suffix(
+        node, input_tensor(graph, node, 0), input_tensor(graph, node, 1), output_tensor(graph, node)
+    )
 
 
 def nest(graph: Graph, node: Node) -> Nest:

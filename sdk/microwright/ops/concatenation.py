@@ -29,7 +29,7 @@ def check(graph: Graph, node: Node) -> None:
                 f"input {x.name[:80]!r} is {x.dtype} {x.shape}, which does not fit {y.dtype} {y.shape}",
                 "export the model again",
             )
-        if y.dtype == "int8" and _quantization(graph, x.index) != _quantization(graph, y.index):
+        if y.dtype in ("int8", "int16") and _quantization(graph, x.index) != _quantization(graph, y.index):
             raise unsupported(
                 node,
                 f"input {x.name[:80]!r} has another scale or zero point than the output",
@@ -84,5 +84,5 @@ OP = Op(
     lower,
     types="any",
     kernels=("concatenation",),
-    limits="int8 tensors of one scale and zero point; no fused activation",
+    limits="int8 and int16 tensors of one scale and zero point; no fused activation",
 )

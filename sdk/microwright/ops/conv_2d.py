@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from microwright.graph import Graph, Node
-from microwright.ops import weighted, window
+from microwright.graph import ITEM_BYTES, Graph, Node
+from microwright.ops import typed, weighted, window
 from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
-from microwright.ops.quantized import per_channel, per_tensor
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """One call of conv_2d_s8. Weights are [out_ch, filter_h, filter_w, group_in_ch]."""
+    """One call of the type's kernel. Weights are [out_ch, filter_h, filter_w, group_in_ch]."""
     tensors = weighted.operands(graph, node)
     batches, in_h, in_w, in_ch = window.image(node, tensors.input)
     out_ch, filter_h, filter_w, group_in_ch = window.image(node, tensors.weights)
@@ -27,12 +26,9 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     w = window.axis(
         node, "w", size=in_w, out=out_w, taps=filter_w, dilation=window.option(node, "dilation_w_factor")
     )
-    in_scale, _ = per_tensor(node, tensors.input)
-    out_scale, _ = per_tensor(node, tensors.output)
-    scales = per_channel(node, tensors.weights, out_ch, axis=0)
     return (
         Step(
-            "conv_2d_s8",
+            f"conv_2d_{tensors.suffix}",
             (tensors.input.index,),
             (tensors.output.index,),
             {
@@ -55,13 +51,18 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
                 "pad_left": w.before,
                 **weighted.offsets(node, tensors),
                 **weighted.constants(
-                    node, tensors, [in_scale * scale / out_scale for scale in scales], axis=0
+                    node,
+                    tensors,
+                    weighted.factors(node, tensors, axis=0),
+                    axis=0,
+                    wide=weighted.is_wide(node),
                 ),
             },
             scratch_bytes=0,
             # All of a window is read for the last output channel.
             overlap={
-                0: window.overlap_distance(
+                0: ITEM_BYTES[tensors.input.dtype]
+                * window.overlap_distance(
                     h, w, (batches, in_h, in_w, in_ch), (out_h, out_w, out_ch), ahead=out_ch - 1
                 )
             },
@@ -84,7 +85,7 @@ OP = Op(
     check=check,
     lower=lower,
     macs=macs,
-    types="int8",
-    kernels=("conv_2d_s8",),
-    limits="constant weights with zero point 0; sums that fit 32 bits",
+    types=weighted.TYPES,
+    kernels=typed.kernels("conv_2d"),
+    limits=weighted.LIMITS,
 )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from microwright.graph import Graph, Node
-from microwright.ops import weighted, window
+from microwright.graph import ITEM_BYTES, Graph, Node
+from microwright.ops import typed, weighted, window
 from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
-from microwright.ops.quantized import per_channel, per_tensor
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """One call of depthwise_conv_2d_s8. Weights are [1, filter_h, filter_w, out_ch]."""
+    """One call of the type's kernel. Weights are [1, filter_h, filter_w, out_ch]."""
     tensors = weighted.operands(graph, node)
+    if tensors.suffix == "s16" and tensors.bias is not None and tensors.bias.dtype != "int64":
+        raise unsupported(
+            node,
+            "its bias is int32, which TensorFlow Lite Micro takes for int64",
+            "quantise the model again (microwright quantize --scheme int16x8)",
+        )
     batches, in_h, in_w, in_ch = window.image(node, tensors.input)
     one, filter_h, filter_w, out_ch = window.image(node, tensors.weights)
     out_h, out_w = window.output(node, tensors.output, batches, out_ch)
@@ -28,12 +33,9 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     w = window.axis(
         node, "w", size=in_w, out=out_w, taps=filter_w, dilation=window.option(node, "dilation_w_factor")
     )
-    in_scale, _ = per_tensor(node, tensors.input)
-    out_scale, _ = per_tensor(node, tensors.output)
-    scales = per_channel(node, tensors.weights, out_ch, axis=3)
     return (
         Step(
-            "depthwise_conv_2d_s8",
+            f"depthwise_conv_2d_{tensors.suffix}",
             (tensors.input.index,),
             (tensors.output.index,),
             {
@@ -53,14 +55,13 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
                 "pad_top": h.before,
                 "pad_left": w.before,
                 **weighted.offsets(node, tensors),
-                **weighted.constants(
-                    node, tensors, [in_scale * scale / out_scale for scale in scales], axis=3
-                ),
+                **weighted.constants(node, tensors, weighted.factors(node, tensors, axis=3), axis=3),
             },
             scratch_bytes=0,
             # Of the last input channel, all output channels but one are written before it is read again.
             overlap={
-                0: window.overlap_distance(
+                0: ITEM_BYTES[tensors.input.dtype]
+                * window.overlap_distance(
                     h, w, (batches, in_h, in_w, in_ch), (out_h, out_w, out_ch), ahead=out_ch - in_ch
                 )
             },
@@ -83,7 +84,7 @@ OP = Op(
     check=check,
     lower=lower,
     macs=macs,
-    types="int8",
-    kernels=("depthwise_conv_2d_s8",),
-    limits="constant weights with zero point 0; sums that fit 32 bits",
+    types=weighted.TYPES,
+    kernels=typed.kernels("depthwise_conv_2d"),
+    limits=weighted.LIMITS,
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from microwright.graph import Graph, Node, Tensor
-from microwright.ops import weighted
+from microwright.ops import typed, weighted
 from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
-from microwright.ops.quantized import per_channel, per_tensor
+from microwright.ops.quantized import per_tensor
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """One call of fully_connected_s8. Weights are [out_len, in_len]; the rest of the input is batch."""
+    """One call of the type's kernel. Weights are [out_len, in_len]; the rest of the input is batch."""
     tensors = weighted.operands(graph, node)
     if node.options["weights_format"] != "DEFAULT":
         raise unsupported(node, "its weights are shuffled", "export the model again")
@@ -26,10 +26,10 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
             f"{list(tensors.output.shape)}",
             "export the model again",
         )
-    factors = _factors(node, tensors, out_len)
+    factors = _factors(node, tensors)
     return (
         Step(
-            "fully_connected_s8",
+            f"fully_connected_{tensors.suffix}",
             (tensors.input.index,),
             (tensors.output.index,),
             {
@@ -37,8 +37,8 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
                 "in_len": in_len,
                 "out_len": out_len,
                 **weighted.offsets(node, tensors),
-                "per_channel": int(len(factors) > 1),
-                **weighted.constants(node, tensors, factors, axis=0),
+                **({} if tensors.suffix == "f32" else {"per_channel": int(len(factors) > 1)}),
+                **weighted.constants(node, tensors, factors, axis=0, wide=weighted.is_wide(node)),
             },
             scratch_bytes=0,
         ),
@@ -55,27 +55,26 @@ def _shape(node: Node, weights: Tensor) -> tuple[int, int]:
     return weights.shape[0], weights.shape[1]
 
 
-def _factors(node: Node, tensors: weighted.Operands, out_len: int) -> list[float]:
-    """Rescaling factors: one a channel, or one for weights quantised per tensor.
+def _factors(node: Node, tensors: weighted.Operands) -> list[float]:
+    """Rescaling factors: one a channel, or one for weights quantised per tensor; none in float32.
 
-    The latter take a bias only where its scale is the product of the others, to 0.02 of the output's
-    (GetQuantizedConvolutionMultipler of TensorFlow Lite).
+    Weights quantised per tensor take a bias only where its scale is the product of the others, to 0.02 of the
+    output's (GetQuantizedConvolutionMultipler of TensorFlow Lite).
     """
-    in_scale, _ = per_tensor(node, tensors.input)
-    out_scale, _ = per_tensor(node, tensors.output)
-    scales = per_channel(node, tensors.weights, out_len, axis=0)
+    factors = weighted.factors(node, tensors, axis=0)
     quantization = tensors.weights.quantization
-    per_channel_scales = quantization is not None and len(quantization.scales) > 1
-    if not per_channel_scales and tensors.bias is not None:
+    if not factors or quantization is None or len(quantization.scales) > 1:
+        return factors
+    if tensors.bias is not None:
+        product = per_tensor(node, tensors.input)[0] * quantization.scales[0]
         bias_scale = tensors.bias.quantization.scales[0] if tensors.bias.quantization else 0.0
-        if abs(in_scale * scales[0] - bias_scale) / out_scale > 0.02:
+        if abs(product - bias_scale) / per_tensor(node, tensors.output)[0] > 0.02:
             raise unsupported(
                 node,
-                f"its bias has scale {bias_scale:g}, expected input scale times weights scale, "
-                f"{in_scale * scales[0]:g}",
+                f"its bias has scale {bias_scale:g}, expected input scale times weights scale, {product:g}",
                 "quantise the model again (microwright quantize)",
             )
-    return [in_scale * scale / out_scale for scale in (scales if per_channel_scales else scales[:1])]
+    return factors[:1]
 
 
 def check(graph: Graph, node: Node) -> None:
@@ -92,7 +91,7 @@ OP = Op(
     check=check,
     lower=lower,
     macs=macs,
-    types="int8",
-    kernels=("fully_connected_s8",),
-    limits="constant weights with zero point 0; sums that fit 32 bits",
+    types=weighted.TYPES,
+    kernels=typed.kernels("fully_connected"),
+    limits=weighted.LIMITS,
 )

@@ -1,4 +1,4 @@
-"""LOGISTIC (sigmoid), int8."""
+"""LOGISTIC (sigmoid)."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ def _sigmoid(x: int) -> int:
     return fixed_point.rounding_divide_by_pot(fixed_point.logistic(x, squash.INTEGER_BITS), 31 - 8) - 128
 
 
-OP = squash.op(_sigmoid, 1 / 256, -128)
+OP = squash.op("logistic", _sigmoid, 1 / 256, -128, doublings=0)

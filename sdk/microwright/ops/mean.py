@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 
 from microwright.graph import Graph, Node
-from microwright.ops import reduction
+from microwright.ops import reduction, typed
 from microwright.ops.base import Op, Step
 from microwright.ops.quantized import Multiplier, per_tensor, rescale
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """One call of mean_s8."""
+    """One call of the type's kernel."""
     x, y, reduced = reduction.operands(graph, node)
-    scale = rescale(node, per_tensor(node, x)[0] / per_tensor(node, y)[0])
     count = math.prod(x.shape[axis] for axis in reduced)
-    return (reduction.sums(node, x, y, reduced, _mean_multiplier(scale, count)),)
+
+    def rescaling() -> Multiplier:
+        return _mean_multiplier(rescale(node, per_tensor(node, x)[0] / per_tensor(node, y)[0]), count)
+
+    return (reduction.sums(node, x, y, reduced, rescaling, count),)
 
 
 def _mean_multiplier(scale: Multiplier, count: int) -> Multiplier:
@@ -26,7 +29,7 @@ def _mean_multiplier(scale: Multiplier, count: int) -> Multiplier:
 
 OP = Op.lowered(
     lower,
-    types="int8",
-    kernels=("mean_s8",),
-    limits="constant axes, alternating up to 3 times; up to 2^23 values",
+    types=typed.TYPES,
+    kernels=typed.kernels("mean"),
+    limits=reduction.LIMITS,
 )

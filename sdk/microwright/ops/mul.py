@@ -1,48 +1,25 @@
-"""MUL, int8, with broadcasting and fused activation."""
+"""MUL with broadcasting and fused activation."""
 
 from __future__ import annotations
 
 from microwright.graph import Graph, Node
-from microwright.ops import broadcast
+from microwright.ops import broadcast, typed
 from microwright.ops.base import Field, Op, Step, input_tensor, output_tensor
-from microwright.ops.quantized import Multiplier, activation_range, per_tensor, rescale
-
-
-def _rescaling(graph: Graph, node: Node) -> Multiplier:
-    scale1, _ = per_tensor(node, input_tensor(graph, node, 0))
-    scale2, _ = per_tensor(node, input_tensor(graph, node, 1))
-    scale, _ = per_tensor(node, output_tensor(graph, node))
-    return rescale(node, scale1 * scale2 / scale)
-
-
-def check(graph: Graph, node: Node) -> None:
-    """int8 operands and output, per tensor, that broadcast."""
-    broadcast.check(graph, node)
-    activation_range(node, output_tensor(graph, node))
-    _rescaling(graph, node)
+from microwright.ops.quantized import per_tensor, rescale
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """One kernel call."""
+    """One call of the type's kernel."""
+    suffix = broadcast.suffix(graph, node)
     x1, x2, y = input_tensor(graph, node, 0), input_tensor(graph, node, 1), output_tensor(graph, node)
-    rescaling = _rescaling(graph, node)
-    act_min, act_max = activation_range(node, y)
-    fields: dict[str, Field] = {
-        "in1_zp": per_tensor(node, x1)[1],
-        "in2_zp": per_tensor(node, x2)[1],
-        "out_zp": per_tensor(node, y)[1],
-        "out_mult": rescaling.mult,
-        "out_shift": rescaling.shift,
-        "act_min": act_min,
-        "act_max": act_max,
-    }
-    return (broadcast.step(graph, node, "mul_s8", fields),)
+    fields: dict[str, Field] = {}
+    if suffix != "f32":
+        fields |= typed.zero_points(node, {"in1": x1, "in2": x2, "out": y})
+        scale1, scale2, scale = (per_tensor(node, tensor)[0] for tensor in (x1, x2, y))
+        rescaling = rescale(node, scale1 * scale2 / scale)
+        fields["out_mult"], fields["out_shift"] = rescaling.mult, rescaling.shift
+    fields |= typed.activation(node, y)
+    return (broadcast.step(graph, node, f"mul_{suffix}", fields),)
 
 
-OP = Op(
-    check,
-    lower,
-    types="int8",
-    kernels=("mul_s8",),
-    limits="operands that alternate between broadcast and not at most 4 times",
-)
+OP = Op.lowered(lower, types=typed.TYPES, kernels=typed.kernels("mul"), limits=broadcast.LIMITS)

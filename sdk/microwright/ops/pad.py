@@ -1,13 +1,14 @@
-"""PAD (with the zero point) and PADV2 (with a constant), int8, any axes."""
+"""PAD (with the zero point, or 0) and PADV2 (with a constant), any axes."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import NamedTuple
 
-from microwright.graph import Graph, Node
+from microwright.graph import ITEM_BYTES, Graph, Node
+from microwright.ops import typed
 from microwright.ops.base import Field, Op, Step, input_tensor, optional_input, output_tensor, unsupported
-from microwright.ops.quantized import per_tensor, require_int8
+from microwright.ops.quantized import per_tensor
 
 # Groups of axes that the kernel loops over, and axes that the reference interpreter takes.
 _MAX_GROUPS = 4
@@ -49,10 +50,9 @@ def _groups(axes: list[_Axis]) -> list[_Axis]:
 
 
 def check(graph: Graph, node: Node) -> None:
-    """int8, with constant paddings that give the output's shape."""
+    """Of one type, with constant paddings that give the output's shape."""
     x, y = input_tensor(graph, node, 0), output_tensor(graph, node)
-    require_int8(node, x)
-    require_int8(node, y)
+    typed.suffix(node, x, y)
     paddings = axes(graph, node)
     if any(axis.before < 0 or axis.after < 0 for axis in paddings):
         raise unsupported(node, "negative padding", "use a cropping layer")
@@ -66,13 +66,12 @@ def check(graph: Graph, node: Node) -> None:
             f"of {_MAX_AXES} in all",
             "pad in two steps",
         )
-    per_tensor(node, y)
     value = optional_input(graph, node, 2)
     if value is not None:
-        require_int8(node, value)
+        typed.suffix(node, y, value)
         if value.data is None or value.elements != 1:
             raise unsupported(node, "the padding value is not one constant", "pad with a number")
-        if per_tensor(node, value) != per_tensor(node, y):
+        if y.dtype != "float32" and per_tensor(node, value) != per_tensor(node, y):
             raise unsupported(
                 node,
                 "the padding value has another scale or zero point than the output",
@@ -84,9 +83,9 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     """One kernel call."""
     x, y = input_tensor(graph, node, 0), output_tensor(graph, node)
     constant = optional_input(graph, node, 2)
-    value = per_tensor(node, y)[1]
+    value: int | float = 0.0 if y.dtype == "float32" else per_tensor(node, y)[1]
     if constant is not None and constant.data is not None:
-        value = int(constant.data.reshape(-1)[0])
+        value = constant.data.reshape(-1)[0].item()
     groups = _groups(axes(graph, node))
     fields: dict[str, Field] = {
         "extents": tuple(group.extent for group in groups),
@@ -95,20 +94,26 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
         "value": value,
     }
     # Each row moves down to its place, as long as the last one does: the others move farther.
-    return (Step("pad_s8", (x.index,), (y.index,), fields, overlap={0: _last_row_moves(groups)}),)
+    distance = ITEM_BYTES[x.dtype] * _last_row_moves(groups)
+    kernel = f"pad_{typed.suffix(node, x, y)}"
+    return (Step(kernel, (x.index,), (y.index,), fields, overlap={0: distance}),)
 
 
 def _last_row_moves(groups: list[_Axis]) -> int:
-    """How much farther from the start the input's last row of bytes is in the output than in the input."""
+    """How much farther from the start the input's last row is in the output than in the input, in values."""
     moves = groups[-1].before
-    in_bytes = out_bytes = 1
+    in_size = out_size = 1
     for inner, outer in pairwise(reversed(groups)):
-        in_bytes *= inner.extent
-        out_bytes *= sum(inner)
-        moves += (outer.before + outer.extent - 1) * out_bytes - (outer.extent - 1) * in_bytes
+        in_size *= inner.extent
+        out_size *= sum(inner)
+        moves += (outer.before + outer.extent - 1) * out_size - (outer.extent - 1) * in_size
     return moves
 
 
 OP = Op(
-    check, lower, types="int8", kernels=("pad_s8",), limits="constant paddings of up to 4 axes, of 5 in all"
+    check,
+    lower,
+    types=typed.TYPES,
+    kernels=typed.kernels("pad"),
+    limits="constant paddings of up to 4 axes, of 5 in all",
 )

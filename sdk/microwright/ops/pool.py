@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from microwright.graph import Graph, Node
-from microwright.ops import window
+from microwright.graph import ITEM_BYTES, Graph, Node, Tensor
+from microwright.ops import typed, window
 from microwright.ops.base import Step, input_tensor, output_tensor, unsupported
-from microwright.ops.quantized import activation_range, per_tensor, require_int8
+from microwright.ops.quantized import per_tensor
 
-# A sum of so many int8 values fits in 32 bits, whatever the rounding adds.
-_MAX_TAPS = 2**23
+# A sum of so many values fits in 32 bits, whatever the rounding adds. In float32 there is no limit to keep.
+_MAX_TAPS = {"int8": 2**23, "int16": 2**15, "float32": 2**23}
 
 
-def lower(graph: Graph, node: Node, kernel: str) -> tuple[Step, ...]:
-    """One call of the kernel. Input and output share scale (to 1e-6, as in the reference) and zero point."""
+def lower(graph: Graph, node: Node, stem: str) -> tuple[Step, ...]:
+    """One call of the type's kernel.
+
+    Quantised input and output share scale (to 1e-6, as in the reference) and zero point.
+    """
     image = input_tensor(graph, node, 0)
     output = output_tensor(graph, node)
-    require_int8(node, image)
-    require_int8(node, output)
-    in_scale, in_zp = per_tensor(node, image)
-    out_scale, out_zp = per_tensor(node, output)
-    if abs(in_scale - out_scale) > 1e-6 or in_zp != out_zp:
+    suffix = typed.suffix(node, image, output)
+    if suffix != "f32" and not _quantised_alike(node, image, output):
         raise unsupported(
             node,
             "its input and output are quantised differently",
@@ -29,12 +29,11 @@ def lower(graph: Graph, node: Node, kernel: str) -> tuple[Step, ...]:
     out_h, out_w = window.output(node, output, batches, channels)
     h = window.axis(node, "h", size=in_h, out=out_h, taps=window.option(node, "filter_height"))
     w = window.axis(node, "w", size=in_w, out=out_w, taps=window.option(node, "filter_width"))
-    if min(h.taps, in_h) * min(w.taps, in_w) > _MAX_TAPS:
+    if min(h.taps, in_h) * min(w.taps, in_w) > _MAX_TAPS[image.dtype]:
         raise unsupported(node, f"a window of {h.taps} x {w.taps} is too large", "pool in two steps")
-    act_min, act_max = activation_range(node, output)
     return (
         Step(
-            kernel,
+            f"{stem}_{suffix}",
             (image.index,),
             (output.index,),
             {
@@ -50,13 +49,19 @@ def lower(graph: Graph, node: Node, kernel: str) -> tuple[Step, ...]:
                 "stride_w": w.stride,
                 "pad_top": h.before,
                 "pad_left": w.before,
-                "act_min": act_min,
-                "act_max": act_max,
+                **typed.activation(node, output),
             },
             overlap={
-                0: window.overlap_distance(
+                0: ITEM_BYTES[image.dtype]
+                * window.overlap_distance(
                     h, w, (batches, in_h, in_w, channels), (out_h, out_w, channels), ahead=0
                 )
             },
         ),
     )
+
+
+def _quantised_alike(node: Node, image: Tensor, output: Tensor) -> bool:
+    in_scale, in_zp = per_tensor(node, image)
+    out_scale, out_zp = per_tensor(node, output)
+    return abs(in_scale - out_scale) <= 1e-6 and in_zp == out_zp

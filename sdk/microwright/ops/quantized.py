@@ -1,4 +1,4 @@
-"""Fixed-point parameters of int8 operators, as TensorFlow Lite's int8 scheme defines them."""
+"""Fixed-point parameters of integer operators, as TensorFlow Lite's schemes define them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def require_int8(node: Node, tensor: Tensor) -> None:
 
 
 def per_tensor(node: Node, tensor: Tensor) -> tuple[float, int]:
-    """(scale, zero point) of a per-tensor quantised tensor. Raises UnsupportedOp where it is not."""
+    """(scale, zero point) of a per-tensor quantised tensor; an int16 one's is 0. Raises UnsupportedOp."""
     q = tensor.quantization
     if q is None or len(q.scales) != 1:
         raise unsupported(
@@ -75,7 +75,19 @@ def per_tensor(node: Node, tensor: Tensor) -> tuple[float, int]:
             f"tensor {tensor.name[:80]!r} is not quantised per tensor",
             "quantise the model to int8 (microwright quantize)",
         )
+    if tensor.dtype == "int16" and q.zero_points[0] != 0:
+        raise unsupported(
+            node,
+            f"tensor {tensor.name[:80]!r} is int16 with zero point {q.zero_points[0]}, expected 0",
+            "quantise the model again (microwright quantize --scheme int16x8)",
+        )
     return q.scales[0], q.zero_points[0]
+
+
+def limits(tensor: Tensor) -> tuple[int, int]:
+    """The smallest and the largest value of an integer tensor's type."""
+    info = np.iinfo(tensor.dtype)
+    return int(info.min), int(info.max)
 
 
 def per_channel(node: Node, tensor: Tensor, channels: int, axis: int) -> tuple[float, ...]:
@@ -106,12 +118,12 @@ def per_channel(node: Node, tensor: Tensor, channels: int, axis: int) -> tuple[f
 
 
 def activation_range(node: Node, tensor: Tensor) -> tuple[int, int]:
-    """Clamp of a fused activation in the output's int8 values.
+    """Clamp of a fused activation in the output's integers.
 
     Rounded in float32, as CalculateActivationRangeQuantized of TensorFlow Lite does.
     """
     scale, zero_point = per_tensor(node, tensor)
-    low, high = -128, 127
+    low, high = limits(tensor)
 
     def quantize(real: float) -> int:
         with np.errstate(over="ignore"):

@@ -7,12 +7,13 @@ import math
 from microwright.graph import Graph, Node
 from microwright.ops import reduction
 from microwright.ops.base import Op, Step, unsupported
-from microwright.ops.quantized import per_tensor
+from microwright.ops.quantized import per_tensor, require_int8
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     """One call of the pool, whose image is as high as there are values to compare, and one pixel wide."""
     x, y, reduced = reduction.operands(graph, node)
+    require_int8(node, x)
     if per_tensor(node, x) != per_tensor(node, y):
         raise unsupported(
             node,

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import groupby
 
 from microwright.graph import Graph, Node, Tensor
-from microwright.ops.base import Step, input_tensor, output_tensor, unsupported
-from microwright.ops.quantized import Multiplier, per_tensor, require_int8
+from microwright.ops import typed
+from microwright.ops.base import Field, Step, input_tensor, output_tensor, unsupported
+from microwright.ops.quantized import Multiplier
 
 # The kernel loops over so many merged axes of each kind.
 _LOOPS = 3
 
-# A sum of so many values less their zero point fits in 32 bits.
-_MAX_COUNT = 2**23
+# A sum of so many values less their zero point fits in 32 bits; in float32 there is no limit to keep.
+_MAX_COUNT = {"int8": 2**23, "int16": 2**15, "float32": 2**23}
+# Of sums, in words.
+LIMITS = "constant axes, alternating up to 3 times; up to 2^23 values, of int16 2^15"
 
 
 def operands(graph: Graph, node: Node) -> tuple[Tensor, Tensor, frozenset[int]]:
-    """(input, output, reduced axes), checked, both int8. Raises UnsupportedOp."""
+    """(input, output, reduced axes), checked, both of one type. Raises UnsupportedOp."""
     x, y = input_tensor(graph, node, 0), output_tensor(graph, node)
-    require_int8(node, x)
-    require_int8(node, y)
+    typed.suffix(node, x, y)
     reduced = _axes(node, x, input_tensor(graph, node, 1))
     kept = [size for axis, size in enumerate(x.shape) if axis not in reduced]
     with_ones = [1 if axis in reduced else size for axis, size in enumerate(x.shape)]
@@ -34,14 +37,26 @@ def operands(graph: Graph, node: Node) -> tuple[Tensor, Tensor, frozenset[int]]:
     return x, y, reduced
 
 
-def sums(node: Node, x: Tensor, y: Tensor, reduced: frozenset[int], rescaling: Multiplier) -> Step:
-    """A call of mean_s8. Neighbouring axes that are both kept, or both reduced, are merged into one."""
-    count = math.prod(x.shape[axis] for axis in reduced)
-    if count > _MAX_COUNT:
-        raise unsupported(node, f"a {node.op.lower()} of {count} values is too large", "reduce in two steps")
+def sums(
+    node: Node, x: Tensor, y: Tensor, reduced: frozenset[int], rescaling: Callable[[], Multiplier], count: int
+) -> Step:
+    """A call of the type's mean. Neighbouring axes that are both kept, or both reduced, are merged into one.
+
+    Sums are rescaled, or in float32 divided by `count`.
+    """
+    if math.prod(x.shape[axis] for axis in reduced) > _MAX_COUNT[x.dtype]:
+        raise unsupported(
+            node,
+            f"a {node.op.lower()} of more than {_MAX_COUNT[x.dtype]} values is too large",
+            "reduce in two steps",
+        )
     keep, reduce = _loops(node, x.shape, reduced)
+    last: dict[str, Field] = {"count": float(count)}
+    if x.dtype != "float32":
+        factor = rescaling()
+        last = {**typed.zero_points(node, {"in": x, "out": y}), "mult": factor.mult, "shift": factor.shift}
     return Step(
-        "mean_s8",
+        f"mean_{typed.suffix(node, x, y)}",
         (x.index,),
         (y.index,),
         {
@@ -49,10 +64,7 @@ def sums(node: Node, x: Tensor, y: Tensor, reduced: frozenset[int], rescaling: M
             "keep_stride": tuple(stride for _, stride in keep),
             "reduce_size": tuple(size for size, _ in reduce),
             "reduce_stride": tuple(stride for _, stride in reduce),
-            "in_zp": per_tensor(node, x)[1],
-            "out_zp": per_tensor(node, y)[1],
-            "mult": rescaling.mult,
-            "shift": rescaling.shift,
+            **last,
         },
         # Outputs are computed in the order of the first input that each reads, so output i and those
         # before it need nothing of what is read later at input i or below.

@@ -1,13 +1,13 @@
-"""RELU as a node of its own, int8: rescaled from the input's scale to the output's, then cut at zero."""
+"""RELU as a node of its own: rescaled from the input's scale to the output's, then cut at zero."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from microwright.graph import Graph, Node
 from microwright.ops import fixed_point, table
-from microwright.ops.base import input_tensor, output_tensor
-from microwright.ops.quantized import float32_ratio, per_tensor, rescale
+from microwright.ops.base import Field, input_tensor, output_tensor
+from microwright.ops.quantized import float32_ratio, limits, per_tensor, rescale
 
 
 def _relu(graph: Graph, node: Node) -> Callable[[int], int]:
@@ -23,4 +23,27 @@ def _relu(graph: Graph, node: Node) -> Callable[[int], int]:
     return relu
 
 
-OP = table.unary(_relu)
+def _sixteen_bits(graph: Graph, node: Node) -> Mapping[str, Field]:
+    x, y = input_tensor(graph, node, 0), output_tensor(graph, node)
+    rescaling = rescale(node, float32_ratio(per_tensor(node, x)[0], per_tensor(node, y)[0]))
+    return {
+        "in_zp": 0,
+        "out_zp": 0,
+        "mult": rescaling.mult,
+        "shift": rescaling.shift,
+        "act_min": 0,
+        "act_max": limits(y)[1],
+    }
+
+
+def _floats(graph: Graph, node: Node) -> Mapping[str, Field]:
+    return {"act_max": 0.0}
+
+
+OP = table.unary(
+    _relu,
+    others={
+        "int16": table.Other("rescale_s16", _sixteen_bits),
+        "float32": table.Other("relu_f32", _floats),
+    },
+)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from microwright.graph import Graph, Node
-from microwright.ops import broadcast
+from collections.abc import Mapping
+
+from microwright.graph import DType, Graph, Node
+from microwright.ops import broadcast, typed
 from microwright.ops.base import Field, Step, input_tensor, output_tensor, unsupported
-from microwright.ops.quantized import Multiplier, activation_range, multiplier, per_tensor
+from microwright.ops.quantized import Multiplier, multiplier, per_tensor
+
+# So many more bits operands get before they are rescaled.
+HEADROOM_BITS: Mapping[DType, int] = {"int8": 20, "int16": 15}
 
 
 def scales(graph: Graph, node: Node) -> tuple[float, float, float]:
@@ -33,8 +38,8 @@ def step(graph: Graph, node: Node, kernel: str, factors: tuple[Multiplier, Multi
     tensors = (input_tensor(graph, node, 0), input_tensor(graph, node, 1), output_tensor(graph, node))
     fields: dict[str, Field] = {}
     for name, tensor, factor in zip(("in1", "in2", "out"), tensors, factors, strict=True):
-        _, fields[f"{name}_zp"] = per_tensor(node, tensor)
+        fields |= typed.zero_points(node, {name: tensor})
         fields[f"{name}_mult"], fields[f"{name}_shift"] = factor.mult, factor.shift
     if "fused_activation_function" in node.options:
-        fields["act_min"], fields["act_max"] = activation_range(node, tensors[-1])
+        fields |= typed.activation(node, tensors[-1])
     return broadcast.step(graph, node, kernel, fields)

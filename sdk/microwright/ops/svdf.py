@@ -46,7 +46,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     feature_scale, time_scale, state_scale = (
         per_channel(node, input_tensor(graph, node, position), 1, axis=0)[0] for position in (1, 2, 4)
     )
-    check_accumulators(node, feature.T, None, x_zp)
+    check_accumulators(node, feature.T, None, x)
     # The reference divides in float32.
     with np.errstate(over="ignore", under="ignore"):
         first = rescale(

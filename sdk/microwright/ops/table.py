@@ -1,14 +1,28 @@
-"""Functions of one 8-bit value: a table of all 256 results, made ahead of time, for the kernel `lookup_8`."""
+"""Functions of one value. Of 8 bits: a table of all 256 results, made ahead of time, for `lookup_8`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from microwright.graph import DType, Graph, Node, Tensor
-from microwright.ops.base import Constant, Op, Step, always, input_tensor, output_tensor, unsupported
+from microwright.ops import typed
+from microwright.ops.base import Constant, Field, Op, Step, always, input_tensor, output_tensor, unsupported
 from microwright.ops.quantized import per_tensor
+
+
+class Other(NamedTuple):
+    """A kernel for another type than int8, and its fields for a node behind `elements`."""
+
+    kernel: str
+    fields: Callable[[Graph, Node], Mapping[str, Field]]
+
+
+def no_fields(graph: Graph, node: Node) -> Mapping[str, Field]:
+    """None behind `elements`."""
+    return {}
 
 
 def check_types(node: Node, tensors: tuple[Tensor, ...], allowed: tuple[DType, ...]) -> None:
@@ -46,21 +60,33 @@ def unary(
     check: Callable[[Graph, Node], object] = check_unary,
     limits: str = "",
     in_micro: Callable[[Graph, Node], bool] = always,
+    others: Mapping[DType, Other] | None = None,
 ) -> Op:
-    """An operator of one int8 tensor.
+    """An operator of one int8 tensor, and of one of `others`, by the types that need no table.
 
     `function` gives what a node does to an integer value, as `step` takes it, or raises UnsupportedOp.
-    `check` sees the node first.
+    `check` sees the node of int8 first.
     """
-
-    def checked(graph: Graph, node: Node) -> None:
-        check(graph, node)
-        function(graph, node)
+    others = {} if others is None else others
 
     def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
+        x, y = input_tensor(graph, node, 0), output_tensor(graph, node)
+        if x.dtype in others:
+            typed.suffix(node, x, y)
+            check_elements(node, x, y)
+            fields = {"elements": x.elements, **others[x.dtype].fields(graph, node)}
+            # Element i is written when element i has been read.
+            return (Step(others[x.dtype].kernel, (x.index,), (y.index,), fields, overlap={0: 0}),)
+        check(graph, node)
         return (step(graph, node, function(graph, node)),)
 
-    return Op(checked, lower, types="int8", kernels=("lookup_8",), limits=limits, in_micro=in_micro)
+    return Op.lowered(
+        lower,
+        types=", ".join(("int8", *others)),
+        kernels=("lookup_8", *(other.kernel for other in others.values())),
+        limits=limits,
+        in_micro=in_micro,
+    )
 
 
 def step(graph: Graph, node: Node, function: Callable[[int], int]) -> Step:

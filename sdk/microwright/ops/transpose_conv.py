@@ -7,13 +7,14 @@ from dataclasses import replace
 from microwright.graph import Graph, Node
 from microwright.ops import weighted, window
 from microwright.ops.base import Op, Step, input_tensor, unsupported
-from microwright.ops.quantized import per_channel, per_tensor
+from microwright.ops.quantized import require_int8
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     """One call. Operands are the output's shape, which is not read, weights, image and bias."""
     image_first = replace(node, inputs=(node.inputs[2], node.inputs[1], *node.inputs[3:]))
     tensors = weighted.operands(graph, image_first)
+    require_int8(node, tensors.input)
     batches, in_h, in_w, in_ch = window.image(node, tensors.input)
     out_ch, filter_h, filter_w, weights_ch = window.image(node, tensors.weights)
     out_h, out_w = window.output(node, tensors.output, batches, out_ch)
@@ -24,9 +25,6 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     # The convolution that this one is the opposite of goes from the output's image to the input's.
     h = window.axis(node, "h", size=out_h, out=in_h, taps=filter_h)
     w = window.axis(node, "w", size=out_w, out=in_w, taps=filter_w)
-    in_scale, _ = per_tensor(node, tensors.input)
-    out_scale, _ = per_tensor(node, tensors.output)
-    scales = per_channel(node, tensors.weights, out_ch, axis=0)
     fields = {
         "batches": batches,
         "in_h": in_h,
@@ -42,9 +40,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
         "pad_top": h.before,
         "pad_left": w.before,
         **weighted.offsets(node, tensors),
-        **weighted.constants(
-            image_first, tensors, [in_scale * scale / out_scale for scale in scales], axis=0
-        ),
+        **weighted.constants(image_first, tensors, weighted.factors(node, tensors, axis=0), axis=0),
     }
     return (Step("transpose_conv_s8", (tensors.input.index,), (tensors.output.index,), fields),)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from microwright.graph import Array, Graph, Node, Tensor
+from microwright.graph import Array, DType, Graph, Node, Tensor
+from microwright.ops import typed
 from microwright.ops.base import (
     Constant,
     Field,
@@ -17,13 +18,28 @@ from microwright.ops.base import (
     output_tensor,
     unsupported,
 )
-from microwright.ops.quantized import activation_range, per_tensor, require_int8, rescale
+from microwright.ops.quantized import limits, per_channel, per_tensor, require_int8, rescale
+
+# Of the tensors, and limits, in words.
+TYPES = "int8, int16 with int8 weights, float32"
+LIMITS = "constant weights with zero point 0; sums that fit 32 bits, in int16 48 bits"
+_BIASES: Mapping[DType, tuple[DType, ...]] = {
+    "int8": ("int32",),
+    "int16": ("int64", "int32"),
+    "float32": ("float32",),
+}
+# What mw_requantize_wide of the runtime takes.
+_WIDE_BITS, _WIDE_FACTOR = 48, 2.0**7
 
 
 @dataclass(frozen=True, eq=False)
 class Operands:
-    """What the node works on. `bias` is None where the node has none; `values` are the weights' values."""
+    """What the node works on. `bias` is None where the node has none; `values` are the weights' values.
 
+    suffix   of the kernel: the type of input and output
+    """
+
+    suffix: str
     input: Tensor
     weights: Tensor
     values: Array
@@ -39,37 +55,55 @@ def operands(graph: Graph, node: Node) -> Operands:
         optional_input(graph, node, 2),
     )
     output = output_tensor(graph, node)
-    for tensor in (image, weights, output):
-        require_int8(node, tensor)
+    suffix = typed.suffix(node, image, output)
+    if suffix == "f32":
+        typed.suffix(node, image, weights)
+    else:
+        require_int8(node, weights)
     if weights.data is None or (bias is not None and bias.data is None):
         raise unsupported(
             node, "its weights are computed by the model", "use a layer with constant weights and bias"
         )
-    if bias is not None and bias.dtype != "int32":
+    if bias is not None and bias.dtype not in _BIASES[image.dtype]:
         raise unsupported(
             node,
-            f"bias {bias.name[:80]!r} is {bias.dtype}, expected int32",
-            "quantise the model to int8 (microwright quantize)",
+            f"bias {bias.name[:80]!r} is {bias.dtype}, expected {' or '.join(_BIASES[image.dtype])}",
+            "quantise the model again (microwright quantize)",
         )
-    return Operands(image, weights, weights.data, bias, output)
+    return Operands(suffix, image, weights, weights.data, bias, output)
 
 
 def offsets(node: Node, tensors: Operands) -> Mapping[str, Field]:
-    """The kernels' zero points and clamp: in_zp, out_zp, act_min, act_max."""
-    act_min, act_max = activation_range(node, tensors.output)
+    """The kernels' zero points, where they have them, and clamp: in_zp, out_zp, act_min, act_max."""
     return {
-        "in_zp": per_tensor(node, tensors.input)[1],
-        "out_zp": per_tensor(node, tensors.output)[1],
-        "act_min": act_min,
-        "act_max": act_max,
+        **typed.zero_points(node, {"in": tensors.input, "out": tensors.output}),
+        **typed.activation(node, tensors.output),
     }
 
 
-def constants(node: Node, tensors: Operands, factors: Sequence[float], *, axis: int) -> Mapping[str, Field]:
-    """The kernels' arrays: weights, bias, mult, shift.
+def is_wide(node: Node) -> bool:
+    """Whether an int16 node without a bias is summed in 64 bits, as it is unless the file says otherwise."""
+    return node.options["quantized_bias_type"] != "int32"
+
+
+def factors(node: Node, tensors: Operands, *, axis: int) -> list[float]:
+    """The rescaling factors of the output channels, which are on this axis of the weights; [] in float32."""
+    if tensors.suffix == "f32":
+        return []
+    in_scale, _ = per_tensor(node, tensors.input)
+    out_scale, _ = per_tensor(node, tensors.output)
+    scales = per_channel(node, tensors.weights, tensors.weights.shape[axis], axis=axis)
+    return [in_scale * scale / out_scale for scale in scales]
+
+
+def constants(
+    node: Node, tensors: Operands, factors: Sequence[float], *, axis: int, wide: bool = True
+) -> Mapping[str, Field]:
+    """The kernels' arrays, as far as they have them: wide, weights, bias, mult, shift.
 
     `factors` are the rescaling factors, one an output channel or one for all; `axis` is the output channels'
-    axis of the weights. Raises UnsupportedOp where an accumulator could leave 32 bits.
+    axis of the weights; `wide` says whether int16 is summed in 64 bits where no bias tells. Raises
+    UnsupportedOp where an accumulator could leave its bits.
     """
     channels = tensors.weights.shape[axis]
     bias = None
@@ -79,34 +113,51 @@ def constants(node: Node, tensors: Operands, factors: Sequence[float], *, axis: 
             raise unsupported(
                 node, f"it has {bias.size} biases, expected {channels}", "export the model again"
             )
+    fields: dict[str, Field] = {}
+    if tensors.suffix == "s16":
+        wide = wide if tensors.bias is None else tensors.bias.dtype == "int64"
+        fields["wide"] = int(wide)
+        bias = None if bias is None else bias.astype(np.int64)
+    fields["weights"] = Constant(tensors.values.reshape(-1))
+    fields["bias"] = None if bias is None else Constant(bias)
+    if tensors.suffix == "f32":
+        return fields
     by_channel = np.moveaxis(tensors.values, axis, -1).reshape(-1, channels)
-    check_accumulators(node, by_channel, bias, per_tensor(node, tensors.input)[1])
+    is_wide = bool(fields.get("wide"))
+    check_accumulators(node, by_channel, bias, tensors.input, bits=_WIDE_BITS if is_wide else 32)
+    if is_wide and max(factors, default=0.0) >= _WIDE_FACTOR:
+        raise unsupported(
+            node,
+            f"its scales give a factor of {max(factors):g}, in int16 it has to be below {_WIDE_FACTOR:g}",
+            "quantise the model again with representative calibration data",
+        )
     multipliers = [rescale(node, factor) for factor in factors]
     return {
-        "weights": Constant(tensors.values.reshape(-1)),
-        "bias": None if bias is None else Constant(bias),
+        **fields,
         "mult": Constant(np.array([m.mult for m in multipliers], np.int32)),
         "shift": Constant(np.array([m.shift for m in multipliers], np.int8)),
     }
 
 
-def check_accumulators(node: Node, weights: Array, bias: Array | None, in_zp: int) -> None:
-    """Refuse a channel whose sum of products and bias can leave 32 bits, in whatever order they are added.
+def check_accumulators(node: Node, weights: Array, bias: Array | None, x: Tensor, *, bits: int = 32) -> None:
+    """Refuse a channel whose sum of products and bias can leave so many bits, in any order.
 
-    weights int8 [taps, channels]. Inputs less their zero point lie in [-128 - in_zp, 127 - in_zp], with 0.
+    weights int8 [taps, channels], of values of `x` less its zero point.
     """
-    low, high = -128 - in_zp, 127 - in_zp
+    zero_point = per_tensor(node, x)[1]
+    low, high = (end - zero_point for end in limits(x))
+    limit = 2 ** (bits - 1)
     start: npt.NDArray[np.int64] = (
-        np.zeros(weights.shape[1], np.int64) if bias is None else bias.astype(np.int64)
+        np.zeros(weights.shape[1], np.int64) if bias is None else bias.astype(np.int64).clip(-limit, limit)
     )
     positive = np.maximum(weights, 0).sum(axis=0, dtype=np.int64)
     negative = np.minimum(weights, 0).sum(axis=0, dtype=np.int64)
     largest = np.maximum(start, 0) + positive * high + negative * low
     smallest = np.minimum(start, 0) + positive * low + negative * high
-    over = np.flatnonzero((largest > 2**31 - 1) | (smallest < -(2**31)))
+    over = np.flatnonzero((largest > limit - 1) | (smallest < -limit))
     if over.size:
         raise unsupported(
             node,
-            f"the accumulator of output channel {over[0]} can overflow 32 bits",
+            f"the accumulator of output channel {over[0]} can overflow {bits} bits",
             "quantise the model again with representative calibration data, or use fewer inputs a neuron",
         )

@@ -47,6 +47,8 @@ def _fuse_one(graph: Graph) -> Graph | None:
 
 def _fused(graph: Graph, layer: Node, clamp: Node) -> Node | None:
     x, y = graph.tensors[clamp.inputs[0]], graph.tensors[clamp.outputs[0]]
+    if x.dtype != "int8":
+        return None
     if x.shape != y.shape or not edit.same_values(graph, x.index, y.index):
         return None
     low, high = _bounds(graph, clamp)

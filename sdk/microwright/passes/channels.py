@@ -90,7 +90,8 @@ def layers_of(graph: Graph, bounds: Mapping[int, Bounds]) -> Mapping[int, Layer]
     """By index of the node; without layers that are grouped, or that split the channels of a pixel."""
     layers: dict[int, Layer] = {}
     for node in graph.nodes:
-        if node.op in ("CONV_2D", "FULLY_CONNECTED"):
+        # Other types than int8 have no bounds.
+        if node.op in ("CONV_2D", "FULLY_CONNECTED") and node.inputs[0] in bounds:
             (step,) = ops.get(node).lower(graph, node)
             weights = graph.tensors[node.inputs[1]].data
             x = graph.tensors[node.inputs[0]]
@@ -163,6 +164,8 @@ def _whole(graph: Graph, layers: Mapping[int, Layer]) -> list[int]:
 def _ties(graph: Graph, node: Node) -> list[_Tie] | None:
     """Which channels of the node's operands and output stay together; None where it ties none."""
     x, y = graph.tensors[node.inputs[0]], graph.tensors[node.outputs[0]]
+    if x.dtype == y.dtype != "int8":
+        return None
     if node.op == "DEPTHWISE_CONV_2D":
         outputs = np.arange(_channels(y))
         return [_Tie(x.index, outputs * _channels(x) // _channels(y), y.index, outputs)]

@@ -28,10 +28,12 @@ def _is_full(graph: Graph, node: Node) -> bool:
 def _converted(node: Node, tensors: list[Tensor]) -> Node:
     """The node as a convolution; its weights [1, height, width, channels] are added as [channels, ..., 1]."""
     weights = tensors[node.inputs[1]]
-    assert weights.data is not None and weights.quantization is not None
+    assert weights.data is not None
     data = np.ascontiguousarray(weights.data.transpose(3, 1, 2, 0))
-    q = replace(weights.quantization, axis=0)
+    q = None if weights.quantization is None else replace(weights.quantization, axis=0)
     tensors.append(replace(weights, index=len(tensors), shape=data.shape, quantization=q, data=data))
+    # Depthwise convolutions of int16 are summed in 64 bits, and so are others with this option.
     options = {name: value for name, value in node.options.items() if name != "depth_multiplier"}
+    options["quantized_bias_type"] = "float32"
     inputs = (node.inputs[0], len(tensors) - 1, *node.inputs[2:])
     return replace(node, op="CONV_2D", inputs=inputs, options=options)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from microwright import ops
 from microwright.graph import Graph, Node, Option
 from microwright.ops import window
+from microwright.ops.quantized import limits
 from microwright.passes import edit
 
 
@@ -28,9 +29,10 @@ def _padded(graph: Graph, node: Node, pad: Node | None) -> Node:
         return node
     x, y = graph.tensors[pad.inputs[0]], graph.tensors[pad.outputs[0]]
     (step,) = ops.get(pad).lower(graph, pad)
-    assert y.quantization is not None
-    left_out = -128 if node.op == "MAX_POOL_2D" else y.quantization.zero_points[0]
-    if not edit.same_values(graph, x.index, y.index) or step.number("value") != left_out:
+    zero = 0 if y.quantization is None else y.quantization.zero_points[0]
+    # A maximum leaves out what is smaller than all values.
+    left_out = zero if node.op != "MAX_POOL_2D" else None if y.dtype == "float32" else limits(y)[0]
+    if not edit.same_values(graph, x.index, y.index) or step.fields["value"] != left_out:
         return node
     options = _options(graph, node, pad)
     return node if options is None else replace(edit.read_instead(node, y.index, x.index), options=options)

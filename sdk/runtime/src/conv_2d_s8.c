@@ -1,86 +1,32 @@
 #include "mw/conv_2d_s8.h"
 
 #include "mw/requantize.h"
-#include "mw/window.h"
 
-// The part of a window that lies inside the image: `rows` rows of `runs` runs of `run` contiguous values.
-struct region {
-    const int8_t *in;        // first value, of group 0
-    int32_t weights_offset;  // of the weight for that value, from the channel's first
-    int32_t rows, runs, run; // all 0 for a window that is outside
-};
+#define MW_LAYER struct mw_conv_2d_s8
+#define MW_VALUE int8_t
+#define MW_WEIGHT int8_t
+#define MW_SUM int32_t
 
-static struct region region_at(const struct mw_conv_2d_s8 *layer, const int8_t *in, int32_t top, int32_t left,
-                               struct mw_taps ys, struct mw_taps xs)
+static inline int32_t mac(const MW_LAYER *layer, int32_t sum, const int8_t *in, const int8_t *weights, int32_t count)
 {
-    const int32_t rows = ys.end - ys.first;
-    const int32_t columns = xs.end - xs.first;
-    if (rows == 0 || columns == 0) {
-        return (struct region){in, 0, 0, 0, 0};
-    }
-    const int32_t y = top + ys.first * layer->dilation_h;
-    const int32_t x = left + xs.first * layer->dilation_w;
-    // Where a row of taps is contiguous in the image as it is in the weights, it is one run.
-    const int contiguous = layer->groups == 1 && layer->dilation_w == 1;
-    return (struct region){
-        .in = in + (y * layer->in_w + x) * layer->in_ch,
-        .weights_offset = (ys.first * layer->filter_w + xs.first) * layer->group_in_ch,
-        .rows = rows,
-        .runs = contiguous ? 1 : columns,
-        .run = contiguous ? columns * layer->in_ch : layer->group_in_ch,
-    };
-}
-
-static int32_t mac(const struct mw_conv_2d_s8 *layer, const struct region *region, const int8_t *in,
-                   const int8_t *weights)
-{
-    const int32_t in_step = layer->dilation_w * layer->in_ch;
-    const int32_t in_row = layer->dilation_h * layer->in_w * layer->in_ch;
-    const int32_t weights_row = layer->filter_w * layer->group_in_ch;
     const int32_t in_zp = layer->in_zp;
-    int32_t acc = 0;
-    for (int32_t row = 0; row < region->rows; ++row) {
-        for (int32_t r = 0; r < region->runs; ++r) {
-            const int8_t *const a = in + row * in_row + r * in_step;
-            const int8_t *const w = weights + row * weights_row + r * layer->group_in_ch;
-            for (int32_t i = 0; i < region->run; ++i) {
-                acc += (a[i] - in_zp) * w[i];
-            }
-        }
+    for (int32_t i = 0; i < count; ++i) {
+        sum += (in[i] - in_zp) * weights[i];
     }
-    return acc;
+    return sum;
 }
+
+static inline int8_t output(const MW_LAYER *layer, int32_t sum, int32_t channel)
+{
+    const int32_t acc = (layer->bias ? layer->bias[channel] : 0) + sum;
+    return mw_requantize_s8(acc, layer->mult[channel], layer->shift[channel], layer->out_zp, layer->act_min,
+                            layer->act_max);
+}
+
+#include "mw/conv_2d_loops.h"
 
 void mw_conv_2d_s8(const struct mw_conv_2d_s8 *layer, const int8_t *in, int8_t *out, void *scratch)
 {
     (void)scratch;
-    const int32_t weights_ch = layer->filter_h * layer->filter_w * layer->group_in_ch;
-    const int32_t group_out_ch = layer->out_ch / layer->groups;
-
-    for (int32_t b = 0; b < layer->batches; ++b) {
-        for (int32_t oy = 0; oy < layer->out_h; ++oy) {
-            const int32_t top = oy * layer->stride_h - layer->pad_top;
-            const struct mw_taps ys = mw_taps_inside(top, layer->dilation_h, layer->filter_h, layer->in_h);
-
-            for (int32_t ox = 0; ox < layer->out_w; ++ox) {
-                const int32_t left = ox * layer->stride_w - layer->pad_left;
-                const struct mw_taps xs = mw_taps_inside(left, layer->dilation_w, layer->filter_w, layer->in_w);
-                const struct region region = region_at(layer, in, top, left, ys, xs);
-                const int8_t *weights = layer->weights + region.weights_offset;
-                int32_t o = 0;
-
-                for (int32_t g = 0; g < layer->groups; ++g) {
-                    const int8_t *const group_in = region.in + g * layer->group_in_ch;
-                    for (const int32_t end = o + group_out_ch; o < end; ++o) {
-                        const int32_t bias = layer->bias ? layer->bias[o] : 0;
-                        const int32_t acc = bias + mac(layer, &region, group_in, weights);
-                        *out++ = mw_requantize_s8(acc, layer->mult[o], layer->shift[o], layer->out_zp,
-                                                  layer->act_min, layer->act_max);
-                        weights += weights_ch;
-                    }
-                }
-            }
-        }
-        in += layer->in_h * layer->in_w * layer->in_ch;
-    }
+    conv_2d(layer, in, out);
 }

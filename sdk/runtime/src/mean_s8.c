@@ -2,31 +2,19 @@
 
 #include "mw/requantize.h"
 
-// Sum over the reduced axes, from the first value.
-static int32_t sum(const struct mw_mean_s8 *layer, const int8_t *in)
+#define MW_LAYER struct mw_mean_s8
+#define MW_VALUE int8_t
+#define MW_SUM int32_t
+
+static inline int8_t output(const MW_LAYER *layer, int32_t sum)
 {
-    int32_t total = 0;
-    for (int32_t i = 0; i < layer->reduce_size[0]; ++i) {
-        for (int32_t j = 0; j < layer->reduce_size[1]; ++j) {
-            const int8_t *const line = in + i * layer->reduce_stride[0] + j * layer->reduce_stride[1];
-            for (int32_t k = 0; k < layer->reduce_size[2]; ++k) {
-                total += line[k * layer->reduce_stride[2]];
-            }
-        }
-    }
-    return total;
+    const int32_t count = layer->reduce_size[0] * layer->reduce_size[1] * layer->reduce_size[2];
+    return mw_requantize_s8(sum - layer->in_zp * count, layer->mult, layer->shift, layer->out_zp, INT8_MIN, INT8_MAX);
 }
+
+#include "mw/mean_loops.h"
 
 void mw_mean_s8(const struct mw_mean_s8 *layer, const int8_t *in, int8_t *out)
 {
-    const int32_t count = layer->reduce_size[0] * layer->reduce_size[1] * layer->reduce_size[2];
-    for (int32_t i = 0; i < layer->keep_size[0]; ++i) {
-        for (int32_t j = 0; j < layer->keep_size[1]; ++j) {
-            const int8_t *const line = in + i * layer->keep_stride[0] + j * layer->keep_stride[1];
-            for (int32_t k = 0; k < layer->keep_size[2]; ++k) {
-                const int32_t centred = sum(layer, line + k * layer->keep_stride[2]) - layer->in_zp * count;
-                *out++ = mw_requantize_s8(centred, layer->mult, layer->shift, layer->out_zp, INT8_MIN, INT8_MAX);
-            }
-        }
-    }
+    mean(layer, in, out);
 }

@@ -1,7 +1,6 @@
 #include "mw/softmax_s8.h"
 
-#include <limits.h>
-
+#include "mw/leading_zeros.h"
 #include "mw/requantize.h"
 
 // Exponentials are summed in Q12.19.
@@ -30,20 +29,6 @@ static int32_t one_over_one_plus(int32_t x)
         y += saturating_shift_left(mw_doubling_high_mul(y, error), 2);
     }
     return saturating_shift_left(y, 1);
-}
-
-// Of x > 0.
-static int leading_zeros(uint32_t x)
-{
-#if defined(__GNUC__) && UINT_MAX == 0xffffffffu
-    return __builtin_clz(x);
-#else
-    int zeros = 0;
-    for (; (x & 0x80000000u) == 0; x <<= 1) {
-        ++zeros;
-    }
-    return zeros;
-#endif
 }
 
 // exp(x) in Q0.31 for -1/4 <= x < 0 in Q0.31, to the fourth power of x + 1/8.
@@ -93,7 +78,7 @@ static void softmax_row(const struct mw_softmax_s8 *layer, const int8_t *in, int
         sum += (int32_t)(((uint32_t)exps[i] + (1u << (SUM_INTEGER_BITS - 1))) >> SUM_INTEGER_BITS);
     }
     // The maximum itself adds 1, so the sum is at least that. It is (1 + x) * 2^(SUM_INTEGER_BITS - zeros).
-    const int zeros = leading_zeros((uint32_t)sum);
+    const int zeros = mw_leading_zeros((uint32_t)sum);
     const int32_t scale = one_over_one_plus((int32_t)(((uint32_t)sum << zeros) - 0x80000000u));
     const int exponent = SUM_INTEGER_BITS - zeros + 31 - 8;
     for (int32_t i = 0; i < depth; ++i) {

@@ -1,4 +1,4 @@
-// Fixed-point rescaling, exactly as TensorFlow Lite's int8 kernels round.
+// Fixed-point rescaling, exactly as TensorFlow Lite's kernels round.
 
 #ifndef MW_REQUANTIZE_H
 #define MW_REQUANTIZE_H
@@ -55,6 +55,25 @@ static inline int8_t mw_requantize_s8(int32_t x, int32_t mult, int shift, int32_
 {
     const int32_t y = (int32_t)((uint32_t)mw_requantize(x, mult, shift) + (uint32_t)zp);
     return (int8_t)mw_clamp(y, low, high);
+}
+
+// A sum of 64 bits, |x| < 2^47, as an int16 output value: clamp(x * mult * 2^(shift - 31), low, high), with mult rounded to
+// 15 bits; mult in [2^30, 2^31), or 0; -31 <= shift <= 7. What leaves 32 bits wraps as in two's complement.
+static inline int16_t mw_requantize_wide(int64_t x, int32_t mult, int shift, int32_t low, int32_t high)
+{
+    const int32_t mult15 = mult < 0x7fff0000 ? (mult + (1 << 15)) >> 16 : 0x7fff;
+    const int right = 15 - shift;
+    const int64_t y = (x * mult15 + ((int64_t)1 << (right - 1))) >> right;
+    return (int16_t)mw_clamp((int32_t)(uint32_t)y, low, high);
+}
+
+// A sum as an int16 output value: by mw_requantize_wide(), or where not `wide`, and it fits in 32 bits, by mw_requantize().
+static inline int16_t mw_requantize_s16(int64_t x, int32_t mult, int shift, int32_t wide, int32_t low, int32_t high)
+{
+    if (wide) {
+        return mw_requantize_wide(x, mult, shift, low, high);
+    }
+    return (int16_t)mw_clamp(mw_requantize((int32_t)x, mult, shift), low, high);
 }
 
 #endif
