@@ -130,15 +130,15 @@ def _gate(graph: Graph, node: Node, name: str, x: Tensor, hidden: Tensor) -> dic
     first, second, third = _GATES[name]
     bias_tensor = optional_input(graph, node, third)
     bias = None if bias_tensor is None else _values(node, _typed(node, bias_tensor, "int32"), (units,))
-    (x_scale, x_zp), (hidden_scale, hidden_zp) = per_tensor(node, x), per_tensor(node, hidden)
     fields: dict[str, Field] = {}
-    for field, position, scale, zero_point, shape, added in (
-        ("", first, x_scale, x_zp, (units, in_len), bias),
-        ("recurrent_", second, hidden_scale, hidden_zp, (units, units), None),
+    for field, position, source, shape, added in (
+        ("", first, x, (units, in_len), bias),
+        ("recurrent_", second, hidden, (units, units), None),
     ):
         tensor = _typed(node, input_tensor(graph, node, position), "int8")
         weights = _values(node, tensor, shape)
-        check_accumulators(node, weights.T, added, zero_point)
+        check_accumulators(node, weights.T, added, source)
+        scale = per_tensor(node, source)[0]
         factor = rescale(node, scale * per_channel(node, tensor, 1, axis=0)[0] / _SUM_SCALE)
         fields[f"{name}.{field.rstrip('_') or 'weights'}"] = Constant(weights.reshape(-1))
         fields |= {f"{name}.{field}mult": factor.mult, f"{name}.{field}shift": factor.shift}
