@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from microwright import board, build, project, runners, verify
-from microwright.measure import measure
+from microwright import board
 from microwright.target import OPTIMIZE
+from tests.support.device import assert_equal_on_board
 from tests.support.operands import random_data
 from tests.support.random_graph import RandomGraph
 
@@ -22,14 +22,7 @@ def assert_exact(folder: Path, board_id: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     tensors = [model.tensors[i] for i in model.inputs]
     data = [tuple(random_data(rng, t.shape, t.dtype) for t in tensors) for _ in range(3)]
-    optimize = OPTIMIZE[seed % len(OPTIMIZE)]
-    image = build.build(project.create(folder, model, board.load(board_id), optimize=optimize))
-    with runners.start(image) as device:
-        measured = measure(image, device.url, data, emulation=device.emulation, layers=False)
-    reference = verify.reference(model)
-    assert reference is not None, "the reference interpreter is part of the development installation"
-    expected = [reference.run(inputs) for inputs in data]
-    assert verify.agreement(reference.name, expected, measured.outputs).mismatched_bytes == 0
+    assert_equal_on_board(folder, board.load(board_id), model, data, OPTIMIZE[seed % len(OPTIMIZE)])
 
 
 @pytest.mark.parametrize("seed", [1, 2])

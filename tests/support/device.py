@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from microwright import board, build, passes, project, runners, target, verify
-from microwright.graph import Array
+from microwright.board import Board
+from microwright.graph import Array, Graph
 from microwright.measure import measure
 from microwright.plan import plan
+from microwright.target import Optimize
 from tests.support.layers import Layers, Rng
+
+
+def assert_equal_on_board(
+    folder: Path,
+    on: Board,
+    model: Graph,
+    data: Sequence[tuple[Array, ...]],
+    optimize: Optimize = "balanced",
+) -> None:
+    """A model gives the reference's bytes on a board."""
+    image = build.build(project.create(folder, model, on, optimize=optimize))
+    with runners.start(image) as device:
+        measured = measure(image, device.url, data, emulation=device.emulation, layers=False)
+    reference = verify.reference(model)
+    assert reference is not None, "the reference interpreter is part of the development installation"
+    expected = [reference.run(inputs) for inputs in data]
+    assert verify.agreement(reference.name, expected, measured.outputs).mismatched_bytes == 0
 
 
 def assert_random_layers_equal_on(

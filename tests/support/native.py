@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -201,9 +202,15 @@ def litert_references(flatbuffer: bytes, samples: Sequence[Sequence[Array]]) -> 
         "ai_edge_litert.interpreter",
         reason="the reference kernels, the PyPI package ai-edge-litert, have no wheel for this platform",
     )
-    interpreter = litert.Interpreter(
-        model_content=flatbuffer, experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF
-    )
+
+    def opened(resolver: Any) -> Any:
+        return litert.Interpreter(model_content=flatbuffer, experimental_op_resolver_type=resolver)
+
+    try:
+        interpreter = opened(litert.OpResolverType.BUILTIN_REF)
+    # Of some operators, there are new versions of the other kernels only.
+    except ValueError:
+        interpreter = opened(litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
     interpreter.allocate_tensors()
     results = []
     for inputs in samples:

@@ -10,7 +10,8 @@ from microwright.ops.base import Field, input_tensor, output_tensor
 from microwright.ops.quantized import float32_ratio, limits, per_tensor, rescale
 
 
-def _relu(graph: Graph, node: Node) -> Callable[[int], int]:
+def rescaled(graph: Graph, node: Node) -> Callable[[int], int]:
+    """ReLU from the input's scale to the output's, int8. Raises UnsupportedOp."""
     x_scale, x_zero_point = per_tensor(node, input_tensor(graph, node, 0))
     y_scale, y_zero_point = per_tensor(node, output_tensor(graph, node))
     # The quotient is a float32 in the reference, unlike in other operators.
@@ -41,7 +42,7 @@ def _floats(graph: Graph, node: Node) -> Mapping[str, Field]:
 
 
 OP = table.unary(
-    _relu,
+    rescaled,
     others={
         "int16": table.Other("rescale_s16", _sixteen_bits),
         "float32": table.Other("relu_f32", _floats),

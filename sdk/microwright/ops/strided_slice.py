@@ -44,4 +44,14 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, y, axes, shape=[len(places) for places in axes]),)
 
 
-OP = rearrange.op(lower, types="any", limits="constant begin, end and strides; no ellipsis and no new axes")
+def _in_micro(graph: Graph, node: Node) -> bool:
+    """TensorFlow Lite Micro takes up to 4 dimensions."""
+    return len(input_tensor(graph, node, 0).shape) <= 4
+
+
+OP = rearrange.op(
+    lower,
+    types="any",
+    limits="constant begin, end and strides; no ellipsis and no new axes",
+    in_micro=_in_micro,
+)
