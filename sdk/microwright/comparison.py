@@ -56,7 +56,7 @@ def compare(
     A `.tflite` runs on the reference interpreter, a Keras model on TensorFlow. Raises InputError where the
     data or the outputs do not fit, ToolMissing where what runs a model is not installed.
     """
-    data = data if data is not None else _random_data(model, other, random_inputs)
+    data = data if data is not None else random_data(model, other, random_inputs)
     one, two = (_reals(each, data, progress) for each in (model, other))
     if one.shape != two.shape:
         raise InputError(
@@ -136,14 +136,15 @@ def run_reference(
     return outputs
 
 
-def _random_data(model: Model, other: Model, count: int) -> Data:
+def random_data(model: Model, other: Model, count: int) -> Data:
+    """Random inputs of the model that is a `.tflite`, as real values. Raises InputError where none is."""
     for each in (model, other):
         if each.flatbuffer is not None:
             graph = graphs.read(each.flatbuffer, each.name)
             drawn = samples.random(graph, count).inputs
             tensors = [graph.tensors[index] for index in graph.inputs]
             arrays = [np.stack([sample[i] for sample in drawn]) for i in range(len(tensors))]
-            reals = tuple(_real(array, tensor) for array, tensor in zip(arrays, tensors, strict=True))
+            reals = tuple(real(array, tensor) for array, tensor in zip(arrays, tensors, strict=True))
             return Data(
                 tuple(r[:, 0] if t.shape[:1] == (1,) else r for r, t in zip(reals, tensors, strict=True)),
                 None,
@@ -159,10 +160,11 @@ def _reals(model: Model, data: Data, progress: Progress) -> _Reals:
     inputs = samples.of_data(graph, Data(data.inputs, None)).inputs
     outputs = run_reference(require_reference(graph), inputs, progress)
     first = np.stack([sample[0].reshape(-1) for sample in outputs])
-    return _real(first, graph.tensors[graph.outputs[0]])
+    return real(first, graph.tensors[graph.outputs[0]])
 
 
-def _real(values: Array, tensor: Tensor) -> _Reals:
+def real(values: Array, tensor: Tensor) -> _Reals:
+    """Real values of a tensor's, in float32."""
     if values.dtype.kind == "f" or tensor.quantization is None:
         return values.astype(np.float32)
     quantization = tensor.quantization

@@ -86,6 +86,11 @@ def quantize(
     return quantized
 
 
+def to_float(model: Model) -> Graph:
+    """A float model as a float32 `.tflite` by the same converter: layers have the names of its int8 form."""
+    return graph.read(_converted(model, _tensorflow.Quiet()), model.name)
+
+
 def _random(model: Model) -> Data:
     generator = np.random.default_rng(0)
     shapes = load.input_shapes(model)

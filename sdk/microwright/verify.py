@@ -15,13 +15,13 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from microwright import ops, passes
+from microwright import _tensorflow, ops, passes
 from microwright.errors import InputError, MismatchError
 from microwright.graph import Array, Graph, Tensor
 
@@ -82,6 +82,27 @@ def reference(graph: Graph) -> Reference | None:
             interpreter = _Interpreter(graph, *opened)
             return Reference(opened[0], interpreter.run, interpreter.reset)
     return None
+
+
+def tensors(graph: Graph, indices: Sequence[int], *, trusted: bool = False) -> Reference:
+    """LiteRT's reference kernels with a graph; `run` gives the values of any tensors, one array an index.
+
+    Raises UnsupportedOp as `reference` does, unless the graph is trusted, InputError where the interpreter
+    refuses it, ToolMissing where neither LiteRT nor TensorFlow is installed.
+    """
+    if not trusted:
+        ops.check(passes.run(graph))
+    module = _module("ai_edge_litert.interpreter")
+    if module is None:
+        lite = _tensorflow.tensorflow().lite
+        interpreter, resolvers = lite.Interpreter, lite.experimental.OpResolverType
+    else:
+        interpreter, resolvers = module.Interpreter, module.OpResolverType
+    name = "LiteRT's reference kernels"
+    kept = replace(graph, outputs=tuple(indices))
+    start = functools.partial(_lite, name, kept, interpreter, resolvers.BUILTIN_REF, preserve=True)
+    held = _Interpreter(kept, name, start)
+    return Reference(name, held.run, held.reset)
 
 
 def agreement(
@@ -302,12 +323,15 @@ def _litert(graph: Graph) -> _Opened | None:
         raise
 
 
-def _lite(name: str, graph: Graph, interpreter_class: Any, resolver: Any) -> _Run:
+def _lite(name: str, graph: Graph, interpreter_class: Any, resolver: Any, *, preserve: bool = False) -> _Run:
     def load() -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             interpreter = interpreter_class(
-                model_content=graph.flatbuffer, experimental_op_resolver_type=resolver, num_threads=1
+                model_content=graph.flatbuffer,
+                experimental_op_resolver_type=resolver,
+                experimental_preserve_all_tensors=preserve,
+                num_threads=1,
             )
         interpreter.allocate_tensors()
         return interpreter

@@ -14,6 +14,7 @@ from microwright.comparison import Comparison
 from microwright.doctor import Finding
 from microwright.graph import Graph, Node, Tensor
 from microwright.load import Model
+from microwright.noise import LayerNoise
 from microwright.passes import Rewritten
 from microwright.plan import Plan
 from microwright.report import short_name
@@ -144,8 +145,8 @@ def agreement(result: Agreement) -> str:
     return f"{result.compared_bytes:,} bytes of {result.inputs} inputs against {result.reference}: {verdict}"
 
 
-def comparison(result: Comparison) -> Table:
-    """How far two models agree."""
+def comparison(result: Comparison, names: tuple[str, str]) -> Table:
+    """How far two models of these names agree."""
     table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
     same = result.same_class / result.samples
     table.add_row("same class", f"{same:.2%}", f"{result.same_class:,} of {result.samples:,} samples")
@@ -153,17 +154,14 @@ def comparison(result: Comparison) -> Table:
     table.add_row("mean difference", f"{result.mean_difference:.6g}", "")
     if result.accuracy is not None and result.other_accuracy is not None:
         points = 100 * (result.other_accuracy - result.accuracy)
-        table.add_row(
-            "accuracy",
-            f"{result.accuracy:.2%}",
-            f"the other model {result.other_accuracy:.2%}: {points:+.2f} points",
-        )
+        table.add_row(f"accuracy, {names[0]}", f"{result.accuracy:.2%}", "")
+        table.add_row(f"accuracy, {names[1]}", f"{result.other_accuracy:.2%}", f"{points:+.2f} points")
     return table
 
 
-def classes(result: Comparison) -> Table:
-    """The accuracy of both models, class by class."""
-    table = _table(">class", "name", ">samples", ">accuracy", ">of the other", ">points")
+def classes(result: Comparison, names: tuple[str, str]) -> Table:
+    """The accuracy of both models, class by class, and the difference in percentage points."""
+    table = _table(">class", "name", ">samples", *(f">{name}" for name in names), ">difference")
     for score in result.classes:
         points = 100 * (score.other_correct - score.correct) / score.samples
         table.add_row(
@@ -173,6 +171,22 @@ def classes(result: Comparison) -> Table:
             f"{score.correct / score.samples:.2%}",
             f"{score.other_correct / score.samples:.2%}",
             f"{points:+.2f}" if points else "",
+        )
+    return table
+
+
+def noise(found: Sequence[LayerNoise]) -> Table:
+    """The signal-to-quantisation-noise ratio of each layer's output, and what the layer alone would have."""
+    table = _table(">layer", ">SQNR dB", ">own dB", ">cut off", ">peak", "op", "name")
+    for layer in found:
+        table.add_row(
+            str(layer.index),
+            "" if layer.sqnr_db is None else f"{layer.sqnr_db:.1f}",
+            "" if layer.own_db is None else f"{layer.own_db:.1f}",
+            f"{layer.clipped:.2%}" if layer.clipped else "",
+            f"{layer.peak:.1f}",
+            layer.op,
+            short_name(layer.name),
         )
     return table
 

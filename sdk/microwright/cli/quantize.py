@@ -59,7 +59,8 @@ def command(model: Path, out: Path, recipe: Recipe, validation: Source | None, a
         _facts.show({**_facts.graph(graph, cautions), "path": str(out), "comparison": costs})
         return
     if compared is not None:
-        _options.console().print(_tables.comparison(compared))
+        names = ("float", "int8")
+        _options.console().print(_tables.comparison(compared, names))
         if compared.classes:
-            _options.console().print(_tables.classes(compared))
+            _options.console().print(_tables.classes(compared, names))
     click.echo(f"{out}: {len(graph.flatbuffer):,} bytes, {graph.weights_bytes:,} of them weights")

@@ -21,9 +21,20 @@ if TYPE_CHECKING:
 @_options.sources("data")
 @_options.inputs
 @_options.engine
+@click.option(
+    "--per-layer",
+    is_flag=True,
+    help="Show how precise each layer of OTHER is, the int8 form of a Keras MODEL.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    model: Path, other: Path | None, data: Source | None, random_inputs: int, engine: str, as_json: bool
+    model: Path,
+    other: Path | None,
+    data: Source | None,
+    random_inputs: int,
+    engine: str,
+    per_layer: bool,
+    as_json: bool,
 ) -> None:
     """Compare a model's engine with the reference, or two models.
 
@@ -31,10 +42,12 @@ def command(
     reference interpreter. With OTHER, compares what the two models say: classes and, where --data has labels,
     accuracy; each of them a .tflite or a Keras file.
     """
-    from microwright import comparison, coverage, load, pipeline, sources
+    from microwright import comparison, coverage, load, noise, pipeline, sources
     from microwright.cli import _facts, _tables
-    from microwright.report import require_agreement
+    from microwright.report import require_agreement, short_name
 
+    if per_layer and other is None:
+        raise click.UsageError("--per-layer compares a Keras model with OTHER, its int8 .tflite")
     cautions: list[Caution] = []
 
     def caution(found: Caution) -> None:
@@ -58,10 +71,24 @@ def command(
             for found in () if known is None else coverage.of_graph(known):
                 caution(found)
         given = None if data is None else sources.load(data, comparison.inputs(one), progress=progress)
-        compared = comparison.compare(one, two, given, random_inputs, progress=progress)
+        if given is None:
+            given = comparison.random_data(one, two, random_inputs)
+        compared = comparison.compare(one, two, given, progress=progress)
+        layers = noise.measure(one, two, given, progress=progress) if per_layer else ()
     if as_json:
-        _facts.show({**asdict(compared), "warnings": [asdict(caution) for caution in cautions]})
+        facts = asdict(compared)
+        if per_layer:
+            facts["layers"] = [asdict(layer) for layer in layers]
+        _facts.show({**facts, "warnings": [asdict(caution) for caution in cautions]})
         return
-    _options.console().print(_tables.comparison(compared))
+    names = (model.name[:40], other.name[:40])
+    _options.console().print(_tables.comparison(compared, names))
     if compared.classes:
-        _options.console().print(_tables.classes(compared))
+        _options.console().print(_tables.classes(compared, names))
+    if per_layer:
+        _options.console().print(_tables.noise(layers))
+        for layer in noise.worst(layers):
+            name = f"layer {layer.index} {layer.op} {short_name(layer.name)!r}"
+            click.echo(f"{name} has {layer.own_db:.1f} dB: {layer.advice}")
+        if not noise.worst(layers):
+            click.echo("no layer stands out")
