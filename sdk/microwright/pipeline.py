@@ -98,10 +98,10 @@ def load_graph(
         return graph
     if not isinstance(calibration, Recipe):
         calibration = Recipe(None if calibration is None else _source(calibration))
-    return to_int8(model, calibration, progress=progress, on_caution=on_caution)
+    return quantized(model, calibration, progress=progress, on_caution=on_caution)
 
 
-def to_int8(
+def quantized(
     model: Model,
     recipe: Recipe,
     validation: Data | None = None,
@@ -112,9 +112,14 @@ def to_int8(
     """A float model quantised by a recipe.
 
     `on_caution` is told what the calibration samples leave out, also of what the validation samples have.
-    Raises InputError where there are no calibration samples and random ones were not asked for.
+    Raises InputError where there are no calibration samples and random ones were not asked for, or where they
+    are and the scheme takes none.
     """
     inputs = load.inputs(model)
+    if recipe.scheme == "float32" and (recipe.calibration is not None or recipe.calibrate_randomly):
+        raise InputError(
+            f"{model.path}: the scheme float32 takes no calibration samples", "leave --calibration out"
+        )
     calibration = None
     if recipe.calibration is not None:
         if recipe.calibrate_randomly:
@@ -122,7 +127,7 @@ def to_int8(
                 f"{model.path}: calibration samples and random calibration are both asked for", "choose one"
             )
         calibration = sources.load(recipe.calibration, inputs, progress=progress)
-    elif not recipe.calibrate_randomly:
+    elif recipe.scheme != "float32" and not recipe.calibrate_randomly:
         raise InputError(
             f"{model.path} has to be quantised, which takes samples of its input",
             "add --calibration SAMPLES (a .npz, a .csv, a folder of images, ...), or give an int8 .tflite; "
@@ -131,6 +136,7 @@ def to_int8(
     graph = quantize(
         model,
         calibration,
+        scheme=recipe.scheme,
         input_type=recipe.input_type,
         output_type=recipe.output_type,
         progress=progress,
@@ -193,7 +199,7 @@ def evaluate(
         )
     agreement = None
     if judge is not None and expected is not None:
-        agreement = verify.agreement(judge.name, expected, measured.outputs)
+        agreement = verify.agreement(judge.name, expected, measured.outputs, verify.tolerance(graph))
     accuracy = None
     if wanted.labels is not None:
         accuracy = verify.accuracy(measured.outputs, wanted.labels, graph.tensors[graph.outputs[0]])

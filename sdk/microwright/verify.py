@@ -34,6 +34,9 @@ _Opened: TypeAlias = tuple[str, Callable[[], _Run]]
 # multiplies the scales of fully connected layers in single precision.
 STAND_IN = "standing in for tflite_micro"
 
+# Exponentials are within 4 units in the last place, 2^-22 of them each; what is computed from them has more.
+_TOLERANCE = 1e-5
+
 # Beyond this the reference would not model anything that fits a microcontroller, only exhaust the host.
 _MAX_ARENA_BYTES = 1 << 30
 
@@ -44,7 +47,9 @@ class Agreement:
 
     `reference` names it; `inputs` is the number of samples, `compared_bytes` and `mismatched_bytes` count
     over all of their outputs. `max_difference` is the largest difference of two elements in units of the last
-    place (for integers simply their difference).
+    place (for integers simply their difference). `tolerance` is None where all bytes had to be equal, or
+    where more differs; else no element differs by more than this part of its output's largest one, or by more
+    than 1 where it is an integer.
     """
 
     reference: str
@@ -52,6 +57,7 @@ class Agreement:
     compared_bytes: int
     mismatched_bytes: int
     max_difference: int
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,13 +111,30 @@ def tensors(graph: Graph, indices: Sequence[int], *, trusted: bool = False) -> R
     return Reference(name, held.run, held.reset)
 
 
+def tolerance(graph: Graph) -> float | None:
+    """The part of an output's largest element that the elements may differ by; None: they have to be equal.
+
+    They are where all arithmetic is integers', or float32 added and multiplied in the reference's order. But
+    exponentials of float32 (softmax, sigmoid, tanh) come from the C library in the reference, whose last
+    place is another one from library to library, and on one machine from processor to processor.
+    """
+    return None if ops.is_exact(passes.run(graph)) else _TOLERANCE
+
+
 def agreement(
-    reference_name: str, expected: Sequence[tuple[Array, ...]], actual: Sequence[tuple[Array, ...]]
+    reference_name: str,
+    expected: Sequence[tuple[Array, ...]],
+    actual: Sequence[tuple[Array, ...]],
+    allowed: float | None = None,
 ) -> Agreement:
-    """Compare outputs, one tuple of arrays a sample. Raises MismatchError where they cannot be compared."""
+    """Compare outputs, one tuple of arrays a sample; `allowed` is their graph's `tolerance`.
+
+    Raises MismatchError where they cannot be compared.
+    """
     if len(expected) != len(actual):
         raise _incomparable(f"{len(actual)} samples were computed, {reference_name} has {len(expected)}")
     compared = mismatched = furthest = 0
+    within = allowed is not None
     for number, (wanted, got) in enumerate(zip(expected, actual, strict=True)):
         if len(wanted) != len(got):
             raise _incomparable(f"sample {number} has {len(got)} outputs, {reference_name} has {len(wanted)}")
@@ -126,7 +149,10 @@ def agreement(
             if different:
                 mismatched += different
                 furthest = max(furthest, _furthest(a, b))
-    return Agreement(reference_name, len(expected), compared, mismatched, furthest)
+                within = within and _is_close(a, b, allowed or 0.0)
+    return Agreement(
+        reference_name, len(expected), compared, mismatched, furthest, allowed if within else None
+    )
 
 
 def accuracy(outputs: Sequence[tuple[Array, ...]], labels: Array, tensor: Tensor | None = None) -> float:
@@ -191,6 +217,15 @@ def _furthest(a: Array, b: Array) -> int:
     x, y = (_ordinals(array) for array in (a, b))
     # Python's integers, because the distance of two int64 may not fit one.
     return max(abs(int(p) - int(q)) for p, q in zip(x.tolist(), y.tolist(), strict=True))
+
+
+def _is_close(a: Array, b: Array, tolerance: float) -> bool:
+    """Whether no element differs by more than a part of `a`'s largest, or for integers by more than 1."""
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    limit = tolerance * float(np.abs(x).max()) if a.dtype.kind == "f" else 1.0
+    # NaN is close to nothing.
+    with np.errstate(invalid="ignore"):
+        return bool((np.abs(x - y) <= limit).all())
 
 
 def _ordinals(array: Array) -> _Integers:

@@ -174,6 +174,43 @@ def test_floats_differ_by_the_floats_between_them(start: float, steps: int) -> N
     assert distance == steps or (np.isinf(b[0]) and distance <= steps)
 
 
+def _softmax(dtype: str, **quantization: float) -> Graph:
+    m = Maker()
+    x = m.tensor((1, 4), dtype, scale=1.0 if quantization else None)
+    y = m.tensor((1, 4), dtype, **quantization)
+    m.node("SOFTMAX", [x], [y], beta=1.0)
+    return read(m.build([x], [y]), "softmax")
+
+
+def test_only_exponentials_of_floats_may_differ() -> None:
+    assert verify.tolerance(_sum_of_four()) is None
+    assert verify.tolerance(_softmax("int16", scale=2.0**-15)) is None
+    assert verify.tolerance(_softmax("float32")) == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("got", "tolerance"),
+    [
+        ([1.0, -4.0, 0.0, 0.0], 1e-5),
+        # Of the largest, not of each.
+        ([1.0, -4.0, 3e-5, 0.0], 1e-5),
+        ([1.0, -4.0, 5e-5, 0.0], None),
+        ([1.0, -4.0, float("nan"), 0.0], None),
+    ],
+)
+def test_a_tolerance_is_a_part_of_the_largest(got: list[float], tolerance: float | None) -> None:
+    expected = np.array([1, -4, 0, 0], np.float32)
+    found = verify.agreement("r", [(expected,)], [(np.array(got, np.float32),)], 1e-5)
+    assert found.tolerance == tolerance
+    assert found.compared_bytes == 16
+
+
+@pytest.mark.parametrize(("got", "tolerance"), [(6, 1e-5), (7, None)])
+def test_integers_may_be_rounded_the_other_way(got: int, tolerance: float | None) -> None:
+    arrays = (np.array([5], np.int8),), (np.array([got], np.int8),)
+    assert verify.agreement("r", [arrays[0]], [arrays[1]], 1e-5).tolerance == tolerance
+
+
 def test_nothing_compared_agrees() -> None:
     assert verify.agreement("r", [], []) == Agreement("r", 0, 0, 0, 0)
 

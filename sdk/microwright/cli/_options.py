@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from microwright.coverage import Caution
     from microwright.progress import Progress
-    from microwright.quantize import IOType
+    from microwright.quantize import IOType, Scheme
     from microwright.sources import Source
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -95,13 +95,14 @@ def recipe(function: _F) -> _F:
         *,
         calibration: Source | None,
         calibrate_randomly: bool,
-        input_type: IOType,
-        output_type: IOType,
+        scheme: Scheme,
+        input_type: IOType | None,
+        output_type: IOType | None,
         **others: Any,
     ) -> None:
         from microwright.quantize import Recipe
 
-        made = Recipe(calibration, calibrate_randomly, input_type, output_type)
+        made = Recipe(calibration, calibrate_randomly, input_type, output_type, scheme)
         function(recipe=made, **others)
 
     options = [
@@ -116,15 +117,20 @@ def recipe(function: _F) -> _F:
             is_flag=True,
             help="Quantise without samples. The model and all its reports are marked: not representative.",
         ),
+        click.option(
+            "--scheme",
+            type=click.Choice(("int8", "int16x8", "float32")),
+            default="int8",
+            show_default=True,
+            help="How a Keras model is quantised; int16x8: int16 activations, int8 weights; float32: not.",
+        ),
     ]
     for end in ("input", "output"):
         options.append(
             click.option(
                 f"--{end}-type",
-                type=click.Choice(("int8", "uint8", "float32")),
-                default="int8",
-                show_default=True,
-                help=f"Type of the quantised model's {end}s.",
+                type=click.Choice(("int8", "uint8", "int16", "float32")),
+                help=f"Type of the quantised model's {end}s; default: that of the scheme.",
             )
         )
     decorated = with_recipe

@@ -142,6 +142,8 @@ def layer_at(planned: Plan, call: int) -> str:
 def agreement(result: Agreement) -> str:
     """One line."""
     verdict = f"{result.mismatched_bytes:,} bytes differ" if result.mismatched_bytes else "all equal"
+    if result.mismatched_bytes and result.tolerance is not None:
+        verdict += f", all within {result.tolerance:g} of the largest output"
     return f"{result.compared_bytes:,} bytes of {result.inputs} inputs against {result.reference}: {verdict}"
 
 

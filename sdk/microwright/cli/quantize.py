@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command("quantize")
 @click.argument("model", type=_options.PATH)
 @click.option(
-    "-o", "out", type=_options.PATH, required=True, metavar="FILE", help="The int8 model, a .tflite."
+    "-o", "out", type=_options.PATH, required=True, metavar="FILE", help="The quantised model, a .tflite."
 )
 @_options.sources("calibration", "validation")
 @_options.recipe
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     "--validation",
     type=_options.PATH,
     metavar="SAMPLES",
-    help="Other samples, and their labels: what int8 costs on them.",
+    help="Other samples, and their labels: what quantisation costs on them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(model: Path, out: Path, recipe: Recipe, validation: Source | None, as_json: bool) -> None:
-    """Quantise a Keras model to int8.
+    """Quantise a Keras model to int8, or by another scheme.
 
     MODEL is a .keras, .h5 or SavedModel folder.
     """
@@ -48,7 +48,7 @@ def command(model: Path, out: Path, recipe: Recipe, validation: Source | None, a
         given = None
         if validation is not None:
             given = sources.load(validation, load.inputs(loaded), progress=progress)
-        graph = pipeline.to_int8(loaded, recipe, given, progress=progress, on_caution=cautions.append)
+        graph = pipeline.quantized(loaded, recipe, given, progress=progress, on_caution=cautions.append)
         if given is not None:
             compared = comparison.compare(loaded, comparison.model_of(graph), given, progress=progress)
     for caution in cautions:

@@ -72,7 +72,7 @@ from microwright.ops import (
 )
 from microwright.ops.base import Constant, Op, Step, unsupported
 
-__all__ = ["OPS", "Constant", "Op", "Step", "check", "get", "in_micro", "macs"]
+__all__ = ["OPS", "Constant", "Op", "Step", "check", "get", "in_micro", "is_exact", "macs"]
 
 OPS: Mapping[str, Op] = {
     "ABS": abs.OP,
@@ -161,6 +161,13 @@ def check(graph: Graph) -> None:
 def in_micro(graph: Graph) -> bool:
     """Whether TensorFlow Lite Micro computes every node whose operator is known."""
     return all(OPS[node.op].in_micro(graph, node) for node in graph.nodes if node.op in OPS)
+
+
+def is_exact(graph: Graph) -> bool:
+    """Whether every bit of the outputs has to be the reference's: no node has exponentials of C's library."""
+    return not any(
+        graph.tensors[node.outputs[0]].dtype in OPS[node.op].inexact for node in graph.nodes if node.op in OPS
+    )
 
 
 def macs(graph: Graph) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from microwright.errors import UnsupportedOp
-from microwright.graph import Array, Graph, Node, Tensor
+from microwright.graph import Array, DType, Graph, Node, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +116,7 @@ class Op:
     types      of the tensors, in words
     kernels    the plain kernels that `lower` may call
     limits     what `check` asks for beyond the types, in words
+    inexact    types in which the last places may be others than the reference's: those of C's exponentials
     """
 
     check: Callable[[Graph, Node], None]
@@ -126,6 +127,7 @@ class Op:
     types: str = ""
     kernels: tuple[str, ...] = ()
     limits: str = ""
+    inexact: tuple[DType, ...] = ()
 
     @staticmethod
     def lowered(lower: Callable[[Graph, Node], tuple[Step, ...]], **rest: Any) -> Op:

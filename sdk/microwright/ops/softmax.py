@@ -134,4 +134,5 @@ OP = Op.lowered(
     kernels=typed.kernels("softmax"),
     limits="up to 4095 classes, of int16 65535; an int8 output of scale 1/256 and zero point -128, "
     "an int16 one of 2^-15",
+    inexact=("float32",),
 )

@@ -67,6 +67,7 @@ def op(name: str, function: Callable[[int], int], scale: float, zero_point: int,
             "int16": table.Other(f"{name}_s16", fields),
             "float32": table.Other(f"{name}_f32", table.no_fields),
         },
+        inexact=("float32",),
     )
 
 

@@ -61,6 +61,7 @@ def unary(
     limits: str = "",
     in_micro: Callable[[Graph, Node], bool] = always,
     others: Mapping[DType, Other] | None = None,
+    inexact: tuple[DType, ...] = (),
 ) -> Op:
     """An operator of one int8 tensor, and of one of `others`, by the types that need no table.
 
@@ -86,6 +87,7 @@ def unary(
         kernels=("lookup_8", *(other.kernel for other in others.values())),
         limits=limits,
         in_micro=in_micro,
+        inexact=inexact,
     )
 
 
