@@ -27,13 +27,14 @@ def test_every_value_in_random_cases() -> None:
     assert_equal_for_every_value("RELU6", [case(rng) for _ in range(60)])
 
 
-def test_every_value_where_the_scales_differ() -> None:
+@pytest.mark.parametrize("op", ["RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"])
+def test_every_value_where_the_scales_differ(op: str) -> None:
     rng = np.random.default_rng(82)
     cases = [case(rng) for _ in range(30)]
     to = [case(rng) for _ in range(30)]
     ratios = [scale_ratio(rng, -28, 28) for _ in range(30)]
     assert_equal_for_every_value(
-        "RELU6",
+        op,
         [
             Case(a.in_scale, a.in_zero_point, float(np.float32(a.in_scale * ratio)), b.out_zero_point)
             for a, b, ratio in zip(cases, to, ratios, strict=True)

@@ -80,7 +80,7 @@ def compiled(flatbuffer: bytes, board_id: str = "mps2-an386", optimize: Any = "b
     model = graph.read(flatbuffer, "hostile")
     # What only tells of a model takes more of them.
     with contextlib.suppress(MicrowrightError):
-        _facts.graph(model)
+        _facts.graph(model, ())
     known = board.load(board_id)
     planned = library.compile_model(model, known, optimize=optimize).plan
     _facts.on_board(known, passes.apply(model), planned, verdict.judge(model, planned, known))
@@ -146,9 +146,9 @@ class _Parts:
         for tensor in model.tensors:
             q = tensor.quantization or graph.Quantization((), ())
             data = b"" if tensor.data is None else tensor.data.tobytes()
-            self.maker.tensors.append(
-                MadeTensor(tensor.shape, tensor.dtype, tensor.name, q.scales, q.zero_points, q.axis, data)
-            )
+            made = MadeTensor(tensor.shape, tensor.dtype, tensor.name, q.scales, q.zero_points, q.axis, data)
+            made.variable = tensor.state is not None
+            self.maker.tensors.append(made)
         for node in model.nodes:
             self.maker.nodes.append(
                 MadeNode(node.op, list(node.inputs), list(node.outputs), dict(node.options))
@@ -232,9 +232,11 @@ def _values(rng: random.Random, parts: _Parts) -> None:
 
 
 def _constant(rng: random.Random, parts: _Parts) -> None:
-    """A constant that is none any more, or the other way round."""
+    """A constant or variable that is none any more, or the other way round."""
     made = rng.choice(parts.maker.tensors)
-    if made.data:
+    if rng.random() < 0.3:
+        made.variable = not made.variable
+    elif made.data:
         made.data = b""
     else:
         made.data = b"\1"
