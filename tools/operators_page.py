@@ -29,6 +29,10 @@ name, before anything is written.
   taken: for any core, for cores with the DSP extension (M4, M7, M33) or with Helium (M55).
 - **compared with**: where TensorFlow Lite Micro lacks an operator, LiteRT says what its bytes are.
 
+What an inference keeps for the next one (the memory of SVDF and LSTM layers, variables that READ_VARIABLE
+and ASSIGN_VARIABLE move) lies in a part of the arena of its own. VAR_HANDLE needs no code; what CALL_ONCE
+assigns, constants, is what a reset puts there. Loops (WHILE) are refused: unroll the layer.
+
 SHAPE and FILL are constants by the time that code is written, and operators that only compute the shape of a
 reshape go with it.
 """

@@ -16,7 +16,7 @@ VERSION = 3
 CUSTOM = 32
 # Operators whose bodies are other subgraphs.
 CONTROL_FLOW = frozenset(
-    {"CALL", "CALL_ONCE", "IF", "STABLEHLO_COMPOSITE", "STABLEHLO_WHILE", "WHILE", "STABLEHLO_REDUCE"}
+    {"CALL", "IF", "STABLEHLO_COMPOSITE", "STABLEHLO_WHILE", "WHILE", "STABLEHLO_REDUCE"}
 )
 
 TENSOR_TYPES = (
@@ -43,6 +43,9 @@ TENSOR_TYPES = (
     "uint4",
 )
 
+# Handles of variables.
+RESOURCE = TENSOR_TYPES.index("resource")
+
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
 _PADDING = ("SAME", "VALID")
 _WEIGHTS_FORMATS = ("DEFAULT", "SHUFFLED4x16INT8")
@@ -51,10 +54,13 @@ _MIRROR_PAD_MODES = ("REFLECT", "SYMMETRIC")
 
 @dataclass(frozen=True)
 class Field:
-    """A field of an options table. `names` spell the values of an enum; "int32s" is a vector of int32."""
+    """A field of an options table. `names` spell the values of an enum.
+
+    "int32s" is a vector of int32, "text" a string.
+    """
 
     slot: int
-    kind: Literal["bool", "int8", "int32", "float32", "int32s"]
+    kind: Literal["bool", "int8", "int32", "float32", "int32s", "text"]
     default: float = 0
     names: tuple[str, ...] | None = None
 
@@ -190,6 +196,7 @@ OPTIONS: Mapping[str, Options] = {
     "ADD": _ADD,
     "AVERAGE_POOL_2D": _POOL_2D,
     "BATCH_MATMUL": _BATCH_MATMUL,
+    "CALL_ONCE": Options(103, {"init_subgraph_index": Field(0, "int32")}),
     "CONCATENATION": _CONCATENATION,
     "CONV_2D": _CONV_2D,
     "DEPTHWISE_CONV_2D": _DEPTHWISE_CONV_2D,
@@ -225,6 +232,7 @@ OPTIONS: Mapping[str, Options] = {
     "TRANSPOSE_CONV": _TRANSPOSE_CONV,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _UNIDIRECTIONAL_SEQUENCE_LSTM,
     "UNPACK": _UNPACK,
+    "VAR_HANDLE": Options(111, {"container": Field(0, "text"), "shared_name": Field(1, "text")}),
 }
 
 

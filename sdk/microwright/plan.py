@@ -139,15 +139,35 @@ def lower(graph: Graph) -> list[tuple[int, Step]]:
     return [
         (position, step)
         for position, node in enumerate(graph.nodes)
-        if not ops.get(node).alias
+        if not _is_alias(graph, position)
         for step in ops.get(node).lower(graph, node)
     ]
 
 
+def _is_alias(graph: Graph, position: int) -> bool:
+    """Whether a node's output is its first input's bytes: of a reshape, or of a variable that is read.
+
+    The latter where nothing is assigned to the variable before the last use of what was read.
+    """
+    node = graph.nodes[position]
+    if node.op != "READ_VARIABLE":
+        return ops.get(node).alias
+    after = range(position + 1, len(graph.nodes))
+    assigned = next((i for i in after if node.inputs[0] in graph.nodes[i].outputs), None)
+    if assigned is None:
+        return True
+    names = set(node.outputs)
+    for other in graph.nodes[position + 1 : assigned]:
+        if names & set(other.inputs) and ops.get(other).alias:
+            names.update(other.outputs)
+    used = {i for other in graph.nodes[assigned:] for i in other.inputs}
+    return not names & (used | set(graph.outputs))
+
+
 def _roots(graph: Graph) -> dict[int, int]:
     roots = {tensor.index: tensor.index for tensor in graph.tensors}
-    for node in graph.nodes:
-        if ops.get(node).alias:
+    for position, node in enumerate(graph.nodes):
+        if _is_alias(graph, position):
             roots[node.outputs[0]] = roots[node.inputs[0]]
     for output in graph.outputs:
         if graph.tensors[roots[output]].data is not None:

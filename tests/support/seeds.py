@@ -6,26 +6,21 @@ from functools import cache
 
 import numpy as np
 
-from tests.ops import test_pairs, test_products, test_rearrange, test_reductions, test_svdf
-from tests.ops import test_unidirectional_sequence_lstm as test_lstm
+from tests.ops import (
+    test_pairs,
+    test_products,
+    test_rearrange,
+    test_reductions,
+    test_svdf,
+    test_unidirectional_sequence_lstm,
+)
 from tests.support.layers import Layers
 from tests.support.random_graph import RandomGraph
+from tests.support.stateful import counter
 from tests.support.tflite_maker import Maker
 
-_UNARY = (
-    "ABS",
-    "ELU",
-    "EXP",
-    "HARD_SWISH",
-    "LOG",
-    "NEG",
-    "RELU_0_TO_1",
-    "RELU_N1_TO_1",
-    "RSQRT",
-    "SQRT",
-    "SQUARE",
-    "TANH",
-)
+_UNARY = ("ABS", "ELU", "EXP", "HARD_SWISH", "LOG", "NEG", "RSQRT", "SQRT", "SQUARE", "TANH")
+_CUT = ("RELU_0_TO_1", "RELU_N1_TO_1")
 
 
 def through_floats(op: str) -> bytes:
@@ -77,14 +72,20 @@ def _least() -> bytes:
     return m.build([x], [y])
 
 
+def _variable() -> bytes:
+    m, x, y = counter()
+    return m.build([x], [y])
+
+
 @cache
 def models() -> tuple[bytes, ...]:
     """A small model of each operator, and some of several."""
     rng = np.random.default_rng(0)
-    made = [*(through_floats(op) for op in ("EXP", "SQRT", "NEG", "ELU")), *map(_unary, _UNARY)]
+    made = [*(through_floats(op) for op in ("EXP", "SQRT", "NEG", "ELU")), *map(_unary, (*_UNARY, *_CUT))]
     made += [filled(), _shapes(), _least()]
+    made.append(_variable())
     families = (*test_rearrange.OPERATORS.values(), *test_products.FAMILIES, *test_reductions.FAMILIES)
-    for add in (*families, test_svdf.add_svdf, test_lstm.add_lstm):
+    for add in (*families, test_svdf.add_svdf, test_unidirectional_sequence_lstm.add_lstm):
         layers = Layers()
         add(layers, rng)
         made.append(layers.maker.build(layers.inputs, layers.outputs))

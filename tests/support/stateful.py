@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from microwright.graph import Graph, read
 from tests.support.tflite_maker import Maker
@@ -28,3 +30,47 @@ def memories(count: int, *, length: int = 6, memory: int = 3) -> tuple[Maker, li
 
 def graph_of(m: Maker, line: Sequence[int]) -> Graph:
     return read(m.build([line[0]], [line[-1]]), "memories")
+
+
+class Streaming(Maker):
+    """A model with variables that CALL_ONCE initialises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others = [Maker()]
+        self.handles: dict[str, int] = {}
+
+    def variable(self, name: str, values: npt.ArrayLike, **quantization: Any) -> None:
+        """A variable and its first values."""
+        init = self.others[0]
+        handle = init.tensor((), "resource")
+        init.node("VAR_HANDLE", [], [handle], shared_name=name)
+        init.node("ASSIGN_VARIABLE", [handle, init.const(values, **quantization)], [])
+        self.handles[name] = self.tensor((), "resource", name=name)
+
+    def call_once(self) -> None:
+        """Initialise, and make the handles."""
+        self.node("CALL_ONCE", [], [], init_subgraph_index=1)
+        for name, handle in self.handles.items():
+            self.node("VAR_HANDLE", [], [handle], shared_name=name)
+
+    def read(self, name: str, shape: Sequence[int], dtype: str = "int8", **quantization: Any) -> int:
+        """The variable's values, a tensor."""
+        y = self.tensor(shape, dtype, **quantization)
+        self.node("READ_VARIABLE", [self.handles[name]], [y])
+        return y
+
+    def assign(self, name: str, x: int) -> None:
+        """The variable gets a tensor's values."""
+        self.node("ASSIGN_VARIABLE", [self.handles[name], x], [])
+
+
+def counter() -> tuple[Streaming, int, int]:
+    """A variable that adds up the inputs; the model, its input and its output."""
+    m = Streaming()
+    x, y = m.tensor((1, 4), scale=0.1), m.tensor((1, 4), scale=0.1, name="sum")
+    m.variable("total", np.array([[1, 2, 3, 4]], np.int8), scale=0.1)
+    m.call_once()
+    m.node("ADD", [m.read("total", (1, 4), scale=0.1), x], [y])
+    m.assign("total", y)
+    return m, x, y

@@ -57,6 +57,7 @@ _OPTIONS: Mapping[str, str] = {
     "ARG_MIN": "ArgMinOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "BATCH_MATMUL": "BatchMatMulOptions",
+    "CALL_ONCE": "CallOnceOptions",
     "CONCATENATION": "ConcatenationOptions",
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
@@ -96,6 +97,7 @@ _OPTIONS: Mapping[str, str] = {
     "TRANSPOSE_CONV": "TransposeConvOptions",
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
     "UNPACK": "UnpackOptions",
+    "VAR_HANDLE": "VarHandleOptions",
 }
 
 _ENUMS: Mapping[str, object] = {
@@ -146,6 +148,8 @@ class Maker:
         self.nodes: list[MadeNode] = []
         self.version = 3
         self.subgraphs = 1
+        self.others: list[Maker] = []
+        """Subgraphs behind the main one, without inputs and outputs."""
         self.external_buffers = False
         """Whether the constants lie behind the flatbuffer, as in files above 2 GB."""
 
@@ -224,16 +228,10 @@ class Maker:
         b = flatbuffers.Builder(1024)
         buffers = self._buffers(b, contents, outside_at)
         opcodes, codes = self._opcodes(b)
-        tensors = _offsets(b, [self._tensor(b, made, places[i]) for i, made in enumerate(self.tensors)])
-        nodes = _offsets(b, [self._node(b, made, codes[i]) for i, made in enumerate(self.nodes)])
-        graph_inputs, graph_outputs = _vector(b, inputs, "int32"), _vector(b, outputs, "int32")
-        tflite.SubGraphStart(b)
-        tflite.SubGraphAddTensors(b, tensors)
-        tflite.SubGraphAddInputs(b, graph_inputs)
-        tflite.SubGraphAddOutputs(b, graph_outputs)
-        tflite.SubGraphAddOperators(b, nodes)
-        subgraph = tflite.SubGraphEnd(b)
-        subgraphs = _offsets(b, [subgraph] * self.subgraphs)
+        places, codes = list(places), list(codes)
+        made = [self._subgraph(b, inputs, outputs, places, codes)] * self.subgraphs
+        made += [other._subgraph(b, (), (), places, codes) for other in self.others]
+        subgraphs = _offsets(b, made)
         tflite.ModelStart(b)
         tflite.ModelAddVersion(b, self.version)
         tflite.ModelAddOperatorCodes(b, opcodes)
@@ -242,11 +240,30 @@ class Maker:
         b.Finish(tflite.ModelEnd(b), b"TFL3")
         return bytes(b.Output())
 
+    def _subgraph(
+        self,
+        b: flatbuffers.Builder,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        places: list[int],
+        codes: list[int],
+    ) -> int:
+        """Takes its tensors' places and its nodes' codes from the front of the lists."""
+        tensors = _offsets(b, [self._tensor(b, made, places.pop(0)) for made in self.tensors])
+        nodes = _offsets(b, [self._node(b, made, codes.pop(0)) for made in self.nodes])
+        graph_inputs, graph_outputs = _vector(b, inputs, "int32"), _vector(b, outputs, "int32")
+        tflite.SubGraphStart(b)
+        tflite.SubGraphAddTensors(b, tensors)
+        tflite.SubGraphAddInputs(b, graph_inputs)
+        tflite.SubGraphAddOutputs(b, graph_outputs)
+        tflite.SubGraphAddOperators(b, nodes)
+        return int(tflite.SubGraphEnd(b))
+
     def _contents(self) -> tuple[list[bytes], list[int]]:
         """All buffers, and which one each tensor refers to; buffer 0 is empty by convention."""
         contents = [b""]
         places = []
-        for made in self.tensors:
+        for made in (*self.tensors, *(tensor for other in self.others for tensor in other.tensors)):
             if made.buffer is not None:
                 places.append(made.buffer)
             elif made.data:
@@ -272,7 +289,8 @@ class Maker:
 
     def _opcodes(self, b: flatbuffers.Builder) -> tuple[int, list[int]]:
         unique: list[tuple[str | int, str | None]] = []
-        for made in self.nodes:
+        nodes = [*self.nodes, *(node for other in self.others for node in other.nodes)]
+        for made in nodes:
             if (made.op, made.custom_code) not in unique:
                 unique.append((made.op, made.custom_code))
         offsets = []
@@ -286,7 +304,7 @@ class Maker:
             if custom is not None:
                 tflite.OperatorCodeAddCustomCode(b, custom)
             offsets.append(tflite.OperatorCodeEnd(b))
-        codes = [unique.index((made.op, made.custom_code)) for made in self.nodes]
+        codes = [unique.index((made.op, made.custom_code)) for made in nodes]
         return _offsets(b, offsets), codes
 
     def _tensor(self, b: flatbuffers.Builder, made: MadeTensor, buffer: int) -> int:
@@ -343,7 +361,7 @@ def _options(b: flatbuffers.Builder, table: str, options: Mapping[str, Any]) -> 
     values: dict[str, Any] = {}
     for name, value in options.items():
         if isinstance(value, str):
-            values[name] = getattr(_ENUMS[name], value)
+            values[name] = getattr(_ENUMS[name], value) if name in _ENUMS else b.CreateString(value)
         elif isinstance(value, (tuple, list)):
             values[name] = _vector(b, value, "int32")
         else:

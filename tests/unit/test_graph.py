@@ -139,7 +139,8 @@ def test_reads_what_was_made() -> None:
     assert (graph.inputs, graph.outputs) == ((0,), (5,))
 
 
-@pytest.mark.parametrize("op", sorted(_schema.OPTIONS))
+# These two are resolved while reading (test_state.py).
+@pytest.mark.parametrize("op", sorted(_schema.OPTIONS.keys() - {"CALL_ONCE", "VAR_HANDLE"}))
 def test_reads_every_option(op: str) -> None:
     fields = _schema.OPTIONS[op].fields
     values: dict[str, Any] = {}
@@ -303,7 +304,6 @@ def test_a_broken_model_is_refused(change: Callable[[Maker], None], says: str) -
         (_set(weights__sparse=True), "'weights' is stored sparse"),
         (_node(0, op="WHILE", options={}), "node 0 WHILE 'block/conv' is control flow"),
         (_node(0, op="IF", options={}), "control flow"),
-        (_node(0, op="CALL_ONCE", options={}), "control flow"),
         (_node(0, op="CUSTOM", options={}, custom_code="Flex\nErf"), r"custom operator 'Flex\\nErf'"),
         (_node(0, op=99_999, options={}), "operator number 99999"),
         (_node(0, op=-7, options={}), "operator number -7"),

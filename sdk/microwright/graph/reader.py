@@ -14,6 +14,7 @@ from microwright._flatbuffer import File, Table
 from microwright.errors import InputError, UnsupportedOp
 from microwright.graph import mark, variables
 from microwright.graph.model import ITEM_BYTES, Array, DType, Graph, Node, Option, Quantization, Tensor
+from microwright.graph.variables import Section
 
 _ZERO_POINTS: Mapping[DType, tuple[int, int]] = {
     "int8": (-128, 127),
@@ -23,6 +24,7 @@ _ZERO_POINTS: Mapping[DType, tuple[int, int]] = {
 }
 _MAX_RANK = 8
 _MAX_TENSOR_BYTES = 2**31 - 1
+_ONE_FUNCTION = "export one function without control flow (if, while)"
 _FIXED_SHAPE = "give the model's inputs a fixed shape and convert it again"
 
 
@@ -31,8 +33,9 @@ def read(flatbuffer: bytes, name: str) -> Graph:
 
     Everything in the file is checked before use: a file that is no model, is cut short or lies about its
     sizes raises InputError. Operators are not judged here (see `ops`), except custom ones and control flow,
-    which raise UnsupportedOp, as do models of several subgraphs, and tensors that are sparse, of a
-    dynamic shape or of a type that is not in DType.
+    which raise UnsupportedOp, as do subgraphs that do not initialise variables, and tensors that are sparse,
+    of a dynamic shape or of a type that is not in DType. Variables become tensors with a `state`, whichever
+    way the file has them.
     """
     file = File(flatbuffer, f"model {name[:80]!r}")
     model = file.root(_schema.IDENTIFIER)
@@ -43,21 +46,24 @@ def read(flatbuffer: bytes, name: str) -> Graph:
             "convert the model with a current TensorFlow Lite converter",
         )
     subgraphs = model.tables(2, "subgraph")
-    if len(subgraphs) != 1:
-        raise UnsupportedOp(
-            f"{file.name} has {len(subgraphs)} subgraphs, expected 1",
-            "export one function without control flow (if, while)",
-        )
-    subgraph = subgraphs[0]
+    if not subgraphs:
+        raise UnsupportedOp(f"{file.name} has 0 subgraphs, expected 1", _ONE_FUNCTION)
     buffers = [_contents(table) for table in model.tables(4, "buffer")]
-    tables = subgraph.tables(0, "tensor")
-    tensors = tuple(_tensor(table, index, buffers) for index, table in enumerate(tables))
     opcodes = model.tables(1, "operator code")
-    nodes = tuple(
-        _node(table, index, opcodes, tensors) for index, table in enumerate(subgraph.tables(3, "node"))
-    )
-    inputs = _indices(subgraph, 1, "inputs", tensors, least=0)
-    outputs = _indices(subgraph, 2, "outputs", tensors, least=0)
+    main = _section(subgraphs[0], buffers, opcodes)
+    called = variables.initialisers(file, main, len(subgraphs))
+    if len(subgraphs) != 1 + len(called):
+        raise UnsupportedOp(
+            f"{file.name} has {len(subgraphs)} subgraphs, expected {1 + len(called)}", _ONE_FUNCTION
+        )
+    sections = {index: _section(subgraphs[index], buffers, opcodes) for index in called}
+    tensors, nodes = variables.resolve(file, main, sections)
+    inputs = _indices(subgraphs[0], 1, "inputs", tensors, least=0)
+    outputs = _indices(subgraphs[0], 2, "outputs", tensors, least=0)
+    tables = subgraphs[0].tables(0, "tensor")
+    for index in (*inputs, *outputs):
+        if index in main.resources:
+            file.fail(f"tensor {index}, a handle, is an input or output")
     _check_inputs(file, inputs, [tables[index] for index in inputs])
     _check_order(file, nodes, inputs, outputs, tensors)
     variables.check(file, nodes, outputs, tensors)
@@ -77,6 +83,25 @@ def _description(model: Table) -> bytes:
     # Nothing says that it is text.
     content = model.vector(mark.DESCRIPTION, "uint8", "description")
     return b"" if content is None else content.tobytes()
+
+
+def _section(
+    subgraph: Table, buffers: Sequence[npt.NDArray[np.uint8] | None], opcodes: Sequence[Table]
+) -> Section:
+    tables = subgraph.tables(0, "tensor")
+    resources = {
+        index for index, table in enumerate(tables) if table.integer(1, "int8", "type") == _schema.RESOURCE
+    }
+    tensors = tuple(
+        Tensor(index, table.text(3, "name"), "int32", (), None, None)
+        if index in resources
+        else _tensor(table, index, buffers)
+        for index, table in enumerate(tables)
+    )
+    nodes = tuple(
+        _node(table, index, opcodes, tensors) for index, table in enumerate(subgraph.tables(3, "node"))
+    )
+    return Section(tensors, nodes, frozenset(resources))
 
 
 def _contents(table: Table) -> npt.NDArray[np.uint8] | None:
@@ -191,10 +216,10 @@ def _node(table: Table, index: int, opcodes: Sequence[Table], tensors: Sequence[
         table.file.fail(f"{table.what} has operator code {opcode} of {len(opcodes)}")
     inputs = _indices(table, 1, "inputs", tensors, least=-1)
     outputs = _indices(table, 2, "outputs", tensors, least=0)
-    if not outputs:
-        table.file.fail(f"{table.what} has no outputs")
-    name = tensors[outputs[0]].name
+    name = tensors[outputs[0]].name if outputs else ""
     op = _operator(opcodes[opcode], table.what, name)
+    if not outputs and op not in variables.WITHOUT_OUTPUTS:
+        table.file.fail(f"{table.what} has no outputs")
     return Node(index, op, name, inputs, outputs, _options(table, op))
 
 
@@ -218,7 +243,7 @@ def _operator(opcode: Table, node: str, name: str) -> str:
     if op in _schema.CONTROL_FLOW:
         raise UnsupportedOp(
             f"{opcode.file.name}: {node} {op} {name[:80]!r} is control flow",
-            "export one function without control flow (if, while)",
+            f"{_ONE_FUNCTION}; unroll recurrent layers (unroll=True)",
         )
     return op
 
@@ -239,6 +264,8 @@ def _option(table: Table, op: str, options: Table | None, name: str, field: _sch
     if field.kind == "int32s":
         values = None if options is None else options.vector(field.slot, "int32", name)
         return () if values is None else tuple(values.tolist())
+    if field.kind == "text":
+        return "" if options is None else options.text(field.slot, name)
     value = field.default
     if options is not None:
         value = options.scalar(field.slot, field.kind, name, field.default)
@@ -308,6 +335,7 @@ def _check_order(
             if index >= 0:
                 require(index, f"input {position} of node {node.index} {node.op}")
         for position, index in enumerate(node.outputs):
-            define(index, f"output {position} of node {node.index} {node.op}")
+            if node.op != "ASSIGN_VARIABLE":
+                define(index, f"output {position} of node {node.index} {node.op}")
     for position, index in enumerate(outputs):
         require(index, f"output {position}")

@@ -27,10 +27,11 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     filters, memory = time.shape if time.ndim == 2 else (0, 0)
     if 0 in time.shape or rank < 1 or filters % rank:
         raise unsupported(node, f"time weights of shape {time.shape} in groups of {rank}", _AGAIN)
-    units, batches = filters // rank, x.shape[0] if len(x.shape) == 2 else 0
+    units = filters // rank
+    batches, in_len = x.shape if len(x.shape) == 2 else (0, 0)
     fits = (
         x.elements
-        and feature.shape == (filters, x.shape[-1])
+        and feature.shape == (filters, in_len)
         and bias.size == units
         and state.elements == batches * filters * memory
         and y.shape == (batches, units)
@@ -55,7 +56,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
         second = rescale(node, float(np.float32(state_scale) * np.float32(time_scale) / np.float32(y_scale)))
     fields: dict[str, Field] = {
         "batches": batches,
-        "in_len": x.shape[-1],
+        "in_len": in_len,
         "units": units,
         "rank": rank,
         "memory": memory,

@@ -29,7 +29,8 @@ def run(graph: Graph) -> Graph:
             tensors[i].size_bytes for i in set(node.inputs) if i >= 0 and tensors[i].data is not None
         )
         results = sum(tensors[i].size_bytes for i in node.outputs)
-        if set(graph.outputs) & set(node.outputs) or results > operands + _GROWTH_BYTES:
+        kept = any(tensors[i].state is not None for i in node.outputs)
+        if kept or set(graph.outputs) & set(node.outputs) or results > operands + _GROWTH_BYTES:
             continue
         values = _values(now, node)
         if values.keys() == set(node.outputs) and all(

@@ -11,11 +11,11 @@ _SHAPED = frozenset({"BROADCAST_TO", "RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEARE
 
 
 def run(graph: Graph) -> Graph:
-    """The graph without nodes that no output depends on, and without shapes that are computed."""
+    """The graph without nodes that no output or variable depends on, and without shapes that are computed."""
     needed = set(graph.outputs)
     kept: list[Node] = []
     for node in reversed([_without_shape(graph, node) for node in graph.nodes]):
-        if needed.intersection(node.outputs):
+        if needed.intersection(node.outputs) or any(graph.tensors[i].state is not None for i in node.outputs):
             kept.append(node)
             needed.update(node.inputs)
     nodes = tuple(reversed(kept))
