@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from microwright import board, kernels, ops, target
+from microwright.graph import DType
+from microwright.ops import typed
 from tests.emulated import test_kernels_sparse_mve
 from tests.emulated.test_kernels_elementwise import add_any_pool, add_dense, add_product, add_sum
 from tests.emulated.test_kernels_sparse import add_sparse
@@ -15,7 +17,7 @@ from tests.ops import test_pairs, test_products, test_rearrange, test_reductions
 from tests.ops.test_conv_2d import add_batch, add_conv, add_grouped
 from tests.ops.test_depthwise_conv_2d import add_depthwise
 from tests.ops.test_softmax import add_softmax
-from tests.support import edges
+from tests.support import edges, types
 from tests.support.edges import Buffer, Case, assert_random_layers_stay_inside, at_beginning, at_end
 from tests.support.firmware import dense
 from tests.support.layers import Layers, Rng, pick
@@ -100,6 +102,19 @@ FAMILIES = (
 # They call a kernel that others call, too; the reference of a whole model does not have them.
 _NOT_IN_MICRO = {"BROADCAST_TO", "TILE", "SPACE_TO_BATCH_ND"}
 # Plain kernels of these that no faster one replaces.
+_CONVERSIONS = {
+    kernel
+    for kernel in (*ops.OPS["QUANTIZE"].kernels, *ops.OPS["DEQUANTIZE"].kernels)
+    if kernel not in ("lookup_8", "rescale_s16")
+}
+# What they keep between inferences is a variable, which has no place of its own here.
+_WITH_STATE = {"lstm_s8", "svdf_s8"}
+_OF_OTHER_TYPES = {
+    kernel
+    for op in (*types.EXACT, *types.EXPONENTIAL)
+    for kernel in ops.OPS[op].kernels
+    if kernel.endswith(("_s16", "_f32"))
+}
 _USUAL_PLAIN = {"softmax_s8", "pad_s8", "lookup_8"}
 
 
@@ -130,14 +145,35 @@ def add_other_operator(made: Layers, rng: Rng) -> None:
     pick(rng, others)(made, rng)
 
 
-@pytest.mark.parametrize(
-    "board_id", [pytest.param(i, marks=() if i == USUAL[0] else pytest.mark.thorough) for i in USUAL]
-)
+USUAL_FIRST = [pytest.param(i, marks=() if i == USUAL[0] else pytest.mark.thorough) for i in USUAL]
+
+
+@pytest.mark.parametrize("board_id", USUAL_FIRST)
 def test_other_operators(tmp_path: Path, board_id: str) -> None:
     found = assert_random_layers_stay_inside(board_id, tmp_path / "p", add_other_operator, seed=1, count=150)
     kernels_of_all = {kernel for op in ops.OPS.values() for kernel in op.kernels}
-    elsewhere = {*kernels.KERNELS, "concatenation", "dequantize_s8_f32", "quantize_f32_s8", *_USUAL_PLAIN}
+    elsewhere = {
+        *kernels.KERNELS,
+        "concatenation",
+        *_CONVERSIONS,
+        *_USUAL_PLAIN,
+        *_OF_OTHER_TYPES,
+        *_WITH_STATE,
+    }
     missing = kernels_of_all - elsewhere - found.keys()
+    assert not missing, f"no layer of the sample was for {missing}"
+
+
+@pytest.mark.parametrize("board_id", USUAL_FIRST)
+@pytest.mark.parametrize("dtype", ("int16", "float32"))
+def test_other_types(tmp_path: Path, board_id: str, dtype: DType) -> None:
+    adds = [*types.EXACT.values(), *types.EXPONENTIAL.values()]
+
+    def add(made: Layers, rng: Rng) -> None:
+        adds[len(made.outputs) % len(adds)](made, rng, dtype)
+
+    found = assert_random_layers_stay_inside(board_id, tmp_path / "p", add, seed=3, count=4 * len(adds))
+    missing = {k for k in _OF_OTHER_TYPES if k.endswith(typed.SUFFIXES[dtype])} - found.keys()
     assert not missing, f"no layer of the sample was for {missing}"
 
 

@@ -71,6 +71,18 @@ static uint8_t input_byte(uint32_t number)
     return (uint8_t)(number >> 24);
 }
 
+static bool is_input(const struct edges_buffer *buffer)
+{
+    return buffer->kind == EDGES_INPUT || buffer->kind == EDGES_REALS;
+}
+
+// Reals are from 0.5 to 2, of either sign: what differs between machines is NaN alone.
+static uint8_t content_byte(const struct edges_buffer *buffer, uint32_t first, uint32_t place)
+{
+    const uint8_t byte = input_byte(first + place);
+    return buffer->kind == EDGES_REALS && place % 4 == 3 ? (uint8_t)((byte & 0x80) | 0x3f) : byte;
+}
+
 static uint32_t window_begin(uint32_t offset)
 {
     const uint32_t page = offset / EDGES_PAGE_BYTES * EDGES_PAGE_BYTES;
@@ -98,9 +110,9 @@ static void prepare(const struct edges_run *run)
         const struct edges_buffer *const buffer = &run->buffers[i];
         if (buffer->kind == EDGES_CONSTANT) {
             memcpy(expected + run->offsets[i], buffer->content, buffer->bytes);
-        } else if (buffer->kind == EDGES_INPUT) {
+        } else if (is_input(buffer)) {
             for (uint32_t j = 0; j < buffer->bytes; ++j) {
-                expected[run->offsets[i] + j] = input_byte((uint32_t)i * EDGES_PAGE_BYTES + j);
+                expected[run->offsets[i] + j] = content_byte(buffer, (uint32_t)i * EDGES_PAGE_BYTES, j);
             }
         }
     }
@@ -114,7 +126,7 @@ static void prepare(const struct edges_run *run)
 static bool writable(const struct edges_run *run, int which)
 {
     const struct edges_buffer *const buffer = &run->buffers[which];
-    if (buffer->kind != EDGES_INPUT) {
+    if (!is_input(buffer)) {
         return buffer->kind != EDGES_CONSTANT;
     }
     for (int i = 0; i < run->count; ++i) {

@@ -10,7 +10,7 @@
 #define EDGES_PAGES 11
 #define EDGES_PAGE_BYTES 65536u
 
-enum edges_kind { EDGES_INPUT, EDGES_CONSTANT, EDGES_OUTPUT, EDGES_SCRATCH };
+enum edges_kind { EDGES_INPUT, EDGES_REALS, EDGES_CONSTANT, EDGES_OUTPUT, EDGES_SCRATCH }; // reals: float32 inputs
 
 struct edges_buffer {
     enum edges_kind kind;

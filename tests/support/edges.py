@@ -27,6 +27,7 @@ from microwright.kernels.base import Rejected
 from microwright.ops import Constant, Step
 from microwright.plan import Call
 from tests.support.layers import Layers, Rng
+from tests.support.native import native
 
 _FOLDER = Path(__file__).parent
 # As in edges.h.
@@ -150,7 +151,7 @@ def _calls(graph: Graph, on: Board) -> Iterator[Call]:
                 except Rejected:
                     continue
         for step in made:
-            buffers = _buffers(graph, step, 0)
+            buffers = _buffers(graph, step, 0, {})
             constant_bytes = sum(constant.values.nbytes for constant in _constants(step).values())
             fits = len(buffers) <= _PAGES and all(b.size_bytes <= _PAGE_BYTES for b in buffers)
             if fits and constant_bytes <= left_bytes:
@@ -164,17 +165,31 @@ def _cases(model: Graph, calls: Sequence[Call]) -> list[Case]:
     for step in (call.step for call in calls):
         for position, i in enumerate(step.inputs):
             if i in inputs:
-                content = _input_bytes(position * _PAGE_BYTES, inputs[i].nbytes)
+                content = _input_bytes(position * _PAGE_BYTES, inputs[i])
                 inputs[i] = content.view(inputs[i].dtype).reshape(inputs[i].shape)
+    outputs = dict(zip(model.outputs, _expected(model, tuple(inputs.values())), strict=True))
+    names: dict[tuple[str, bytes], str] = {}
+    return [_case(model, number, call.step, outputs, names) for number, call in enumerate(calls)]
+
+
+def _expected(model: Graph, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Of the reference, or where it may have other last places, of the kernels on this machine."""
+    if not ops.is_exact(model):
+        return native(model, plain=True)(inputs)
     reference = verify.reference(model)
     assert reference is not None, "the reference interpreter is part of the development installation"
-    outputs = dict(zip(model.outputs, reference.run(tuple(inputs[i] for i in model.inputs)), strict=True))
-    return [_case(model, number, call.step, outputs) for number, call in enumerate(calls)]
+    return reference.run(inputs)
 
 
-def _case(model: Graph, number: int, step: Step, outputs: Mapping[int, Array]) -> Case:
+def _case(
+    model: Graph,
+    number: int,
+    step: Step,
+    outputs: Mapping[int, Array],
+    names: dict[tuple[str, bytes], str],
+) -> Case:
     output = step.outputs[0]
-    buffers = _buffers(model, step, number)
+    buffers = _buffers(model, step, number, names)
     statements = [f"struct mw_{step.kernel} layer = call_{number};"] if step.fields else []
     tensors = (*step.inputs, *step.outputs)
     operands = [f"({c.C_TYPES[model.tensors[tensor].dtype]} *)at[{i}]" for i, tensor in enumerate(tensors)]
@@ -194,8 +209,8 @@ def _constants(step: Step) -> dict[str, Constant]:
     return {name: v for name, v in step.fields.items() if isinstance(v, Constant) and v.values.size}
 
 
-def _buffers(graph: Graph, step: Step, number: int) -> list[Buffer]:
-    """Inputs, output, scratch if any, then constants."""
+def _buffers(graph: Graph, step: Step, number: int, names: dict[tuple[str, bytes], str]) -> list[Buffer]:
+    """Inputs, output, scratch if any, then constants; `names` has those of earlier calls, as the C has."""
     buffers = []
     for i in (*step.inputs, *step.outputs):
         tensor = graph.tensors[i]
@@ -203,11 +218,12 @@ def _buffers(graph: Graph, step: Step, number: int) -> list[Buffer]:
         if tensor.data is not None:
             buffers.append(Buffer("CONSTANT", *size, f"tensor_{i}"))
         else:
-            buffers.append(Buffer("INPUT" if i in step.inputs else "OUTPUT", *size))
+            kind = "OUTPUT" if i not in step.inputs else "REALS" if tensor.dtype == "float32" else "INPUT"
+            buffers.append(Buffer(kind, *size))
     if step.scratch_bytes:
         buffers.append(Buffer("SCRATCH", step.scratch_bytes, _SCRATCH_ALIGN_BYTES))
     for name, constant in _constants(step).items():
-        content = f"call_{number}_{name.replace('.', '_')}"
+        content = names.setdefault(constant.content, f"call_{number}_{name.replace('.', '_')}")
         buffers.append(Buffer("CONSTANT", constant.values.nbytes, _CONSTANT_ALIGN_BYTES, content))
     return buffers
 
@@ -268,8 +284,11 @@ def _outcomes(image: Image, first: int, end: int) -> Iterator[str]:
             yield said.split(" ", 1)[1].strip()
 
 
-def _input_bytes(first: int, count: int) -> Array:
-    """The same in edges.c."""
-    number = np.arange(first, first + count, dtype=np.uint32) * np.uint32(0x9E3779B1)
+def _input_bytes(first: int, like: Array) -> Array:
+    """Content of an input like this one; the same in edges.c."""
+    number = np.arange(first, first + like.nbytes, dtype=np.uint32) * np.uint32(0x9E3779B1)
     number = (number ^ number >> np.uint32(15)) * np.uint32(0x85EBCA77)
-    return np.asarray(number >> np.uint32(24), np.uint8)
+    content = np.asarray(number >> np.uint32(24), np.uint8)
+    if like.dtype == np.float32:
+        content[3::4] = content[3::4] & 0x80 | 0x3F
+    return content

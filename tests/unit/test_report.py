@@ -102,6 +102,7 @@ def test_the_json_is_schema_1() -> None:
             "compared_bytes": 40,
             "mismatched_bytes": 0,
             "max_difference": 0,
+            "tolerance": None,
         },
         "warnings": [],
         "accuracy": 0.975,
