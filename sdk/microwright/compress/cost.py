@@ -277,6 +277,10 @@ def _graph(layer: _Layer) -> Graph:
     output = add(
         layer.output, None, Quantization((1 / 256 if softmax else 0.0625,), (-128 if softmax else 0,))
     )
-    options: dict[str, Option] = {"fused_activation_function": "NONE", **layer.options}
+    options: dict[str, Option] = {
+        "fused_activation_function": "NONE",
+        "quantized_bias_type": "float32",  # what files have that do not say
+        **layer.options,
+    }
     node = Node(0, layer.op, "", tuple(inputs), (output,), options)
     return Graph("", "", tuple(tensors), (node,), tuple(range(len(layer.inputs))), (output,), b"")
