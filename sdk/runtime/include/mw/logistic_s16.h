@@ -1,4 +1,4 @@
-// Sigmoid, int16, by interpolation in a table (mw/sigmoid_table.h).
+// Sigmoid, int16, by interpolation in a table (mw/squash.h).
 //   out[i] = 1 / (1 + exp(-in[i] * in_scale)) in units of 2^-15
 // in   int16 [elements]  zero point 0
 // out  int16 [elements]  scale 2^-15, zero point 0; may be the same memory as in
