@@ -63,9 +63,15 @@ def compare(
             f"{model.path} has {one.shape[1]} outputs, {other.path} has {two.shape[1]}",
             "compare models of the same task",
         )
+    labels = data.labels if data.labels is not None and data.labels.dtype.kind == "i" else None
+    last = max(one.shape[1], 2) - 1
+    if labels is not None and int(labels.max()) > last:
+        raise InputError(
+            f"{model.path}: y has the class {labels.max()}, the model's classes are 0 to {last}",
+            "give labels as indices of the model's output",
+        )
     difference = np.abs(one.astype(np.float64) - two)
     classes, other_classes = _classes(one), _classes(two)
-    labels = data.labels if data.labels is not None and data.labels.dtype.kind == "i" else None
     return Comparison(
         samples=data.samples,
         same_class=int(np.count_nonzero(classes == other_classes)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from microwright.data import Data, Input
-from microwright.graph import Array, Graph
+from microwright.graph import Array, Graph, Tensor
 
 # With fewer, a range depends on which samples they happen to be.
 ENOUGH_SAMPLES = 100
@@ -42,6 +42,22 @@ def of_graph(graph: Graph) -> tuple[Caution, ...]:
     )
 
 
+def of_data(graph: Graph, data: Data) -> tuple[Caution, ...]:
+    """Real values of samples far beyond what the model's inputs can hold."""
+    cautions: list[Caution] = []
+    for position, (index, samples) in enumerate(zip(graph.inputs, data.inputs, strict=False)):
+        tensor = _quantized(graph, index)
+        if tensor is None or samples.dtype.kind != "f":
+            continue
+        # As in `_exceeded`, the ends of the range are values that it holds.
+        limits = np.iinfo(tensor.dtype)
+        scale, zero_point = tensor.quantization.scales[0], tensor.quantization.zero_points[0]  # type: ignore[union-attr]
+        low, high = (scale * (int(end) - zero_point) for end in (limits.min, limits.max))
+        where = f"input {position} ({graph.tensors[index].name[:80]})"
+        cautions += _exceeded(where, "samples", samples, "model's input", low, high)
+    return tuple(cautions)
+
+
 def examine(calibration: Data, inputs: tuple[Input, ...], validation: Data | None) -> tuple[Caution, ...]:
     """What calibration samples leave out: too few of them, features that never change, a single class, and
     ranges that the validation samples go beyond by more than a tenth.
@@ -66,11 +82,14 @@ def examine(calibration: Data, inputs: tuple[Input, ...], validation: Data | Non
                 "give samples of all classes",
             )
         )
-    for position, given in enumerate(inputs):
-        where = f"input {position} ({given.name[:80]})"
+    for position, wanted in enumerate(inputs):
+        where = f"input {position} ({wanted.name[:80]})"
         cautions += _constant(where, calibration.inputs[position])
         if validation is not None:
-            cautions += _exceeded(where, calibration.inputs[position], validation.inputs[position])
+            known = calibration.inputs[position]
+            low, high = float(known.min()), float(known.max())
+            given = validation.inputs[position]
+            cautions += _exceeded(where, "validation samples", given, "calibration samples", low, high)
     return tuple(cautions)
 
 
@@ -90,17 +109,25 @@ def _constant(where: str, samples: Array) -> list[Caution]:
     ]
 
 
-def _exceeded(where: str, calibration: Array, validation: Array) -> list[Caution]:
-    low, high = float(calibration.min()), float(calibration.max())
-    lowest, highest = float(validation.min()), float(validation.max())
+def _exceeded(where: str, what: str, samples: Array, holder: str, low: float, high: float) -> list[Caution]:
+    lowest, highest = float(samples.min()), float(samples.max())
     if max(low - lowest, highest - high) <= FAR * (high - low):
         return []
-    outside = float(np.mean(np.less(validation, low) | np.greater(validation, high)))
+    outside = float(np.mean(np.less(samples, low) | np.greater(samples, high)))
     return [
         Caution(
             "range-exceeded",
-            f"{where}: the validation samples reach from {lowest:.4g} to {highest:.4g}, the calibration "
-            f"samples from {low:.4g} to {high:.4g}: {outside:.1%} of the values are cut off",
-            "scale both the same way, and calibrate with samples that have such values",
+            f"{where}: the {what} reach from {lowest:.4g} to {highest:.4g}, the {holder} from {low:.4g} to "
+            f"{high:.4g}: {outside:.1%} of the values are cut off",
+            "scale all samples the same way, and calibrate with some that have such values",
         )
     ]
+
+
+def _quantized(graph: Graph, index: int) -> Tensor | None:
+    """The input, or where it is float what it is quantised to; None for a float model."""
+    tensor = graph.tensors[index]
+    if tensor.quantization is not None:
+        return tensor
+    outputs = [node.outputs[0] for node in graph.nodes if node.op == "QUANTIZE" and node.inputs[0] == index]
+    return graph.tensors[outputs[0]] if outputs else None

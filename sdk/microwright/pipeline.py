@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from microwright import board as boards
 from microwright import build as builds
-from microwright import comparison, coverage, load, project, report, runners, samples, sources, verify
+from microwright import comparison, coverage, load, noise, project, report, runners, samples, sources, verify
 from microwright.build import Image
+from microwright.comparison import Comparison
 from microwright.coverage import Caution
 from microwright.data import Data
 from microwright.errors import InputError
@@ -21,6 +21,7 @@ from microwright.graph import read as read_graph
 from microwright.link import ignore
 from microwright.load import Model
 from microwright.measure import measure
+from microwright.noise import LayerNoise
 from microwright.progress import Progress, silent
 from microwright.quantize import Recipe, quantize
 from microwright.report import Report
@@ -60,18 +61,20 @@ def deploy(
     other MicrowrightError.
     """
     cautions: list[Caution] = []
-    graph = load_graph(model_path, calibration, progress=progress, on_caution=cautions.append)
-    for caution in cautions:
+
+    def note(caution: Caution) -> None:
+        cautions.append(caution)
         on_caution(caution)
+
+    graph = load_graph(model_path, calibration, progress=progress, on_caution=note)
     board = boards.load(board_id)
-    wanted = take_samples(graph, data, random_inputs, progress=progress)
+    wanted = take_samples(graph, data, random_inputs, progress=progress, on_caution=note)
     builds.require_tools(board)
     runners.require_tool(board, runner)
     directory = Path(out) if out is not None else project_directory(model_path, board_id)
     made = project.create(directory, graph, board, engine=engine, optimize=optimize, force=force)
     image = builds.build(made, progress)
-    result = evaluate(image, wanted, runner=runner, progress=progress, on_log=on_log)
-    result = dataclasses.replace(result, cautions=tuple(cautions))
+    result = evaluate(image, wanted, cautions=cautions, runner=runner, progress=progress, on_log=on_log)
     report.write(result, made.directory / REPORT)
     if json_path is not None:
         report.write(result, Path(json_path))
@@ -160,12 +163,24 @@ def project_directory(model_path: str | Path, board_id: str) -> Path:
 
 
 def take_samples(
-    graph: Graph, data: Source | str | Path | None, random_inputs: int, *, progress: Progress = silent
+    graph: Graph,
+    data: Source | str | Path | None,
+    random_inputs: int,
+    *,
+    progress: Progress = silent,
+    on_caution: Callable[[Caution], None] = coverage.ignore,
 ) -> Samples:
-    """The samples of a source, or `random_inputs` random ones, the same each time. Raises InputError."""
+    """The samples of a source, or `random_inputs` random ones, the same each time. Raises InputError.
+
+    `on_caution` is told of samples far beyond what the model's inputs can hold.
+    """
     if data is None:
         return samples.random(graph, random_inputs)
-    return samples.of_data(graph, sources.load(data, samples.inputs(graph), progress=progress))
+    loaded = sources.load(data, samples.inputs(graph), progress=progress)
+    taken = samples.of_data(graph, loaded)
+    for caution in coverage.of_data(graph, loaded):
+        on_caution(caution)
+    return taken
 
 
 def evaluate(
@@ -175,12 +190,14 @@ def evaluate(
     url: str | None = None,
     runner: str | None = None,
     layers: bool = True,
+    cautions: Sequence[Caution] = (),
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
 ) -> Report:
     """Run samples on a device with the image and on the reference interpreter, and compare.
 
-    The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends.
+    The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends. The
+    report carries the cautions.
     """
     graph = image.project.graph
     judge = verify.reference(graph)
@@ -203,7 +220,33 @@ def evaluate(
     accuracy = None
     if wanted.labels is not None:
         accuracy = verify.accuracy(measured.outputs, wanted.labels, graph.tensors[graph.outputs[0]])
-    return report.make(image, measured, agreement, accuracy)
+    return report.make(image, measured, agreement, accuracy, cautions)
+
+
+def compare_models(
+    model: Model,
+    other: Model,
+    data: Source | str | Path | None,
+    random_inputs: int = 20,
+    *,
+    per_layer: bool = False,
+    progress: Progress = silent,
+    on_caution: Callable[[Caution], None] = coverage.ignore,
+) -> tuple[Comparison, tuple[LayerNoise, ...]]:
+    """How far two models agree on samples of a source or on random ones.
+
+    Where `per_layer` asks for it, also the noise of each layer, of a Keras model and its int8 `.tflite`.
+    """
+    if data is None:
+        given = comparison.random_data(model, other, random_inputs)
+    else:
+        given = sources.load(data, comparison.inputs(model), progress=progress)
+    for graph in (comparison.graph_of(model), comparison.graph_of(other)):
+        if graph is not None:
+            for caution in (*coverage.of_graph(graph), *coverage.of_data(graph, given)):
+                on_caution(caution)
+    compared = comparison.compare(model, other, given, progress=progress)
+    return compared, noise.measure(model, other, given, progress=progress) if per_layer else ()
 
 
 def check_engine(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from microwright import __version__, _output, costs, coverage, ops
+from microwright import __version__, _output, costs, ops
 from microwright.build import Image
 from microwright.costs import Estimate
 from microwright.coverage import Caution
@@ -95,7 +95,11 @@ class Report:
 
 
 def make(
-    image: Image, measurement: Measurement, agreement: Agreement | None, accuracy: float | None
+    image: Image,
+    measurement: Measurement,
+    agreement: Agreement | None,
+    accuracy: float | None,
+    cautions: Sequence[Caution] = (),
 ) -> Report:
     """Report of a measurement with an image."""
     project = image.project
@@ -134,7 +138,7 @@ def make(
         estimated=costs.of_count(latency.median, board.cpu.core, board.cpu.clock_hz)
         if latency.kind == "emulated"
         else None,
-        cautions=coverage.of_graph(model),
+        cautions=tuple(cautions),
     )
 
 

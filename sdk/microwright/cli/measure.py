@@ -36,23 +36,28 @@ def command(
     reference interpreter, and reports latency and memory.
     """
     from microwright import build as builds
-    from microwright import pipeline, report
+    from microwright import coverage, pipeline, report
     from microwright import project as projects
 
     image = builds.open_image(projects.open_project(project))
+    graph = image.project.graph
+    cautions = list(coverage.of_graph(graph))
     with _options.progress() as progress:
-        samples = pipeline.take_samples(image.project.graph, data, random_inputs, progress=progress)
+        samples = pipeline.take_samples(
+            graph, data, random_inputs, progress=progress, on_caution=cautions.append
+        )
+        for caution in cautions:
+            _options.caution(caution)
         result = pipeline.evaluate(
             image,
             samples,
             url=port,
             runner=runner,
             layers=not no_layers,
+            cautions=cautions,
             progress=progress,
             on_log=_options.device_log,
         )
-    for caution in result.cautions:
-        _options.caution(caution)
     if json_path is not None:
         report.write(result, json_path)
     report.render(result, _options.console())

@@ -42,7 +42,7 @@ def command(
     reference interpreter. With OTHER, compares what the two models say: classes and, where --data has labels,
     accuracy; each of them a .tflite or a Keras file.
     """
-    from microwright import comparison, coverage, load, noise, pipeline, sources
+    from microwright import load, noise, pipeline
     from microwright.cli import _facts, _tables
     from microwright.report import require_agreement, short_name
 
@@ -50,43 +50,42 @@ def command(
         raise click.UsageError("--per-layer compares a Keras model with OTHER, its int8 .tflite")
     cautions: list[Caution] = []
 
-    def caution(found: Caution) -> None:
-        cautions.append(found)
-        _options.caution(found)
+    def note(caution: Caution) -> None:
+        cautions.append(caution)
+        _options.caution(caution)
 
+    console = _options.console()
     if other is None:
         with _options.progress() as progress:
-            graph = pipeline.load_graph(model, on_caution=caution)
-            samples = pipeline.take_samples(graph, data, random_inputs, progress=progress)
+            graph = pipeline.load_graph(model, on_caution=note)
+            samples = pipeline.take_samples(graph, data, random_inputs, progress=progress, on_caution=note)
             agreement = pipeline.check_engine(graph, samples, engine=engine, progress=progress)
         if as_json:
             _facts.show({**asdict(agreement), "warnings": [asdict(caution) for caution in cautions]})
         else:
-            _options.console().print(_tables.agreement(agreement))
+            console.print(_tables.agreement(agreement))
         require_agreement(agreement, f"the engine {engine} on this computer")
         return
     with _options.progress() as progress:
-        one, two = load.load(model), load.load(other)
-        for known in (comparison.graph_of(one), comparison.graph_of(two)):
-            for found in () if known is None else coverage.of_graph(known):
-                caution(found)
-        given = None if data is None else sources.load(data, comparison.inputs(one), progress=progress)
-        if given is None:
-            given = comparison.random_data(one, two, random_inputs)
-        compared = comparison.compare(one, two, given, progress=progress)
-        layers = noise.measure(one, two, given, progress=progress) if per_layer else ()
+        compared, layers = pipeline.compare_models(
+            load.load(model),
+            load.load(other),
+            data,
+            random_inputs,
+            per_layer=per_layer,
+            progress=progress,
+            on_caution=note,
+        )
     if as_json:
-        facts = asdict(compared)
-        if per_layer:
-            facts["layers"] = [asdict(layer) for layer in layers]
-        _facts.show({**facts, "warnings": [asdict(caution) for caution in cautions]})
+        noises = {"layers": [asdict(layer) for layer in layers]} if per_layer else {}
+        _facts.show({**asdict(compared), **noises, "warnings": [asdict(caution) for caution in cautions]})
         return
     names = (model.name[:40], other.name[:40])
-    _options.console().print(_tables.comparison(compared, names))
+    console.print(_tables.comparison(compared, names))
     if compared.classes:
-        _options.console().print(_tables.classes(compared, names))
+        console.print(_tables.classes(compared, names))
     if per_layer:
-        _options.console().print(_tables.noise(layers))
+        console.print(_tables.noise(layers))
         for layer in noise.worst(layers):
             name = f"layer {layer.index} {layer.op} {short_name(layer.name)!r}"
             click.echo(f"{name} has {layer.own_db:.1f} dB: {layer.advice}")
