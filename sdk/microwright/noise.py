@@ -26,6 +26,8 @@ _GOOD_DB = 40.0
 _CLIPPED = 1e-3
 # Here int8 has 31 dB left.
 _OUTLIERS = 12.0
+_INT16 = "keep its values in int16 (quantize --scheme int16x8)"
+_TRAIN = "train with int8's rounding (compress --max-drop 0)"
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
 _Reals = npt.NDArray[np.float64]
@@ -79,6 +81,13 @@ class _Sums:
     def part(self) -> float:
         """Noise as a part of the signal."""
         return self.noise / self.signal if self.signal > 0 else 0.0
+
+    @property
+    def rounding(self) -> float:
+        """What rounding to the tensor's steps adds to the noise, step^2 / 12, as a part of the signal."""
+        if self.tensor.quantization is None or self.signal == 0:
+            return 0.0
+        return self.tensor.quantization.scales[0] ** 2 / 12 * self.elements / self.signal
 
     @property
     def peak(self) -> float:
@@ -191,14 +200,8 @@ def _layers(graph: Graph, sums: Mapping[int, _Sums]) -> tuple[LayerNoise, ...]:
         layers.append(layer)
     hurting = sorted(layers, key=_own)[:_WORST]
     return tuple(
-        replace(layer, advice=_advice(layer, _peak(graph, layer, sums))) if layer in hurting else layer
-        for layer in layers
+        replace(layer, advice=_advice(graph, layer, sums)) if layer in hurting else layer for layer in layers
     )
-
-
-def _peak(graph: Graph, layer: LayerNoise, sums: Mapping[int, _Sums]) -> float:
-    """The peak of a layer's output or of an input of it, whichever is larger."""
-    return max(layer.peak, *(sums[i].peak for i in graph.nodes[layer.index].inputs if i in sums), 0.0)
 
 
 def _decibels(part: float) -> float | None:
@@ -209,16 +212,21 @@ def _own(layer: LayerNoise) -> float:
     return math.inf if layer.own_db is None else layer.own_db
 
 
-def _advice(layer: LayerNoise, peak: float) -> str:
-    if _own(layer) >= _GOOD_DB:
+def _advice(graph: Graph, layer: LayerNoise, sums: Mapping[int, _Sums]) -> str:
+    own = _own(layer)
+    if own >= _GOOD_DB:
         return ""
     if layer.clipped > _CLIPPED:
         return (
             f"{layer.clipped:.1%} of its values are cut off: calibrate with more samples, like the device's"
         )
+    node = graph.nodes[layer.index]
+    peak = max(layer.peak, *(sums[index].peak for index in node.inputs if index in sums), 0.0)
     if peak > _OUTLIERS:
         return (
             f"the largest value of it or its input is {peak:.0f} times the usual: clip outliers, by ReLU6 in "
-            "the model, or leave out the calibration samples that have them"
+            f"the model, leave out the calibration samples that have them, or {_INT16}"
         )
-    return "train with int8's rounding: microwright compress --max-drop 0"
+    if sums[node.outputs[0]].rounding >= 10 ** (-own / 10) / 2:
+        return f"its output has too few steps: {_INT16}, or {_TRAIN}"
+    return f"its weights have too few steps: {_TRAIN}"

@@ -113,6 +113,9 @@ def test_the_layer_with_outliers_is_named(tmp_path: Path, capsys: pytest.Capture
     assert "peaks" in hurting.name
     assert hurting.peak > 12
     assert "clip outliers" in hurting.advice
+    # What it says helps.
+    wide = measure(model, quantize.quantize(model, data.make((x,)), scheme="int16x8"), data.make((x,)))
+    assert wide[hurting.index].sqnr_db > hurting.sqnr_db + 10
     (tmp_path / "o.tflite").write_bytes(made.flatbuffer)
     load.save(model.keras, tmp_path / "o.keras")
     np.savez(tmp_path / "x.npz", x=x)
@@ -124,6 +127,22 @@ def test_the_layer_with_outliers_is_named(tmp_path: Path, capsys: pytest.Capture
     assert cli.execute([*arguments, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["layers"]
     assert [layer["op"] for layer in told] == ["FULLY_CONNECTED"] * 3
+
+
+def test_a_layer_whose_steps_are_too_few_is_better_in_int16() -> None:
+    """Most outputs of a ReLU behind a negative bias are zero: the others are large for what they tell."""
+    keras.utils.set_random_seed(0)
+    entry = keras.Input((16,))
+    x = L.Dense(16, activation="relu", name="sparse")(entry)
+    net = keras.Model(entry, L.Dense(4)(x))
+    net.get_layer("sparse").set_weights([np.eye(16) * 127 / 128, -np.full(16, 1.2)])
+    model = load.from_keras(net, "sparse")
+    samples = data.make((np.random.default_rng(0).normal(size=(200, 16)).clip(-3.5, 3.5).astype(np.float32),))
+    narrow = measure(model, quantize.quantize(model, samples), samples)[0]
+    assert "too few steps: keep its values in int16" in narrow.advice
+    wide = measure(model, quantize.quantize(model, samples, scheme="int16x8"), samples)[0]
+    assert wide.advice == ""
+    assert wide.sqnr_db > narrow.sqnr_db + 40
 
 
 def test_a_tflite_of_another_converter_is_aligned_by_its_operators(trained: Model) -> None:

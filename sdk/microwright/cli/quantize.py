@@ -59,7 +59,7 @@ def command(model: Path, out: Path, recipe: Recipe, validation: Source | None, a
         _facts.show({**_facts.graph(graph, cautions), "path": str(out), "comparison": costs})
         return
     if compared is not None:
-        names = ("float", "int8")
+        names = ("float", recipe.scheme)
         _options.console().print(_tables.comparison(compared, names))
         if compared.classes:
             _options.console().print(_tables.classes(compared, names))
