@@ -33,15 +33,22 @@ What an inference keeps for the next one (the memory of SVDF and LSTM layers, va
 and ASSIGN_VARIABLE move) lies in a part of the arena of its own. VAR_HANDLE needs no code; what CALL_ONCE
 assigns, constants, is what a reset puts there. Loops (WHILE) are refused: unroll the layer.
 
-SHAPE and FILL are constants by the time that code is written, and operators that only compute the shape of a
-reshape go with it.
+SHAPE, FILL and ZEROS_LIKE are constants by the time that code is written, and operators that only compute the
+shape of a reshape go with it.
+
+Whatever is made of one int8 tensor element by element (SELU, softplus, swish, hard shrink, a power) becomes
+one table of 256 bytes, whichever of these operators it is written with.
 """
 
 
 def text() -> str:
     """The page as Markdown."""
     head = ["operator", "tensors", "options", "kernel", "faster kernels", "takes only", "compared with"]
-    rows = [head, ["---"] * len(head), *([f"`{name}`", *_row(name, op)] for name, op in ops.OPS.items())]
+    rows = [
+        head,
+        ["---"] * len(head),
+        *([f"`{name}`", *_row(name, op)] for name, op in ops.OPS.items() if name != ops.LOOKUP),
+    ]
     return _INTRODUCTION + "\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 

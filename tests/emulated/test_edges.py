@@ -13,10 +13,17 @@ from microwright.ops import typed
 from tests.emulated import test_kernels_sparse_mve
 from tests.emulated.test_kernels_elementwise import add_any_pool, add_dense, add_product, add_sum
 from tests.emulated.test_kernels_sparse import add_sparse
-from tests.ops import test_pairs, test_products, test_rearrange, test_reductions
+from tests.ops import (
+    test_comparisons,
+    test_gather,
+    test_pairs,
+    test_products,
+    test_rearrange,
+    test_reductions,
+    test_softmax,
+)
 from tests.ops.test_conv_2d import add_batch, add_conv, add_grouped
 from tests.ops.test_depthwise_conv_2d import add_depthwise
-from tests.ops.test_softmax import add_softmax
 from tests.support import edges, types
 from tests.support.edges import Buffer, Case, assert_random_layers_stay_inside, at_beginning, at_end
 from tests.support.firmware import dense
@@ -93,7 +100,7 @@ FAMILIES = (
     add_depthwise_convolution,
     add_any_pool,
     add_any_sparse,
-    add_softmax,
+    test_softmax.add_softmax,
     add_pad,
     add_table,
 )
@@ -140,6 +147,10 @@ def add_other_operator(made: Layers, rng: Rng) -> None:
         *(partial(test_pairs.add_pair, op=op) for op in test_pairs.SCALES),
         *test_products.FAMILIES,
         *test_reductions.FAMILIES,
+        *test_comparisons.FAMILIES,
+        test_gather.add_constant,
+        test_pairs.add_int32,
+        test_softmax.add_log_softmax,
         *(add for op, add in test_rearrange.OPERATORS.items() if op not in _NOT_IN_MICRO),
     )
     pick(rng, others)(made, rng)
@@ -150,7 +161,7 @@ USUAL_FIRST = [pytest.param(i, marks=() if i == USUAL[0] else pytest.mark.thorou
 
 @pytest.mark.parametrize("board_id", USUAL_FIRST)
 def test_other_operators(tmp_path: Path, board_id: str) -> None:
-    found = assert_random_layers_stay_inside(board_id, tmp_path / "p", add_other_operator, seed=1, count=150)
+    found = assert_random_layers_stay_inside(board_id, tmp_path / "p", add_other_operator, seed=1, count=190)
     kernels_of_all = {kernel for op in ops.OPS.values() for kernel in op.kernels}
     elsewhere = {
         *kernels.KERNELS,

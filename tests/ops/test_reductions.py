@@ -1,4 +1,4 @@
-"""SUM, REDUCE_MAX, ARG_MAX and ARG_MIN against TensorFlow Lite Micro, and what they refuse."""
+"""Sums, extremes and their places against TensorFlow Lite Micro, and what they refuse."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from microwright import ops
 from microwright.errors import UnsupportedOp
 from tests.support import layers
 from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
+from tests.support.native import assert_equal_to_reference
 
 
 def _shape(rng: Rng) -> tuple[int, ...]:
@@ -60,7 +61,18 @@ def add_arg(made: Layers, rng: Rng) -> None:
     made.maker.node(op, operands, [y], output_type=2)
 
 
-FAMILIES = (add_sum, add_reduce_max, add_arg)
+def add_extremum(made: Layers, rng: Rng) -> None:
+    """Over any axes, where `add_reduce_max` is over neighbouring ones."""
+    shape = tuple(int(size) for size in rng.integers(1, 6, 4))
+    axes = rng.permutation(4)[: int(rng.integers(1, 4))]
+    op, keep = pick(rng, ("REDUCE_MAX", "REDUCE_MIN", "REDUCE_MIN")), bool(rng.random() < 0.5)
+    quantization = {"scale": layers.scale(rng), "zero_point": layers.zero_point(rng)}
+    x = made.input(shape, **quantization)
+    y = made.output(_reduced(shape, axes, keep), **quantization, name=f"{op} {shape} {axes}")
+    made.maker.node(op, [x, made.maker.const(axes, dtype="int32")], [y], keep_dims=keep)
+
+
+FAMILIES = (add_extremum, add_sum, add_reduce_max, add_arg)
 
 
 @pytest.mark.parametrize("add", FAMILIES)
@@ -73,6 +85,19 @@ def test_random_layers(add: Any) -> None:
 def test_many_random_layers(add: Any) -> None:
     for seed in range(9100, 9104):
         assert_random_layers_equal(add, seed=seed, count=60)
+
+
+@pytest.mark.parametrize("op", ["REDUCE_ANY", "REDUCE_ALL"])
+def test_truth_values(op: str) -> None:
+    made, rng = Layers(), np.random.default_rng(5)
+    for shape, axes, keep in (((3, 4, 5), [1], False), ((2, 3, 4), [0, 2], True), ((7,), [0], False)):
+        x = made.input(shape, "bool")
+        y = made.output(_reduced(shape, axes, keep), "bool", name=f"{op} {shape} {axes}")
+        made.maker.node(op, [x, made.maker.const(axes, dtype="int32")], [y], keep_dims=keep)
+    graph = made.graph()
+    shapes = [graph.tensors[i].shape for i in graph.inputs]
+    share = {"REDUCE_ANY": 0.2, "REDUCE_ALL": 0.8}[op]
+    assert_equal_to_reference(graph, [tuple(rng.random(shape) < share for shape in shapes) for _ in range(3)])
 
 
 @pytest.mark.parametrize(
@@ -88,7 +113,8 @@ def test_many_random_layers(add: Any) -> None:
             "a sum of more than 8388608 values is too large",
         ),
         ("REDUCE_MAX", (2, 3), [1], {"shape": (2,), "scale": 2.0}, "different scales or zero points"),
-        ("REDUCE_MAX", (2, 3, 2), [0, 2], {"shape": (3,), "scale": 1.0}, "axes [0, 2] are not next to each"),
+        ("REDUCE_MIN", (2, 3), [1], {"shape": (2,), "scale": 2.0}, "different scales or zero points"),
+        ("REDUCE_ANY", (2, 3), [1], {"shape": (2,), "dtype": "bool"}, "is int8, the kernel takes bool"),
         ("ARG_MAX", (2, 3), [1], {"shape": (2,), "dtype": "int64"}, "is int64, the kernel takes int32"),
         ("ARG_MIN", (2, 3), [1], {"shape": (3,), "dtype": "int32"}, "of (2, 3) it makes (3,)"),
         ("ARG_MIN", (2, 3), [0, 1], {"shape": (), "dtype": "int32"}, "it has 2 axes"),

@@ -1,4 +1,4 @@
-"""SOFTMAX against TensorFlow Lite Micro, and what it refuses."""
+"""SOFTMAX and LOG_SOFTMAX against TensorFlow Lite Micro, and what it refuses."""
 
 from __future__ import annotations
 
@@ -14,42 +14,50 @@ from tests.support import layers
 from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
 from tests.support.native import assert_equal_to_reference, native
 
+# Scale and zero point of the output.
+OUT = {"SOFTMAX": (1 / 256, -128), "LOG_SOFTMAX": (1 / 16, 127)}
 
-def add_softmax(made: Layers, rng: Rng) -> None:
+
+def add_log_softmax(made: Layers, rng: Rng) -> None:
+    add_softmax(made, rng, "LOG_SOFTMAX")
+
+
+def add_softmax(made: Layers, rng: Rng, op: str = "SOFTMAX") -> None:
     # The reference stops the process where the sum of exponentials reaches 512.
     depth = int(pick(rng, (1, 2, 3, 10, 12, 17, 100, 511)))
     leading = tuple(int(size) for size in rng.integers(1, 4, int(rng.integers(4))))
     beta = float(np.float32(pick(rng, (1.0, 1.0, 0.1, 3.7))))
     scale = float(np.float32(10.0 ** rng.uniform(-6.5, 4)))
     x = made.input((*leading, depth), scale=scale, zero_point=layers.zero_point(rng))
-    y = made.output(
-        (*leading, depth),
-        scale=1 / 256,
-        zero_point=-128,
-        name=f"softmax {leading} {depth} {scale=:g} {beta=:g}",
-    )
-    made.maker.node("SOFTMAX", [x], [y], beta=beta)
+    out_scale, out_zero_point = OUT[op]
+    name = f"{op} {leading} {depth} {scale=:g} {beta=:g}"
+    y = made.output((*leading, depth), scale=out_scale, zero_point=out_zero_point, name=name)
+    made.maker.node(op, [x], [y], **({"beta": beta} if op == "SOFTMAX" else {}))
 
 
-def test_random_layers() -> None:
-    assert_random_layers_equal(add_softmax, seed=61, count=25)
+@pytest.mark.parametrize("add", [add_softmax, add_log_softmax])
+def test_random_layers(add: Any) -> None:
+    assert_random_layers_equal(add, seed=61, count=25)
 
 
-def test_every_difference_at_many_scales() -> None:
+@pytest.mark.parametrize("op", OUT)
+def test_every_difference_at_many_scales(op: str) -> None:
     made = Layers()
     values = np.arange(-128, 128, dtype=np.int8)
     for scale in np.geomspace(2e-8, 4, 30):
         x = made.input((256, 2), scale=float(np.float32(scale)), zero_point=3)
-        y = made.output((256, 2), scale=1 / 256, zero_point=-128, name=f"{scale=:g}")
-        made.maker.node("SOFTMAX", [x], [y], beta=1.0)
+        out_scale, out_zero_point = OUT[op]
+        y = made.output((256, 2), scale=out_scale, zero_point=out_zero_point, name=f"{scale=:g}")
+        made.maker.node(op, [x], [y], **({"beta": 1.0} if op == "SOFTMAX" else {}))
     pairs = np.stack([np.full(256, 127, np.int8), values], axis=1)
     assert_equal_to_reference(made.graph(), [(pairs,) * 30, (pairs[:, ::-1].copy(),) * 30])
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(6100, 6110))
-def test_many_random_layers(seed: int) -> None:
-    assert_random_layers_equal(add_softmax, seed=seed, count=60, samples=4)
+@pytest.mark.parametrize("add", [add_softmax, add_log_softmax])
+def test_many_random_layers(add: Any, seed: int) -> None:
+    assert_random_layers_equal(add, seed=seed, count=60, samples=4)
 
 
 def softmax(

@@ -7,10 +7,13 @@ from functools import cache
 import numpy as np
 
 from tests.ops import (
+    test_comparisons,
+    test_gather,
     test_pairs,
     test_products,
     test_rearrange,
     test_reductions,
+    test_softmax,
     test_svdf,
     test_unidirectional_sequence_lstm,
 )
@@ -19,17 +22,18 @@ from tests.support.random_graph import RandomGraph
 from tests.support.stateful import counter
 from tests.support.tflite_maker import Maker
 
-_UNARY = ("ABS", "ELU", "EXP", "HARD_SWISH", "LOG", "NEG", "RSQRT", "SQRT", "SQUARE", "TANH")
+_UNARY = ("ABS", "ELU", "EXP", "GELU", "HARD_SWISH", "LOG", "RSQRT", "SQRT", "TANH")
 _CUT = ("RELU_0_TO_1", "RELU_N1_TO_1")
+_FLOATS = ("CEIL", "COS", "ELU", "EXP", "FLOOR", "NEG", "ROUND", "SIGN", "SIN", "SQRT", "SQUARE")
 
 
-def through_floats(op: str) -> bytes:
-    """A function in float32 between int8 and int8."""
+def through_floats(op: str, constant: float | None = None) -> bytes:
+    """A function in float32 between int8 and int8, of a constant as well."""
     m = Maker()
     x, y = (m.tensor((1, 4), scale=0.1) for _ in range(2))
     a, b = (m.tensor((1, 4), "float32") for _ in range(2))
     m.node("DEQUANTIZE", [x], [a])
-    m.node(op, [a], [b])
+    m.node(op, [a] if constant is None else [a, m.const(np.float32(constant))], [b])
     m.node("QUANTIZE", [b], [y])
     return m.build([x], [y])
 
@@ -65,11 +69,48 @@ def _shapes() -> bytes:
     return m.build([x], [y])
 
 
-def _least() -> bytes:
+def _places() -> bytes:
     m = Maker()
-    x, y = m.tensor((2, 5), scale=0.1), m.tensor((2,), "int32")
+    x, y, z = m.tensor((2, 5), scale=0.1), m.tensor((2,), "int32"), m.tensor((2,), "int32")
     m.node("ARG_MIN", [x, m.const(np.int32(1))], [y], output_type=2)
-    return m.build([x], [y])
+    m.node("ARG_MAX", [x, m.const(np.int32(1))], [z], output_type=2)
+    return m.build([x], [y, z])
+
+
+def _truths() -> bytes:
+    """What makes truth values of truth values, and chooses by them."""
+    m = Maker()
+    x, y = (m.tensor((2, 5), scale=0.1) for _ in range(2))
+    a, b, c, d = (m.tensor((2, 5), "bool") for _ in range(4))
+    some = m.tensor((2, 1), "bool")
+    compared = [m.tensor((2, 5), "bool") for _ in test_comparisons.COMPARISONS]
+    for op, truth in zip(test_comparisons.COMPARISONS, compared, strict=True):
+        m.node(op, [x, m.const(np.int8(3), scale=0.1)], [truth])
+    m.node("LOGICAL_OR", compared[:2], [a])
+    m.node("LOGICAL_NOT", [a], [b])
+    m.node("LOGICAL_OR", [a, b], [c])
+    m.node("LOGICAL_AND", [b, c], [d])
+    m.node("REDUCE_ANY", [d, m.const([1], dtype="int32")], [some], keep_dims=True)
+    all_of = m.tensor((2, 1), "bool")
+    all_of = m.tensor((2, 1), "bool")
+    m.node("REDUCE_ALL", [d, m.const([1], dtype="int32")], [all_of], keep_dims=True)
+    chosen = m.tensor((2, 5), scale=0.1)
+    m.node("SELECT_V2", [some, x, m.const(np.int8(3), scale=0.1)], [chosen])
+    m.node("SELECT", [d, chosen, x], [y])
+    return m.build([x], [y, all_of, *compared])
+
+
+def _embedding() -> bytes:
+    """Rows by indices that come as float32, as they do of an Embedding layer, and some more of them."""
+    m = Maker()
+    x, real, index = m.tensor((4,), scale=0.5), m.tensor((4,), "float32"), m.tensor((4,), "int32")
+    rows = m.const(np.arange(12, dtype=np.int8).reshape(6, 2), scale=0.1)
+    y, z = (m.tensor((4, 2), scale=0.1) for _ in range(2))
+    m.node("DEQUANTIZE", [x], [real])
+    m.node("CAST", [real], [index])
+    m.node("GATHER", [rows, index], [y])
+    m.node("EMBEDDING_LOOKUP", [index, rows], [z])
+    return m.build([x], [y, z])
 
 
 def _variable() -> bytes:
@@ -81,13 +122,24 @@ def _variable() -> bytes:
 def models() -> tuple[bytes, ...]:
     """A small model of each operator, and some of several."""
     rng = np.random.default_rng(0)
-    made = [*(through_floats(op) for op in ("EXP", "SQRT", "NEG", "ELU")), *map(_unary, (*_UNARY, *_CUT))]
-    made += [filled(), _shapes(), _least()]
-    made.append(_variable())
-    families = (*test_rearrange.OPERATORS.values(), *test_products.FAMILIES, *test_reductions.FAMILIES)
-    for add in (*families, test_svdf.add_svdf, test_unidirectional_sequence_lstm.add_lstm):
+    made = [*map(through_floats, _FLOATS), *map(_unary, (*_UNARY, *_CUT))]
+    made += [through_floats(op, 0.7) for op in ("FLOOR_DIV", "FLOOR_MOD", "POW")]
+    made += [filled(), _shapes(), _places(), _truths(), _embedding(), _variable()]
+    families = (
+        *test_rearrange.OPERATORS.values(),
+        *test_products.FAMILIES,
+        *test_reductions.FAMILIES,
+        *test_comparisons.FAMILIES,
+        test_gather.add_constant,
+        test_pairs.add_int32,
+        test_softmax.add_log_softmax,
+        test_svdf.add_svdf,
+        test_unidirectional_sequence_lstm.add_lstm,
+    )
+    for add in families:
         layers = Layers()
-        add(layers, rng)
+        while not layers.outputs:
+            add(layers, rng)
         made.append(layers.maker.build(layers.inputs, layers.outputs))
     for op in test_pairs.SCALES:
         layers = Layers()

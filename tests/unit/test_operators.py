@@ -13,7 +13,15 @@ from tests.support.tflite_maker import Maker
 @pytest.mark.parametrize(
     ("op", "name", "says", "hint"),
     [
-        ("GELU", "functional_7_1/gelu_2/Gelu", ", which comes from layer 'gelu_2'", "tanh, sigmoid"),
+        ("CUMSUM", "functional_7_1/sum_2/Cumsum", ", which comes from layer 'sum_2'", "triangular matrix"),
+        ("TOPK_V2", "net_1/act/TopKV2;net_1/act/TopKV21", ", which comes from layer 'act'", "end the model"),
+        ("WHERE", "net_1/Where", "no kernel for this operator", "three operands"),
+        (
+            "ADD_N",
+            "StatefulPartitionedCall/net/add_3/AddN",
+            ", which comes from layer 'add_3'",
+            "two tensors",
+        ),
         ("RNN", "Identity", "no kernel for this operator", "unroll the recurrent layer"),
         ("RFFT2D", "sequential/audio/rfft;x", ", which comes from layer 'audio'", "before the model"),
         ("HASHTABLE", "x", "no kernel for this operator", "docs/operators.md"),

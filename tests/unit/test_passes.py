@@ -11,9 +11,10 @@ from tests.support.tflite_maker import Maker
 
 def test_a_graph_without_waste_stays_as_it_is() -> None:
     m = Maker()
+    axis = m.const([0], dtype="int32")
     x, y, z = (m.tensor((4,), scale=1.0) for _ in range(3))
-    m.node("RELU", [x], [y])
-    m.node("RELU", [y], [z])
+    m.node("REVERSE_V2", [x, axis], [y])
+    m.node("REVERSE_V2", [y, axis], [z])
     graph = read(m.build([x], [z]), "g")
     rewritten = passes.run(graph)
     assert rewritten.nodes == graph.nodes
@@ -22,15 +23,16 @@ def test_a_graph_without_waste_stays_as_it_is() -> None:
 
 def test_nodes_that_no_output_depends_on_are_removed() -> None:
     m = Maker()
+    axis = m.const([0], dtype="int32")
     x, y, z, waste, more_waste = (m.tensor((4,), scale=1.0) for _ in range(5))
-    m.node("RELU", [x], [waste])
-    m.node("RELU", [x], [y])
-    m.node("RELU", [waste], [more_waste])
-    m.node("RELU", [y], [z])
+    m.node("REVERSE_V2", [x, axis], [waste])
+    m.node("REVERSE_V2", [x, axis], [y])
+    m.node("REVERSE_V2", [waste, axis], [more_waste])
+    m.node("REVERSE_V2", [y, axis], [z])
     graph = passes.run(read(m.build([x], [z]), "g"))
-    assert [(node.index, node.inputs, node.outputs) for node in graph.nodes] == [
-        (1, (x,), (y,)),
-        (3, (y,), (z,)),
+    assert [(node.index, node.inputs[0], node.outputs) for node in graph.nodes] == [
+        (1, x, (y,)),
+        (3, y, (z,)),
     ]
     assert (graph.inputs, graph.outputs) == ((x,), (z,))
 
@@ -71,9 +73,9 @@ def test_shapes_that_are_computed_need_no_kernels() -> None:
     m.node("STRIDED_SLICE", [shape, begin, end, one], [batch], shrink_axis_mask=1)
     m.node("PACK", [batch, m.const(6, dtype="int32")], [whole], axis=0, values_count=2)
     m.node("RESHAPE", [x, whole], [y])
-    m.node("TANH", [y], [m.tensor((1, 6), scale=1 / 128)])
+    m.node("REVERSE_V2", [y, m.const([1], dtype="int32")], [m.tensor((1, 6), scale=0.5)])
     graph = passes.run(read(m.build([x], [m.nodes[-1].outputs[0]]), "flatten"))
-    assert [node.op for node in graph.nodes] == ["RESHAPE", "TANH"]
+    assert [node.op for node in graph.nodes] == ["RESHAPE", "REVERSE_V2"]
 
 
 def test_constants_are_made_ahead_of_time() -> None:

@@ -105,11 +105,12 @@ def test_padding_with_other_readers_stays_for_them() -> None:
 def activated(fused: str, clamp: str, scale: float = 0.1, out_scale: float = 0.1) -> Graph:
     """A sum with a fused activation, and a ReLU behind it."""
     m = Maker()
-    x, y = m.tensor((1, 4), scale=0.05), m.tensor((1, 4), scale=scale, zero_point=-20)
+    a, b = (m.tensor((1, 4), scale=0.05) for _ in range(2))
+    y = m.tensor((1, 4), scale=scale, zero_point=-20)
     z = m.tensor((1, 4), scale=out_scale, zero_point=-20, name="clamped")
-    m.node("ADD", [x, x], [y], fused_activation_function=fused)
+    m.node("ADD", [a, b], [y], fused_activation_function=fused)
     m.node(clamp, [y], [z])
-    return read(m.build([x], [z]), "net")
+    return read(m.build([a, b], [z]), "net")
 
 
 @pytest.mark.parametrize(
@@ -143,15 +144,16 @@ def test_a_relu_that_no_activation_expresses_stays() -> None:
 
 
 def converted(scale: float, zero_point: int) -> Graph:
-    """A ReLU, DEQUANTIZE, QUANTIZE to some scale and zero point, another ReLU."""
+    """A tensor backwards, DEQUANTIZE, QUANTIZE to some scale and zero point, and forwards again."""
     m = Maker()
     x, y = (m.tensor((1, 4), scale=0.1, zero_point=3) for _ in range(2))
     real = m.tensor((1, 4), "float32")
     z, end = (m.tensor((1, 4), scale=scale, zero_point=zero_point) for _ in range(2))
-    m.node("RELU", [x], [y])
+    axis = m.const([1], dtype="int32")
+    m.node("REVERSE_V2", [x, axis], [y])
     m.node("DEQUANTIZE", [y], [real])
     m.node("QUANTIZE", [real], [z])
-    m.node("RELU", [z], [end])
+    m.node("REVERSE_V2", [z, axis], [end])
     return read(m.build([x], [end]), "net")
 
 
@@ -160,7 +162,8 @@ def test_a_conversion_to_floats_and_back_goes() -> None:
 
 
 def test_a_conversion_to_another_scale_becomes_one_node() -> None:
-    assert [node.op for node in passes.run(converted(0.13, -4)).nodes] == ["RELU", "QUANTIZE", "RELU"]
+    found = [node.op for node in passes.run(converted(0.13, -4)).nodes]
+    assert found == ["REVERSE_V2", "QUANTIZE", "REVERSE_V2"]
 
 
 def test_a_conversion_that_rounds_otherwise_stays() -> None:

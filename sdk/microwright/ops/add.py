@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from microwright.graph import Graph, Node
-from microwright.ops import broadcast, rescaled, typed
+from microwright.ops import broadcast, integers, rescaled, typed
 from microwright.ops.base import Op, Step, output_tensor
 from microwright.ops.quantized import Multiplier
 
@@ -25,4 +25,6 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rescaled.step(graph, node, f"add_{suffix}", _multipliers(graph, node)),)
 
 
-OP = Op.lowered(lower, types=typed.TYPES, kernels=typed.kernels("add"), limits=broadcast.LIMITS)
+OP = integers.also(
+    Op.lowered(lower, types=typed.TYPES, kernels=typed.kernels("add"), limits=broadcast.LIMITS)
+)

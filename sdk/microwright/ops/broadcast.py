@@ -1,14 +1,16 @@
-"""Broadcasting of two operands: the loop nest of the binary kernels."""
+"""Broadcasting of operands: the loop nest of the kernels of two and three."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from microwright.graph import Graph, Node
 from microwright.ops import typed
 from microwright.ops.base import Field, Step, input_tensor, output_tensor, unsupported
 from microwright.ops.quantized import per_tensor, require_int8
+
+Shape: TypeAlias = tuple[int, ...]
 
 LOOPS = 4
 # What the operators ask for, in words.
@@ -18,9 +20,9 @@ LIMITS = "operands that alternate between broadcast and not at most 4 times"
 class Nest(NamedTuple):
     """Extents of LOOPS nested loops, outermost first, and each operand's stride along them (0: broadcast)."""
 
-    extents: tuple[int, ...]
-    strides1: tuple[int, ...]
-    strides2: tuple[int, ...]
+    extents: Shape
+    strides1: Shape
+    strides2: Shape
 
 
 def check(graph: Graph, node: Node) -> None:
@@ -40,39 +42,44 @@ def suffix(graph: Graph, node: Node) -> str:
 
 
 def nest(graph: Graph, node: Node) -> Nest:
-    """The loops over the output, neighbouring axes that are broadcast alike in one. Raises UnsupportedOp."""
-    a, b, y = (
-        input_tensor(graph, node, 0).shape,
-        input_tensor(graph, node, 1).shape,
-        output_tensor(graph, node).shape,
-    )
-    rank = max(len(a), len(b))
-    a_full, b_full = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
-    if y != tuple(q if p == 1 else p for p, q in zip(a_full, b_full, strict=True)) or any(
-        p != q and 1 not in (p, q) for p, q in zip(a_full, b_full, strict=True)
+    """The loops over the output of a node of two operands. Raises UnsupportedOp."""
+    shapes = (input_tensor(graph, node, 0).shape, input_tensor(graph, node, 1).shape)
+    extents, (strides1, strides2) = loops(node, shapes, output_tensor(graph, node).shape)
+    return Nest(extents, strides1, strides2)
+
+
+def loops(node: Node, shapes: Sequence[Shape], made: Shape) -> tuple[Shape, list[Shape]]:
+    """(extents, strides of each operand) of the loops over an output of shape `made`.
+
+    Neighbouring axes along which the same operands are broadcast are one loop. Raises UnsupportedOp.
+    """
+    rank = max(map(len, shapes))
+    axes = list(zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True))
+    said = " and ".join(map(str, shapes))
+    if made != tuple(next((n for n in axis if n != 1), 1) for axis in axes) or any(
+        len({*axis} - {1}) > 1 for axis in axes
     ):
-        raise unsupported(node, f"shapes {a} and {b} do not give the output's {y}", "export the model again")
+        raise unsupported(node, f"shapes {said} do not give the output's {made}", "export the model again")
 
     # Innermost first: extent, and whether each operand moves along it.
-    loops: list[tuple[int, bool, bool]] = []
-    for p, q in zip(reversed(a_full), reversed(b_full), strict=True):
-        extent, moves = q if p == 1 else p, (p != 1, q != 1)
+    found: list[tuple[int, tuple[bool, ...]]] = []
+    for axis, extent in zip(reversed(axes), reversed(made), strict=True):
+        moves = tuple(size != 1 for size in axis)
         if extent == 1:
             continue
-        if loops and loops[-1][1:] == moves:
-            loops[-1] = (loops[-1][0] * extent, *moves)
+        if found and found[-1][1] == moves:
+            found[-1] = (found[-1][0] * extent, moves)
         else:
-            loops.append((extent, *moves))
-    if len(loops) > LOOPS:
+            found.append((extent, moves))
+    if len(found) > LOOPS:
         raise unsupported(
             node,
-            f"shapes {a} and {b} alternate between broadcast and not more than {LOOPS} times",
+            f"shapes {said} alternate between broadcast and not more than {LOOPS} times",
             "reshape the operands so that broadcast axes are next to each other",
         )
-    loops += [(1, False, False)] * (LOOPS - len(loops))
-    strides1 = _strides([(extent, moves) for extent, moves, _ in loops])
-    strides2 = _strides([(extent, moves) for extent, _, moves in loops])
-    return Nest(tuple(extent for extent, _, _ in reversed(loops)), strides1, strides2)
+    found += [(1, (False,) * len(shapes))] * (LOOPS - len(found))
+    strides = [_strides([(extent, moves[i]) for extent, moves in found]) for i in range(len(shapes))]
+    return tuple(extent for extent, _ in reversed(found)), strides
 
 
 def step(graph: Graph, node: Node, kernel: str, fields: Mapping[str, Field]) -> Step:

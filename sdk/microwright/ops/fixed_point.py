@@ -132,3 +132,19 @@ def inverse_sqrt(x: int) -> tuple[int, int]:
         y = saturating_shift_left(doubling_high_mul(_THREE_HALVES, y) - doubling_high_mul(half, cube), 3)
     mult, shift = doubling_high_mul(y, _HALF_SQRT_2), 11 - pairs
     return (mult << -shift, 0) if shift < 0 else (mult, -shift)
+
+
+def quotient(a: int, b: int, by: Multiplier) -> int:
+    """a / b times a multiplier, by the reciprocal of b, as in div_s8.c; the largest int32 for b = 0."""
+    if b == 0:
+        return (a > 0) * INT32_MAX + (a < 0) * INT32_MIN
+    if b < 0:
+        a, b = -a, -b
+    zeros = 32 - b.bit_length()
+    reciprocal = saturating_shift_left(two_over_one_plus((b << zeros) - 2**31), 1)
+    headroom = 31 - (a if a >= 0 else ~a).bit_length()
+    scaled = doubling_high_mul(doubling_high_mul(a << headroom, reciprocal), by.mult)
+    right = 31 - zeros + headroom - by.shift
+    if right > 31:
+        return -1 if scaled < 0 else 1
+    return rounding_divide_by_pot(scaled, right)

@@ -11,13 +11,9 @@ import numpy as np
 
 from microwright.graph import Graph, Node
 from microwright.ops import table
-from microwright.ops.base import Op, always, input_tensor, output_tensor, unsupported
+from microwright.ops.base import Op, Step, always, input_tensor, output_tensor, unsupported
 from microwright.ops.quantized import per_tensor
 
-# An option that no file has: the node stands for itself between a DEQUANTIZE and a QUANTIZE.
-FLOATS = "float32"
-# Of what the converter leaves in float32.
-BETWEEN = "float32 between a DEQUANTIZE and a QUANTIZE with no other reader"
 _LIMIT = 2.0**20
 
 
@@ -32,26 +28,32 @@ def op(
     def of(graph: Graph, node: Node) -> Callable[[int], int]:
         return _quantized(graph, node, function(node))
 
-    return table.unary(of, check=_check, limits=limits, in_micro=in_micro)
+    return table.unary(of, check=check, limits=limits, in_micro=in_micro)
 
 
-def of_floats(function: Callable[[float], float]) -> Op:
-    """An operator that the converter leaves in float32."""
+def _refuse(graph: Graph, node: Node) -> tuple[Step, ...]:
+    raise unsupported(
+        node,
+        "it is computed in float32, and not of one int8 tensor",
+        "quantise what is in front of the layer, and behind it, to int8",
+    )
 
-    def of(node: Node) -> Callable[[float], float]:
-        return function
 
-    return op(of, limits=BETWEEN)
+def floats(in_micro: Callable[[Graph, Node], bool] = always) -> Op:
+    """An operator that the converter leaves in float32; the pass `tables` makes it a table where it can."""
+    return Op.lowered(
+        _refuse,
+        types="float32 of int8",
+        kernels=("lookup_8",),
+        limits="what is made of one int8 tensor, and becomes int8 again",
+        in_micro=in_micro,
+    )
 
 
-def _check(graph: Graph, node: Node) -> None:
-    """int8 in and out, per tensor; float32 is for the pass that makes int8 of it."""
+def check(graph: Graph, node: Node) -> None:
+    """int8 in and out, per tensor; float32 is for the pass that makes tables of it."""
     if input_tensor(graph, node, 0).dtype == "float32":
-        raise unsupported(
-            node,
-            "it is computed in float32, and not of an int8 tensor that is alone in reading it",
-            "quantise what is in front of the layer, and behind it, to int8",
-        )
+        _refuse(graph, node)
     table.check_unary(graph, node)
 
 
@@ -65,8 +67,7 @@ def _quantized(graph: Graph, node: Node, function: Callable[[float], float]) -> 
             x = np.float32(x_scale) * np.float32(value - x_zero_point)
             y = np.float32(function(float(x)))
             # QUANTIZE divides; tables of the reference multiply by the inverse.
-            scale = np.float32(y_scale)
-            scaled = y / scale if node.options.get(FLOATS) else y * (np.float32(1) / scale)
+            scaled = y * (np.float32(1) / np.float32(y_scale))
         real = float(np.nan_to_num(scaled, nan=-_LIMIT, posinf=_LIMIT, neginf=-_LIMIT))
         real = min(max(real, -_LIMIT), _LIMIT)
         return y_zero_point + int(np.copysign(np.floor(abs(real) + 0.5), real))

@@ -7,43 +7,47 @@ from collections.abc import Mapping
 
 from microwright.graph import Node
 
-_FUNCTION = "use a function that is a table of int8 values: tanh, sigmoid, hard_swish, leaky ReLU, ELU"
-_CONDITION = "write it with maximum, minimum and ReLU, which need no condition"
+_FLAT = "use 2D layers, with the third dimension in the channels"
 _SEQUENCE = "unroll the recurrent layer (unroll=True), so that it becomes fully connected layers"
 _BEFORE = "compute it before the model, and give the model the result"
 _AFTER = "end the model in front of it, and compute it from the model's output"
+_STEPS = "write it with multiplications by 0 and 1, or with several simpler layers"
 _INSTEAD: Mapping[str, str] = {
+    "ADD_N": "add two tensors at a time",
+    "ATAN2": _BEFORE,
     "BIDIRECTIONAL_SEQUENCE_LSTM": _SEQUENCE,
-    "CAST": _AFTER,
-    "CONV_3D": "use 2D convolutions, with the third dimension in the channels",
-    "CONV_3D_TRANSPOSE": "use 2D convolutions, with the third dimension in the channels",
-    "COS": _BEFORE,
-    "DIV": "multiply by the reciprocal where the divisor is constant",
-    "EMBEDDING_LOOKUP": _BEFORE,
-    "EQUAL": _CONDITION,
-    "GELU": _FUNCTION,
-    "GREATER": _CONDITION,
-    "GREATER_EQUAL": _CONDITION,
-    "L2_NORMALIZATION": _AFTER,
-    "LESS": _CONDITION,
-    "LESS_EQUAL": _CONDITION,
-    "LOG_SOFTMAX": "use softmax, whose classes have the same order",
+    "BUCKETIZE": _BEFORE,
+    "COMPLEX_ABS": _BEFORE,
+    "CONV_3D": _FLAT,
+    "CONV_3D_TRANSPOSE": _FLAT,
+    "CUMSUM": "multiply by a triangular matrix of ones",
+    "DENSIFY": "convert the model without sparse tensor encoding",
+    "DYNAMIC_UPDATE_SLICE": "concatenate the parts",
+    "HASHTABLE_LOOKUP": _BEFORE,
+    "L2_NORMALIZATION": "multiply by the reciprocal square root of the sum of squares (UnitNormalization)",
+    "L2_POOL_2D": "take the average pool of the squares, and the square root of that",
+    "LOCAL_RESPONSE_NORMALIZATION": "use batch normalization",
     "LSTM": _SEQUENCE,
-    "NOT_EQUAL": _CONDITION,
-    "POW": "multiply the tensor with itself",
-    "REDUCE_MIN": "take the maximum of the negated tensor, and negate it",
+    "MULTINOMIAL": _AFTER,
+    "NON_MAX_SUPPRESSION_V4": _AFTER,
+    "NON_MAX_SUPPRESSION_V5": _AFTER,
+    "ONE_HOT": "gather rows of an identity matrix",
+    "RANDOM_STANDARD_NORMAL": "export the model for inference, without dropout and noise",
+    "RANDOM_UNIFORM": "export the model for inference, without dropout and noise",
+    "REDUCE_PROD": "multiply slices with each other",
     "RFFT2D": _BEFORE,
     "RNN": _SEQUENCE,
-    "SELECT": _CONDITION,
-    "SELECT_V2": _CONDITION,
-    "SIN": _BEFORE,
+    "SCATTER_ND": _STEPS,
+    "SEGMENT_SUM": _STEPS,
     "TOPK_V2": _AFTER,
     "UNIDIRECTIONAL_SEQUENCE_RNN": _SEQUENCE,
+    "UNIQUE": _AFTER,
+    "WHERE": "choose between two tensors (where with three operands), which keeps shapes fixed",
 }
 _ANYTHING = "replace the layer by others: docs/operators.md has the operators that they may become"
 
 # Tensors are named after the model, the layer and the operation, with numbers behind names that came before.
-_LAYER = re.compile(r"(?:^|[/;])(?:functional|sequential|model)(?:_\d+)*/([^/;]+)/")
+_LAYER = re.compile(r"^(?:StatefulPartitionedCall[^/;]*/)*[^/;]+/([^/;]+)/[^/]")
 
 
 def hint(node: Node) -> str:

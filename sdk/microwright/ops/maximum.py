@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from microwright.graph import Graph, Node
-from microwright.ops import broadcast, extremum
+from microwright.ops import broadcast, extremum, integers
 from microwright.ops.base import Op, Step
 
 
@@ -12,10 +12,12 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (broadcast.step(graph, node, "maximum_s8", {}),)
 
 
-OP = Op(
-    extremum.check,
-    lower,
-    types="int8",
-    kernels=("maximum_s8",),
-    limits="operands and output of one scale and zero point",
+OP = integers.also(
+    Op(
+        extremum.check,
+        lower,
+        types="int8",
+        kernels=("maximum_s8",),
+        limits="operands and output of one scale and zero point",
+    )
 )

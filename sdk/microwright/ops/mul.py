@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from microwright.graph import Graph, Node
-from microwright.ops import broadcast, typed
+from microwright.ops import broadcast, integers, typed
 from microwright.ops.base import Field, Op, Step, input_tensor, output_tensor
 from microwright.ops.quantized import per_tensor, rescale
 
@@ -22,4 +22,6 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (broadcast.step(graph, node, f"mul_{suffix}", fields),)
 
 
-OP = Op.lowered(lower, types=typed.TYPES, kernels=typed.kernels("mul"), limits=broadcast.LIMITS)
+OP = integers.also(
+    Op.lowered(lower, types=typed.TYPES, kernels=typed.kernels("mul"), limits=broadcast.LIMITS)
+)

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from microwright.ops import functions
 
-OP = functions.of_floats(lambda x: -x)
+OP = functions.floats()

@@ -34,12 +34,17 @@ def op(lower: Callable[[Graph, Node], tuple[Step, ...]], **rest: Any) -> Op:
     """An operator of `step`; what is wrong shows while lowering it. Its tensors are bounded before."""
 
     def bounded(graph: Graph, node: Node) -> tuple[Step, ...]:
-        tensors = (graph.tensors[index] for index in (*node.inputs, *node.outputs) if index >= 0)
-        if any(tensor.size_bytes > _MAX_BYTES for tensor in tensors):
-            raise unsupported(node, f"tensors of more than {_MAX_BYTES} bytes", "use smaller tensors")
+        check_size(graph, node)
         return lower(graph, node)
 
     return Op.lowered(bounded, kernels=("rearrange",), **rest)
+
+
+def check_size(graph: Graph, node: Node) -> None:
+    """Raise UnsupportedOp for tensors that are too large to look at every index."""
+    tensors = (graph.tensors[index] for index in (*node.inputs, *node.outputs) if index >= 0)
+    if any(tensor.size_bytes > _MAX_BYTES for tensor in tensors):
+        raise unsupported(node, f"tensors of more than {_MAX_BYTES} bytes", "use smaller tensors")
 
 
 def axes(shape: Sequence[int]) -> list[Places]:

@@ -1,4 +1,4 @@
-"""REDUCE_MAX, int8: the largest value over neighbouring axes, as a maximum pool over all of them."""
+"""REDUCE_MAX, int8: the largest value over any axes; a maximum pool where they are neighbours."""
 
 from __future__ import annotations
 
@@ -6,25 +6,16 @@ import math
 
 from microwright.graph import Graph, Node
 from microwright.ops import reduction
-from microwright.ops.base import Op, Step, unsupported
-from microwright.ops.quantized import per_tensor, require_int8
+from microwright.ops.base import Op, Step
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
-    """One call of the pool, whose image is as high as there are values to compare, and one pixel wide."""
-    x, y, reduced = reduction.operands(graph, node)
-    require_int8(node, x)
-    if per_tensor(node, x) != per_tensor(node, y):
-        raise unsupported(
-            node,
-            "input and output have different scales or zero points",
-            "quantise the model again: the converter makes them equal",
-        )
+    """One call. The pool's image is as high as there are values to compare, and one pixel wide."""
+    x, y, reduced = reduction.operands(graph, node, "int8")
+    reduction.check_scales(node, x, y)
     inside = [axis for axis, size in enumerate(x.shape) if axis in reduced and size > 1] or [0]
     if any(x.shape[axis] > 1 and axis not in reduced for axis in range(inside[0], inside[-1])):
-        raise unsupported(
-            node, f"axes {sorted(reduced)} are not next to each other", "reduce one axis after the other"
-        )
+        return (reduction.extremum(graph, node, "int8", flip=0),)
     count = math.prod(x.shape[axis] for axis in reduced)
     batches = math.prod(x.shape[: inside[0]]) if count > 1 else 1
     channels = x.elements // batches // count
@@ -51,6 +42,6 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
 OP = Op.lowered(
     lower,
     types="int8",
-    kernels=("max_pool_2d_s8",),
-    limits="constant axes next to each other; one scale and zero point",
+    kernels=("max_pool_2d_s8", "reduce_max_s8"),
+    limits="constant axes, alternating up to 3 times; one scale and zero point",
 )

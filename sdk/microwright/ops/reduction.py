@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from itertools import groupby
 
-from microwright.graph import Graph, Node, Tensor
-from microwright.ops import typed
+from microwright.graph import DType, Graph, Node, Tensor
+from microwright.ops import table, typed
 from microwright.ops.base import Field, Step, input_tensor, output_tensor, unsupported
-from microwright.ops.quantized import Multiplier
+from microwright.ops.quantized import Multiplier, per_tensor
 
 # The kernel loops over so many merged axes of each kind.
 _LOOPS = 3
@@ -20,10 +20,16 @@ _MAX_COUNT = {"int8": 2**23, "int16": 2**15, "float32": 2**23}
 LIMITS = "constant axes, alternating up to 3 times; up to 2^23 values, of int16 2^15"
 
 
-def operands(graph: Graph, node: Node) -> tuple[Tensor, Tensor, frozenset[int]]:
-    """(input, output, reduced axes), checked, both of one type. Raises UnsupportedOp."""
+def operands(graph: Graph, node: Node, dtype: DType | None = None) -> tuple[Tensor, Tensor, frozenset[int]]:
+    """(input, output, reduced axes), checked, both of one type that sums can have, or of `dtype`.
+
+    Raises UnsupportedOp.
+    """
     x, y = input_tensor(graph, node, 0), output_tensor(graph, node)
-    typed.suffix(node, x, y)
+    if dtype is None:
+        typed.suffix(node, x, y)
+    else:
+        table.check_types(node, (x, y), (dtype,))
     reduced = _axes(node, x, input_tensor(graph, node, 1))
     kept = [size for axis, size in enumerate(x.shape) if axis not in reduced]
     with_ones = [1 if axis in reduced else size for axis, size in enumerate(x.shape)]
@@ -50,7 +56,6 @@ def sums(
             f"a {node.op.lower()} of more than {_MAX_COUNT[x.dtype]} values is too large",
             "reduce in two steps",
         )
-    keep, reduce = _loops(node, x.shape, reduced)
     last: dict[str, Field] = {"count": float(count)}
     if x.dtype != "float32":
         factor = rescaling()
@@ -59,17 +64,30 @@ def sums(
         f"mean_{typed.suffix(node, x, y)}",
         (x.index,),
         (y.index,),
-        {
-            "keep_size": tuple(size for size, _ in keep),
-            "keep_stride": tuple(stride for _, stride in keep),
-            "reduce_size": tuple(size for size, _ in reduce),
-            "reduce_stride": tuple(stride for _, stride in reduce),
-            **last,
-        },
+        {**_loops(node, x.shape, reduced), **last},
         # Outputs are computed in the order of the first input that each reads, so output i and those
         # before it need nothing of what is read later at input i or below.
         overlap={0: 0},
     )
+
+
+def extremum(graph: Graph, node: Node, dtype: DType, *, flip: int) -> Step:
+    """A call of reduce_max_s8; `flip` 0 is for the largest value, -1 for the smallest."""
+    x, y, reduced = operands(graph, node, dtype)
+    check_scales(node, x, y)
+    fields = {**_loops(node, x.shape, reduced), "flip": flip}
+    # As in `sums`.
+    return Step("reduce_max_s8", (x.index,), (y.index,), fields, overlap={0: 0})
+
+
+def check_scales(node: Node, x: Tensor, y: Tensor) -> None:
+    """Raise UnsupportedOp where what is compared as integers would become other numbers."""
+    if x.dtype == "int8" and per_tensor(node, x) != per_tensor(node, y):
+        raise unsupported(
+            node,
+            "input and output have different scales or zero points",
+            "quantise the model again: the converter makes them equal",
+        )
 
 
 def _axes(node: Node, tensor: Tensor, axes: Tensor) -> frozenset[int]:
@@ -84,12 +102,9 @@ def _axes(node: Node, tensor: Tensor, axes: Tensor) -> frozenset[int]:
     return frozenset(axis % rank for axis in values)
 
 
-Loops = list[tuple[int, int]]
-
-
-def _loops(node: Node, shape: tuple[int, ...], reduced: frozenset[int]) -> tuple[Loops, Loops]:
-    """(size, stride) of the merged axes, those kept and those reduced; outermost first, _LOOPS of each."""
-    loops: tuple[Loops, Loops] = ([], [])
+def _loops(node: Node, shape: tuple[int, ...], reduced: frozenset[int]) -> dict[str, Field]:
+    """Sizes and strides of the merged axes, those kept and those reduced; outermost first, _LOOPS of each."""
+    loops: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
     stride = math.prod(shape)
     # An axis of size 1 is neither, so that it does not part its neighbours.
     axes = [axis for axis, size in enumerate(shape) if size > 1]
@@ -97,9 +112,13 @@ def _loops(node: Node, shape: tuple[int, ...], reduced: frozenset[int]) -> tuple
         size = math.prod(shape[axis] for axis in run)
         stride //= size
         loops[is_reduced].append((size, stride))
-    if max(map(len, loops)) > _LOOPS:
+    if max(map(len, loops.values())) > _LOOPS:
         raise unsupported(
             node, f"axes {sorted(reduced)} of {len(shape)} dimensions alternate too often", "transpose first"
         )
-    keep, reduce = ([(1, 0)] * (_LOOPS - len(loop_list)) + loop_list for loop_list in loops)
-    return keep, reduce
+    fields: dict[str, Field] = {}
+    for name, found in zip(("keep", "reduce"), loops.values(), strict=True):
+        padded = [(1, 0)] * (_LOOPS - len(found)) + found
+        fields[f"{name}_size"] = tuple(size for size, _ in padded)
+        fields[f"{name}_stride"] = tuple(stride for _, stride in padded)
+    return fields

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from microwright.graph import Array, Graph, Node, Tensor
 from microwright.ops import typed
 from microwright.ops.base import Constant, Field, Op, Step, input_tensor, output_tensor, unsupported
-from microwright.ops.quantized import multiplier, per_tensor
+from microwright.ops.quantized import Multiplier, multiplier, per_tensor
 
 # In int8 the argument of exp is in Q5.26: what lies 31 or more below the maximum counts as 0.
 _INTEGER_BITS = 5
@@ -32,6 +32,17 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     """A single call of the type's kernel."""
     x, y = input_tensor(graph, node, 0), output_tensor(graph, node)
     suffix = typed.suffix(node, x, y)
+    fields = rows(node, x, y)
+    # An element is written when it, and all that its row's sum needs, has been read.
+    if suffix == "f32":
+        return (_call("softmax_f32", x, y, {**fields, "beta": _beta(node)}),)
+    if suffix == "s16":
+        return (_call("softmax_s16", x, y, {**fields, **_sixteen_bits(node, x, y)}),)
+    return (_call("softmax_s8", x, y, {**fields, **_eight_bits(node, x, y)}, scratch_bytes=4 * x.shape[-1]),)
+
+
+def rows(node: Node, x: Tensor, y: Tensor) -> dict[str, Field]:
+    """Rows and their length, of input and output. Raises UnsupportedOp."""
     if x.shape != y.shape or not x.shape:
         raise unsupported(node, f"input has shape {x.shape}, output {y.shape}", "export the model again")
     depth = x.shape[-1]
@@ -41,13 +52,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
             f"{depth} classes, the kernel takes 1 to {_MAX_DEPTH[x.dtype]}",
             "use a smaller last axis",
         )
-    fields: dict[str, Field] = {"rows": x.elements // depth, "depth": depth}
-    # An element is written when it, and all that its row's sum needs, has been read.
-    if suffix == "f32":
-        return (_call("softmax_f32", x, y, {**fields, "beta": _beta(node)}),)
-    if suffix == "s16":
-        return (_call("softmax_s16", x, y, {**fields, **_sixteen_bits(node, x, y)}),)
-    return (_call("softmax_s8", x, y, {**fields, **_eight_bits(node, x, y)}, scratch_bytes=4 * depth),)
+    return {"rows": x.elements // depth, "depth": depth}
 
 
 def _call(
@@ -71,14 +76,19 @@ def _eight_bits(node: Node, x: Tensor, y: Tensor) -> dict[str, Field]:
         raise unsupported(
             node, "the output's scale is not 1/256 with zero point -128", "quantise the model again"
         )
-    # From differences of the input's integers to the argument of exp in Q5.26.
+    rescaling, entries = exponents(node, x)
+    return {"mult": rescaling.mult, "shift": rescaling.shift, "entries": entries}
+
+
+def exponents(node: Node, x: Tensor) -> tuple[Multiplier, int]:
+    """From differences of int8 to the argument of exp in Q5.26, and from which one on exp counts as 0."""
     factor = _beta(node) * per_tensor(node, x)[0] * 2.0 ** (31 - _INTEGER_BITS)
     if not factor > 1.0:
         raise _out_of_range(node, x)
     # Capped where a difference of 1 is already too much.
     rescaling = multiplier(min(factor, 2.0**31 - 1.0))
     radius = math.floor(31 * 2.0 ** (31 - _INTEGER_BITS) / 2.0**rescaling.shift)
-    return {"mult": rescaling.mult, "shift": rescaling.shift, "entries": min(radius, 255) + 1}
+    return rescaling, min(radius, 255) + 1
 
 
 def _sixteen_bits(node: Node, x: Tensor, y: Tensor) -> dict[str, Field]:

@@ -1,25 +1,39 @@
-"""SQRT, of float32 between int8: what is negative becomes the smallest output."""
+"""SQRT, int8: rounded towards the zero point; of negative values, the smallest output.
+
+The reference stops at values below zero.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
-from microwright.graph import Node
-from microwright.ops import functions
-from microwright.ops.base import unsupported
+import numpy as np
+
+from microwright.graph import Graph, Node
+from microwright.ops import functions, table
+from microwright.ops.base import input_tensor, output_tensor
+from microwright.ops.quantized import per_tensor
 
 
-def _root(x: float) -> float:
-    return math.sqrt(x) if x >= 0 else math.nan
+def _sqrt(graph: Graph, node: Node) -> Callable[[int], int]:
+    x_scale, x_zero_point = per_tensor(node, input_tensor(graph, node, 0))
+    y_scale, y_zero_point = per_tensor(node, output_tensor(graph, node))
+
+    def sqrt(value: int) -> int:
+        if value < x_zero_point:
+            return -128
+        with np.errstate(all="ignore"):
+            root = np.sqrt(np.float32(x_scale) * np.float32(value - x_zero_point))
+            scaled = root / np.float32(y_scale)
+        # Beyond 255, every zero point saturates the output.
+        return y_zero_point + int(min(float(scaled), 256.0))
+
+    return sqrt
 
 
-def _sqrt(node: Node) -> Callable[[float], float]:
-    if not node.options.get(functions.FLOATS):
-        raise unsupported(
-            node, "it is int8 from the converter, which has its own rounding", "use rsqrt, times the tensor"
-        )
-    return _root
-
-
-OP = functions.op(_sqrt, limits=functions.BETWEEN)
+OP = table.unary(
+    _sqrt,
+    check=functions.check,
+    limits="the reference stops at values below 0, which are the smallest output here",
+    in_micro=functions.in_litert,
+)

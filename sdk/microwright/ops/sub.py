@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from microwright.graph import Graph, Node
-from microwright.ops import broadcast, rescaled, typed
+from microwright.ops import broadcast, integers, rescaled, typed
 from microwright.ops.base import Op, Step, output_tensor
 from microwright.ops.quantized import Multiplier
 
@@ -29,4 +29,6 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rescaled.step(graph, node, f"sub_{suffix}", _multipliers(graph, node)),)
 
 
-OP = Op.lowered(lower, types=typed.TYPES, kernels=typed.kernels("sub"), limits=broadcast.LIMITS)
+OP = integers.also(
+    Op.lowered(lower, types=typed.TYPES, kernels=typed.kernels("sub"), limits=broadcast.LIMITS)
+)

@@ -18,6 +18,7 @@ from microwright.passes import (
     padding,
     requantize,
     reshapes,
+    tables,
     unused,
 )
 
@@ -34,6 +35,7 @@ PASSES: Mapping[str, Callable[[Graph], Graph]] = {
     "depthwise": depthwise.run,
     "channels": channels.run,
     "merging": merging.run,
+    "tables": tables.run,
 }
 
 

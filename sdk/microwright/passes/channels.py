@@ -28,17 +28,16 @@ _BY_CHANNEL = frozenset(
     {
         "ABS",
         "EXP",
+        "GELU",
         "LOG",
-        "NEG",
         "SQRT",
-        "SQUARE",
         "BATCH_TO_SPACE_ND",
         "RESIZE_BILINEAR",
         "RESIZE_NEAREST_NEIGHBOR",
         "SPACE_TO_BATCH_ND",
     }
     | {"AVERAGE_POOL_2D", "DEQUANTIZE", "ELU", "EXPAND_DIMS", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC"}
-    | {"MAX_POOL_2D", "QUANTIZE", "RELU", "RELU6", "RESHAPE", "RSQRT", "SQUEEZE", "TANH"}
+    | {"MAX_POOL_2D", "QUANTIZE", "RELU", "RELU6", "RESHAPE", "RSQRT", "SQUEEZE", "TANH", ops.LOOKUP}
 )
 _ELEMENTWISE = frozenset({"ADD", "MAXIMUM", "MINIMUM", "MUL", "PRELU", "SQUARED_DIFFERENCE", "SUB"})
 

@@ -1,6 +1,6 @@
 """Nodes whose outputs are the same in every inference: they become constants.
 
-Operators without a kernel are among them: SHAPE, since every shape is known, and FILL.
+Operators without a kernel are among them: SHAPE, since every shape is known, FILL and ZEROS_LIKE.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from microwright import ops
 from microwright.errors import UnsupportedOp
 from microwright.graph import ITEM_BYTES, Array, Graph, Node, Tensor
-from microwright.passes import edit, moves, ranges
+from microwright.passes import edit, moves, points, ranges
 
 # A constant may take so many more bytes of flash than those that it is made of.
 _GROWTH_BYTES = 256
@@ -32,11 +32,9 @@ def run(graph: Graph) -> Graph:
         kept = any(tensors[i].state is not None for i in node.outputs)
         if kept or set(graph.outputs) & set(node.outputs) or results > operands + _GROWTH_BYTES:
             continue
-        values = _values(now, node)
-        if values.keys() == set(node.outputs) and all(
-            v.size == tensors[i].elements for i, v in values.items()
-        ):
-            for index, value in values.items():
+        made = values(now, node)
+        if made.keys() == set(node.outputs) and all(v.size == tensors[i].elements for i, v in made.items()):
+            for index, value in made.items():
                 tensors[index] = replace(tensors[index], data=value.reshape(tensors[index].shape))
             folded.append(node)
     if not folded:
@@ -45,7 +43,7 @@ def run(graph: Graph) -> Graph:
     return edit.with_nodes(replace(graph, tensors=tuple(tensors)), others)
 
 
-def _values(graph: Graph, node: Node) -> Mapping[int, Array]:
+def values(graph: Graph, node: Node) -> Mapping[int, Array]:
     """Values of those of a node's outputs that are known, flat."""
     y = graph.tensors[node.outputs[0]]
     inputs = [graph.tensors[i] for i in node.inputs if i >= 0]
@@ -53,6 +51,8 @@ def _values(graph: Graph, node: Node) -> Mapping[int, Array]:
         return {y.index: np.array(inputs[0].shape, y.dtype)}
     if node.op == "FILL" and len(inputs) == 2 and inputs[1].elements == 1 and inputs[1].data is not None:
         return {y.index: np.full(y.elements, inputs[1].data.reshape(-1)[0])}
+    if node.op == "ZEROS_LIKE":
+        return {y.index: np.zeros(y.elements, y.dtype)}
     if any(tensor.data is None for tensor in inputs) or node.op not in ops.OPS:
         return {}
     try:
@@ -82,7 +82,13 @@ def _data(tensor: Tensor) -> Array:
 
 
 def _computed(graph: Graph, node: Node) -> Mapping[int, Array]:
-    """int8 outputs, by the arithmetic of their bounds."""
+    """Outputs of one call, by what its kernel does, or int8 by the arithmetic of their bounds."""
+    steps = ops.OPS[node.op].lower(graph, node)
+    if len(steps) == 1:
+        operands = tuple(_data(graph.tensors[i]) for i in steps[0].inputs)
+        made = points.of(steps[0], operands, graph.tensors[node.outputs[0]].dtype)
+        if made is not None:
+            return {node.outputs[0]: made}
     bounds = ranges.of(replace(graph, nodes=(node,))) or {}
     return {
         index: bounds[index].low.astype(np.int8)

@@ -216,10 +216,10 @@ def _windows(step: Step) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]
 
 
 def _mean(step: Step, x: Bounds) -> Bounds:
-    sizes = _sizes(step, "keep_size") + _sizes(step, "reduce_size")
-    strides = _sizes(step, "keep_stride") + _sizes(step, "reduce_stride")
-    count = int(np.prod(_sizes(step, "reduce_size")))
-    sums = (_nest(values, sizes, strides).sum(axis=(3, 4, 5)) - count * step.number("in_zp") for values in x)
+    extents = sizes(step, "keep_size") + sizes(step, "reduce_size")
+    strides = sizes(step, "keep_stride") + sizes(step, "reduce_stride")
+    count = int(np.prod(sizes(step, "reduce_size")))
+    sums = (nest(values, extents, strides).sum(axis=(3, 4, 5)) - count * step.number("in_zp") for values in x)
     return _rescaled(step, Bounds(*sums), step.number("mult"), step.number("shift"))
 
 
@@ -263,7 +263,7 @@ def _common_scale(step: Step, values: Bounds, which: str, headroom: int = 20) ->
     """An operand of a sum or difference, with so many more bits, rescaled as the kernel does it."""
     mult, shift = np.int64(step.number(f"in{which}_mult")), np.int64(step.number(f"in{which}_shift"))
     ends = ((_operand(step, end, which) - step.number(f"in{which}_zp")) << headroom for end in values)
-    return Bounds(*(_requantize(end, mult, shift) for end in ends))
+    return Bounds(*(requantize(end, mult, shift) for end in ends))
 
 
 def _extremum(function: Callable[[Ints, Ints], Ints]) -> Callable[[Step, Bounds, Bounds], Bounds]:
@@ -285,7 +285,7 @@ def _mul(step: Step, first: Bounds, second: Bounds) -> Bounds:
 
 
 def _operand(step: Step, values: Ints, which: str) -> Ints:
-    return _nest(values, _sizes(step, "extents"), _sizes(step, f"strides{which}"))
+    return nest(values, sizes(step, "extents"), sizes(step, f"strides{which}"))
 
 
 def _lookup(step: Step, x: Bounds) -> Bounds:
@@ -300,8 +300,8 @@ def _lookup(step: Step, x: Bounds) -> Bounds:
 
 
 def _pad(step: Step, x: Bounds) -> Bounds:
-    extents = _sizes(step, "extents")
-    widths = list(zip(_sizes(step, "before"), _sizes(step, "after"), strict=True))
+    extents = sizes(step, "extents")
+    widths = list(zip(sizes(step, "before"), sizes(step, "after"), strict=True))
     return Bounds(
         *(np.pad(values.reshape(extents), widths, constant_values=step.number("value")) for values in x)
     )
@@ -329,7 +329,7 @@ _RULES: Mapping[str, Callable[..., Bounds | None]] = {
 def _rescaled(step: Step, sums: Bounds, mult: Ints | int, shift: Ints | int) -> Bounds:
     """Outputs for accumulators; `mult` and `shift` one a channel, or one for all."""
     mult, shift = np.asarray(mult, np.int64), np.asarray(shift, np.int64)
-    low, high = (_requantize(acc, mult, shift) + step.number("out_zp") for acc in sums)
+    low, high = (requantize(acc, mult, shift) + step.number("out_zp") for acc in sums)
     left = np.maximum(shift, 0)
     wraps = (sums.low << left < _INT32_MIN) | (sums.high << left > _INT32_MAX)
     wraps |= (low < _INT32_MIN) | (high > _INT32_MAX)
@@ -338,7 +338,7 @@ def _rescaled(step: Step, sums: Bounds, mult: Ints | int, shift: Ints | int) -> 
     )
 
 
-def _requantize(acc: Ints, mult: Ints, shift: Ints) -> Ints:
+def requantize(acc: Ints, mult: Ints, shift: Ints) -> Ints:
     """As `fixed_point.requantize` where its left shift does not wrap."""
     product = (acc << np.maximum(shift, 0)) * mult
     scaled = np.where(product >= 0, (product + 2**30) >> 31, -((-product + 2**30 - 1) >> 31))
@@ -354,7 +354,7 @@ def _clamp(step: Step, values: Ints) -> Ints:
     return np.clip(values, step.number("act_min"), step.number("act_max"))
 
 
-def _nest(values: Ints, sizes: tuple[int, ...], strides: tuple[int, ...]) -> Ints:
+def nest(values: Ints, sizes: tuple[int, ...], strides: tuple[int, ...]) -> Ints:
     """A tensor's values along the loops of a kernel; strides in elements."""
     flat = np.ascontiguousarray(values).reshape(-1)
     steps = [stride * flat.itemsize for stride in strides]
@@ -368,7 +368,7 @@ def _values(step: Step, name: str) -> Ints:
     return np.asarray(values, np.int64)
 
 
-def _sizes(step: Step, name: str) -> tuple[int, ...]:
+def sizes(step: Step, name: str) -> tuple[int, ...]:
     sizes = step.fields[name]
     assert isinstance(sizes, tuple)
     return sizes

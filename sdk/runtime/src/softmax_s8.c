@@ -1,67 +1,9 @@
 #include "mw/softmax_s8.h"
 
-#include "mw/leading_zeros.h"
-#include "mw/requantize.h"
+#include "mw/fixed_point.h"
 
 // Exponentials are summed in Q12.19.
 enum { SUM_INTEGER_BITS = 12 };
-
-static int32_t saturating_shift_left(int32_t x, int bits)
-{
-    const int32_t limit = (int32_t)(((uint32_t)1 << (31 - bits)) - 1);
-    if (x > limit) {
-        return INT32_MAX;
-    }
-    if (x < -limit) {
-        return INT32_MIN;
-    }
-    return (int32_t)((uint32_t)x << bits);
-}
-
-// 1 / (1 + x) in Q0.31 for x in [0, 1) in Q0.31: three Newton-Raphson steps on half the denominator, in Q2.29, from the
-// estimate 48/17 - 32/17 * d that is best for d in [1/2, 1]. The rounding of each step is TensorFlow Lite's.
-static int32_t one_over_one_plus(int32_t x)
-{
-    const int32_t half_denominator = (int32_t)(((int64_t)x + INT32_MAX + 1) / 2);
-    int32_t y = 1515870810 + mw_doubling_high_mul(half_denominator, -1010580540);
-    for (int step = 0; step < 3; ++step) {
-        const int32_t error = ((int32_t)1 << 29) - mw_doubling_high_mul(half_denominator, y);
-        y += saturating_shift_left(mw_doubling_high_mul(y, error), 2);
-    }
-    return saturating_shift_left(y, 1);
-}
-
-// exp(x) in Q0.31 for -1/4 <= x < 0 in Q0.31, to the fourth power of x + 1/8.
-static int32_t exp_near_eighth(int32_t x)
-{
-    const int32_t exp_eighth = 1895147668; // exp(-1/8)
-    const int32_t third = 715827883;
-    const int32_t d = x + ((int32_t)1 << 28);
-    const int32_t d2 = mw_doubling_high_mul(d, d);
-    const int32_t d3 = mw_doubling_high_mul(d2, d);
-    const int32_t d4 = mw_doubling_high_mul(d2, d2);
-    const int32_t cubic = mw_doubling_high_mul(mw_rounding_divide_by_pot(d4, 2) + d3, third);
-    return exp_eighth + mw_doubling_high_mul(exp_eighth, d + mw_rounding_divide_by_pot(cubic + d2, 1));
-}
-
-// exp(x) in Q0.31 for x <= 0 in Q5.26: x = fraction - quarters / 4, and a factor for each bit of quarters.
-static int32_t exp_of_negative(int32_t x)
-{
-    static const int32_t exp_power[] = {1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242};
-    enum { QUARTER = 1 << 24 };
-    if (x == 0) {
-        return INT32_MAX;
-    }
-    const int32_t fraction = (x & (QUARTER - 1)) - QUARTER;
-    int32_t result = exp_near_eighth(fraction * 32);
-    int32_t quarters = (fraction - x) >> 24;
-    for (const int32_t *power = exp_power; quarters != 0; quarters >>= 1, ++power) {
-        if (quarters & 1) {
-            result = mw_doubling_high_mul(result, *power);
-        }
-    }
-    return result;
-}
 
 static void softmax_row(const struct mw_softmax_s8 *layer, const int8_t *in, int8_t *out, int32_t *exps)
 {
@@ -73,13 +15,13 @@ static void softmax_row(const struct mw_softmax_s8 *layer, const int8_t *in, int
     int32_t sum = 0;
     for (int32_t i = 0; i < depth; ++i) {
         const int32_t below = max - in[i];
-        exps[i] = below < layer->entries ? exp_of_negative(mw_requantize(-below, layer->mult, (int)layer->shift)) : 0;
+        exps[i] = below < layer->entries ? mw_exp_of_negative(mw_requantize(-below, layer->mult, (int)layer->shift)) : 0;
         // Exponentials are not negative; rounded, the largest one is 2^31.
         sum += (int32_t)(((uint32_t)exps[i] + (1u << (SUM_INTEGER_BITS - 1))) >> SUM_INTEGER_BITS);
     }
     // The maximum itself adds 1, so the sum is at least that. It is (1 + x) * 2^(SUM_INTEGER_BITS - zeros).
     const int zeros = mw_leading_zeros((uint32_t)sum);
-    const int32_t scale = one_over_one_plus((int32_t)(((uint32_t)sum << zeros) - 0x80000000u));
+    const int32_t scale = mw_one_over_one_plus((int32_t)(((uint32_t)sum << zeros) - 0x80000000u));
     const int exponent = SUM_INTEGER_BITS - zeros + 31 - 8;
     for (int32_t i = 0; i < depth; ++i) {
         // Beyond 31, every quotient rounds to 0.

@@ -14,6 +14,6 @@ struct mw_maximum_s8 {
     int32_t strides2[4];
 };
 
-void mw_maximum_s8(const struct mw_maximum_s8 *layer, const int8_t *in1, const int8_t *in2, int8_t *out);
+void mw_maximum_s8(const struct mw_maximum_s8 *layer, const void *in1, const void *in2, void *out);
 
 #endif

@@ -1,0 +1,7 @@
+"""FLOOR, of float32 between int8: the integer below."""
+
+from __future__ import annotations
+
+from microwright.ops import functions
+
+OP = functions.floats()

@@ -1,0 +1,8 @@
+"""POW, of float32 between int8: a power."""
+
+from __future__ import annotations
+
+from microwright.ops import functions
+from microwright.ops.base import never
+
+OP = functions.floats(in_micro=never)

@@ -1,0 +1,7 @@
+"""SIN, of float32 between int8: the sine."""
+
+from __future__ import annotations
+
+from microwright.ops import functions
+
+OP = functions.floats()

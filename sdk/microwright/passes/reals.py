@@ -1,0 +1,111 @@
+"""Functions of float32, element by element, as the reference computes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from microwright.graph import Array, Node
+
+
+def of(node: Node, operands: tuple[Array, ...]) -> Array | None:
+    """What the node makes of operands in float32, or of truth values and those; None if unknown."""
+    function = _FUNCTIONS.get(node.op)
+    if function is None or not all(x.dtype in (np.float32, np.bool_) for x in operands):
+        return None
+    clamp = _ACTIVATIONS.get(node.options.get("fused_activation_function", "NONE"))
+    if clamp is None:
+        return None
+    with np.errstate(all="ignore"):
+        made = np.asarray(function(node, *operands))
+    return made if made.dtype == np.bool_ else np.clip(made.astype(np.float32), *clamp)
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that is exact in float32, whatever the node's options."""
+    return lambda node, *operands: function(*operands)
+
+
+def _rounded(function: Callable[..., float]) -> Callable[..., Any]:
+    """The float32 nearest to a function of real numbers: any good library gives it, or the one next to it."""
+
+    def at(*values: float) -> float:
+        try:
+            return function(*values)
+        except OverflowError:
+            return math.inf
+        except ValueError:
+            return math.nan
+
+    def of_arrays(node: Node, *operands: Array) -> Array:
+        arrays = np.broadcast_arrays(*(x.astype(np.float64) for x in operands))
+        return np.array([at(*values) for values in zip(*(x.tolist() for x in arrays), strict=True)])
+
+    return of_arrays
+
+
+def _log(x: float) -> float:
+    return -math.inf if x == 0 else math.log(x)
+
+
+def _leaky_relu(node: Node, x: Any) -> Any:
+    alpha = node.options["alpha"]
+    assert isinstance(alpha, float)
+    return np.where(x > 0, x, x * np.float32(alpha))
+
+
+def _floor_mod(x: Any, y: Any) -> Any:
+    rest = np.fmod(x, y)
+    return np.where((rest != 0) & ((y < 0) != (rest < 0)), rest + y, rest)
+
+
+_INFINITE = (-np.inf, np.inf)
+_ACTIVATIONS: Mapping[object, tuple[float, float]] = {
+    "NONE": _INFINITE,
+    "RELU": (0, np.inf),
+    "RELU6": (0, 6),
+    "RELU_N1_TO_1": (-1, 1),
+}
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "ABS": _plain(np.abs),
+    "ADD": _plain(np.add),
+    "CEIL": _plain(np.ceil),
+    "COS": _rounded(math.cos),
+    "DIV": _plain(np.divide),
+    "ELU": _rounded(lambda x: x if x >= 0 else math.expm1(x)),
+    "EQUAL": _plain(np.equal),
+    "EXP": _rounded(math.exp),
+    "FLOOR": _plain(np.floor),
+    "FLOOR_DIV": _plain(lambda x, y: np.floor(x / y)),
+    "FLOOR_MOD": _plain(_floor_mod),
+    "GREATER": _plain(np.greater),
+    "GREATER_EQUAL": _plain(np.greater_equal),
+    "LEAKY_RELU": _leaky_relu,
+    "LESS": _plain(np.less),
+    "LESS_EQUAL": _plain(np.less_equal),
+    "LOG": _rounded(_log),
+    "MAXIMUM": _plain(np.maximum),
+    "MINIMUM": _plain(np.minimum),
+    "MUL": _plain(np.multiply),
+    "NEG": _plain(np.negative),
+    "NOT_EQUAL": _plain(np.not_equal),
+    "POW": _rounded(math.pow),
+    "RELU": _plain(lambda x: np.maximum(x, np.float32(0))),
+    "RELU6": _plain(lambda x: np.clip(x, np.float32(0), np.float32(6))),
+    "RELU_N1_TO_1": _plain(lambda x: np.clip(x, np.float32(-1), np.float32(1))),
+    "ROUND": _plain(np.rint),
+    "RSQRT": _plain(lambda x: np.float32(1) / np.sqrt(x)),
+    "SELECT": _plain(np.where),
+    "SELECT_V2": _plain(np.where),
+    "SIGN": _plain(np.sign),
+    "SIN": _rounded(math.sin),
+    "SQRT": _plain(np.sqrt),
+    "SQUARE": _plain(np.square),
+    "SQUARED_DIFFERENCE": _plain(lambda x, y: np.square(x - y)),
+    "SUB": _plain(np.subtract),
+    "TANH": _rounded(math.tanh),
+}
+NAMES = frozenset(_FUNCTIONS)
