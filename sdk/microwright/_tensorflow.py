@@ -30,13 +30,21 @@ def tensorflow() -> Any:
 
 def keras() -> Any:
     """The module `keras`, version 3, on TensorFlow. Raises ToolMissing."""
+    module = keras_3()
+    if module is None:
+        raise ToolMissing(
+            f"Keras 3 is needed, Keras {_load('keras').__version__} is installed",
+            "pip install --upgrade 'microwright[keras]'",
+        )
+    return module
+
+
+def keras_3() -> Any | None:
+    """The module `keras` on TensorFlow, None where it is version 2 (TensorFlow 2.15). Raises ToolMissing."""
     tensorflow()
     module = _load("keras")
     if not module.__version__.startswith("3."):
-        raise ToolMissing(
-            f"Keras 3 is needed, Keras {module.__version__} is installed",
-            "pip install --upgrade 'microwright[keras]'",
-        )
+        return None
     if module.backend.backend() != "tensorflow":
         raise ToolMissing(
             f"Keras runs on {module.backend.backend()}, TensorFlow is needed", "set KERAS_BACKEND=tensorflow"
@@ -44,15 +52,23 @@ def keras() -> Any:
     return module
 
 
+def keras_2() -> Any | None:
+    """Keras 2: the module `keras` where it is that, else `tf_keras`, or None where it is not installed."""
+    if keras_3() is None:
+        return _load("keras")
+    return _load("tf_keras") if importlib.util.find_spec("tf_keras") else None
+
+
+def keras_of(model: Any) -> Any:
+    """The version of Keras that a Keras model is of."""
+    current, legacy = keras_3(), sys.modules.get("tf_keras")
+    of_legacy = legacy is not None and isinstance(model, legacy.Model)
+    return legacy if of_legacy else current or keras_2()
+
+
 def h5py() -> Any:
     """The module `h5py`, which Keras brings along. Raises ToolMissing."""
     return _load("h5py")
-
-
-def tf_keras() -> Any | None:
-    """The module `tf_keras`, which is Keras 2, or None where it is not installed."""
-    tensorflow()
-    return _load("tf_keras") if importlib.util.find_spec("tf_keras") else None
 
 
 class Quiet:

@@ -34,7 +34,7 @@ REPORT = "report.json"
 
 
 def deploy(
-    model_path: str | Path,
+    model: Model | str | Path,
     board_id: str,
     *,
     out: str | Path | None = None,
@@ -50,7 +50,7 @@ def deploy(
     on_log: Callable[[str], None] = ignore,
     on_caution: Callable[[Caution], None] = coverage.ignore,
 ) -> Report:
-    """From a model file to a measurement on a board.
+    """From a model, loaded or as a path, to a measurement on a board.
 
     Quantises a Keras model as `load_graph` does, generates the firmware project in `out`
     (default: `project_directory`), builds it, starts it, runs the samples of `data` or random ones, and
@@ -66,12 +66,12 @@ def deploy(
         cautions.append(caution)
         on_caution(caution)
 
-    graph = load_graph(model_path, calibration, progress=progress, on_caution=note)
+    graph = load_graph(model, calibration, progress=progress, on_caution=note)
     board = boards.load(board_id)
     wanted = take_samples(graph, data, random_inputs, progress=progress, on_caution=note)
     builds.require_tools(board)
     runners.require_tool(board, runner)
-    directory = Path(out) if out is not None else project_directory(model_path, board_id)
+    directory = Path(out) if out is not None else project_directory(model, board_id)
     made = project.create(directory, graph, board, engine=engine, optimize=optimize, force=force)
     image = builds.build(made, progress)
     result = evaluate(image, wanted, cautions=cautions, runner=runner, progress=progress, on_log=on_log)
@@ -82,7 +82,7 @@ def deploy(
 
 
 def load_graph(
-    model_path: str | Path,
+    model: Model | str | Path,
     calibration: Recipe | Source | str | Path | None = None,
     *,
     progress: Progress = silent,
@@ -93,7 +93,8 @@ def load_graph(
     `on_caution` is told what speaks against trusting the model. TensorFlow is imported for a Keras model
     only. Raises InputError, UnsupportedOp, ToolMissing.
     """
-    model = load.load(Path(model_path))
+    if not isinstance(model, Model):
+        model = load.load(Path(model))
     if model.flatbuffer is not None:
         graph = read_graph(model.flatbuffer, model.name)
         for caution in coverage.of_graph(graph):
@@ -156,9 +157,10 @@ def _source(given: Source | str | Path) -> Source:
     return given if isinstance(given, Source) else Source(str(given))
 
 
-def project_directory(model_path: str | Path, board_id: str) -> Path:
+def project_directory(model: Model | str | Path, board_id: str) -> Path:
     """Where a project goes by default: `MODEL-BOARD` in the working directory."""
-    name = f"{Path(model_path).stem}-{Path(board_id).stem}"
+    path = model.path if isinstance(model, Model) else Path(model)
+    name = f"{path.stem}-{Path(board_id).stem}"
     return Path(re.sub(r"[^\w.-]+", "-", name).lstrip(".-") or "project")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
@@ -143,9 +144,10 @@ def _converted(
     """A float model as a `.tflite`, by the converter as it is configured: called with TensorFlow and it."""
     tf = _tensorflow.tensorflow()
     call, dtypes = load.function(model)
+    # The int8 model's inputs have the names of the model's, by which data may name its arrays.
     specs = [
-        tf.TensorSpec((1, *shape), dtype, name=f"input_{i}")
-        for i, (shape, dtype) in enumerate(zip(load.input_shapes(model), dtypes, strict=True))
+        tf.TensorSpec((1, *each.shape), dtype, name=re.sub(r"[^\w.]", "_", each.name))
+        for each, dtype in zip(load.inputs(model), dtypes, strict=True)
     ]
     with chatter:
         try:

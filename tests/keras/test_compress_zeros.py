@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +129,3 @@ def test_models_that_tensorflow_model_optimization_pruned() -> None:
     weights = int8_weights(quantize(load.from_keras(tuned, "net"), samples))
     for shape in ((8, 3, 3, 1), (3, 288)):
         assert (weights[shape] == 0).mean() >= 0.75
-
-
-def test_a_wrapped_model_in_another_format_is_refused_with_a_way_out(tmp_path: Path) -> None:
-    wrapped = {"class_name": "PruneLowMagnitude", "module": "tensorflow_model_optimization.x"}
-    path = tmp_path / "net.keras"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps({**wrapped, "config": {"name": "w"}}))
-    with pytest.raises(InputError, match="PruneLowMagnitude") as error:
-        load.load(path)
-    assert "strip_pruning" in error.value.hint

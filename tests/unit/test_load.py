@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 import zipfile
 from pathlib import Path
@@ -89,3 +90,72 @@ def test_keras_files_need_tensorflow_and_say_so(tmp_path: Path, no_tensorflow: N
 def test_models_are_saved_as_keras_only(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"saved as \.keras"):
         load.save(None, tmp_path / "net.h5")
+
+
+def _keras_file(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {"config.json": b"{}", "metadata.json": b"{}", **members}.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "member",
+    ["model.weights.npz", "model.pkl", "../model.weights.h5", "/etc/passwd", "assets/words.txt", "a\\b"],
+)
+def test_what_keras_does_not_write_into_a_file_is_refused(
+    tmp_path: Path, no_tensorflow: None, member: str
+) -> None:
+    path = _keras_file(tmp_path / "net.keras", {member: b"\x80\x04."})
+    with pytest.raises(InputError, match="is no part of a Keras model"):
+        load.load(path)
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, no_tensorflow: None) -> None:
+    path = _keras_file(tmp_path / "net.keras", {"config.json": b"[" + b" " * (65 << 20) + b"]"})
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(InputError, match="bytes of configuration"):
+        load.load(path)
+    path = _keras_file(tmp_path / "lies.keras", {"model.weights.h5": b"small"})
+    content = bytearray(path.read_bytes())
+    # The directory's size of the weights; it is where the size is looked up.
+    at = content.rindex(b"model.weights.h5") - 46 + 24
+    assert content[at : at + 4] == (5).to_bytes(4, "little")
+    content[at : at + 4] = (0xFFFF0000).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="bytes unpacked, more than"):
+        load.load(path)
+
+
+def test_json_that_is_nested_a_million_deep(tmp_path: Path, no_tensorflow: None) -> None:
+    path = _keras_file(tmp_path / "net.keras", {"config.json": b"[" * 1_000_000})
+    with pytest.raises(InputError, match="damaged"):
+        load.load(path)
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (
+            {"class_name": "TFSMLayer", "module": "keras.layers", "config": {"filepath": "/"}},
+            "is a TFSMLayer",
+        ),
+        ({"class_name": "TorchModuleWrapper", "module": "keras.layers"}, "is a TorchModuleWrapper"),
+        ({"class_name": "get_file", "module": "keras.utils"}, "custom class 'get_file'"),
+        ({"class_name": "load_model", "module": "keras.models"}, "custom class 'load_model'"),
+        ({"class_name": "function", "config": "system", "module": "os"}, "custom class 'system'"),
+        ({"class_name": "eval", "module": "builtins"}, "custom class 'eval'"),
+        ({"class_name": "QuantizeLayer", "module": "evil", "registered_name": "Other"}, "custom class"),
+        (
+            {"class_name": "StringLookup", "module": "keras.layers", "config": {"vocabulary": "/etc/passwd"}},
+            "would read the file of a vocabulary",
+        ),
+    ],
+)
+def test_layers_that_do_more_than_compute_are_refused_before_anything_is_imported(
+    tmp_path: Path, no_tensorflow: None, layer: dict[str, object], says: str
+) -> None:
+    config = {"class_name": "Sequential", "config": {"layers": [layer]}}
+    path = _keras_file(tmp_path / "net.keras", {"config.json": json.dumps(config).encode()})
+    with pytest.raises(InputError, match=says):
+        load.load(path)

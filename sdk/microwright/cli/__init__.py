@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
 import click
@@ -65,7 +66,6 @@ def root(debug: bool) -> None:
     stages.
     """
     if debug:
-        logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
         _log.setLevel(logging.DEBUG)
 
 
@@ -85,7 +85,8 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 def execute(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code; errors are two lines on stderr, `error:` and `hint:`."""
     try:
-        code = root.main(arguments, prog_name="microwright", standalone_mode=False)
+        with _logging():
+            code = root.main(arguments, prog_name="microwright", standalone_mode=False)
     except click.ClickException as error:
         context = error.ctx if isinstance(error, click.UsageError) else None
         _report(
@@ -114,6 +115,27 @@ def execute(arguments: Sequence[str] | None = None) -> int:
         )
         return INTERNAL
     return code if isinstance(code, int) else 0
+
+
+class _Handler(logging.Handler):
+    """The log on standard error: `note:` and a warning, or what --debug shows of a module."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        source = "note" if record.levelno >= logging.WARNING else record.name
+        click.echo(f"{source}: {_line(record.getMessage())}", err=True)
+
+
+@contextlib.contextmanager
+def _logging() -> Iterator[None]:
+    """The log goes to standard error; others, such as TensorFlow's converter, set up the root logger."""
+    handler = _Handler()
+    _log.addHandler(handler)
+    _log.propagate = False
+    try:
+        yield
+    finally:
+        _log.propagate = True
+        _log.removeHandler(handler)
 
 
 def _report(message: str, hint: str) -> None:

@@ -7,7 +7,8 @@ import functools
 import logging
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from microwright.coverage import Caution
+    from microwright.load import Model, Shapes
     from microwright.progress import Progress
     from microwright.quantize import IOType, Scheme
     from microwright.sources import Source
@@ -27,6 +29,81 @@ _PIPE_COLUMNS = 200
 
 # What exists and is readable is judged by the stage that reads it, with one error for all callers.
 PATH = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A model on the command line: its path, and what the user says of how to load it."""
+
+    path: Path
+    custom: tuple[str, ...]
+    signature: str | None
+    input_shapes: Shapes | None
+
+    def load(self, other: Path | None = None) -> Model:
+        """The model, or another one by the same options, as far as they are for its kind."""
+        from microwright import load
+
+        path = other or self.path
+        objects = {name: found for text in self.custom for name, found in load.custom_object(text).items()}
+        return load.load(
+            path,
+            custom_objects=objects,
+            signature=self.signature if other is None or path.is_dir() else None,
+            input_shapes=self.input_shapes if other is None or path.suffix != ".tflite" else None,
+        )
+
+
+def _shapes(
+    context: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> tuple[int, ...] | Mapping[str, tuple[int, ...]] | None:
+    """Shapes as 96x96x3, or by the inputs' names."""
+    named: dict[str, tuple[int, ...]] = {}
+    for text in given:
+        name, _, sizes = text.rpartition("=")
+        shape = tuple(int(size) for size in sizes.split("x") if size.isdecimal() and len(size) < 10)
+        if len(shape) != len(sizes.split("x")) or 0 in shape:
+            raise click.BadParameter(f"{text!r} is no shape, as in 96x96x3 or NAME=96x96x3")
+        if name in named or (named and "" in (name, *named)):
+            raise click.BadParameter("several shapes need the name of an input each: NAME=96x96x3")
+        named[name] = shape
+    return named.get("", named) or None
+
+
+def model(function: _F) -> _F:
+    """MODEL, and the options of loading it, as `Given`."""
+
+    @functools.wraps(function)
+    def with_model(
+        *,
+        model: Path,
+        custom: tuple[str, ...],
+        signature: str | None,
+        input_shape: Shapes | None,
+        **others: Any,
+    ) -> None:
+        function(model=Given(model, custom, signature, input_shape), **others)
+
+    decorated = with_model
+    for option in (
+        click.option(
+            "--input-shape",
+            multiple=True,
+            callback=_shapes,
+            metavar="SHAPE",
+            help="Sizes that the model leaves open: 96x96x3, or NAME=96x96x3 for each of several inputs.",
+        ),
+        click.option("--signature", metavar="NAME", help="Signature of a SavedModel with several."),
+        click.option(
+            "--custom",
+            multiple=True,
+            metavar="MODULE:OBJECT",
+            help="A layer or function of your own that a Keras model needs; more than once for several.",
+        ),
+        click.argument("model", type=PATH),
+    ):
+        decorated = option(decorated)
+    return cast(_F, decorated)
 
 
 def board(function: _F) -> _F:

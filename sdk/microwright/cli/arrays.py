@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 @click.command("arrays")
-@click.argument("model", type=_options.PATH)
+@_options.model
 @click.option("-o", "out", type=_options.PATH, required=True, metavar="DIR", help="Folder of the two files.")
 @click.option("--name", metavar="NAME", help="Name in the C identifiers. [default: the model's]")
 @_options.sources("calibration")
 @_options.recipe
-def command(model: Path, out: Path, name: str | None, recipe: Recipe) -> None:
+def command(model: _options.Given, out: Path, name: str | None, recipe: Recipe) -> None:
     """Write a model as C arrays for TensorFlow Lite Micro.
 
     Makes model_data.h and model_data.cc from a .tflite, or from a Keras file with --calibration.
@@ -28,7 +28,7 @@ def command(model: Path, out: Path, name: str | None, recipe: Recipe) -> None:
     from microwright.emit import arrays
 
     with _options.progress() as progress:
-        graph = pipeline.load_graph(model, recipe, progress=progress, on_caution=_options.caution)
+        graph = pipeline.load_graph(model.load(), recipe, progress=progress, on_caution=_options.caution)
     for path, text in arrays.emit(graph, name).items():
         _output.write(out / path, text.encode())
         click.echo(out / path)

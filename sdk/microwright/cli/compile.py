@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compile")
-@click.argument("model", type=_options.PATH)
+@_options.model
 @_options.board
 @click.option(
     "-o", "out", type=_options.PATH, metavar="DIR", help="Folder of the C. [default: MODEL-BOARD-c]"
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @_options.recipe
 @click.option("--force", is_flag=True, help="Drop edits of the generated files.")
 def command(
-    model: Path, board_id: str, out: Path | None, optimize: Optimize, recipe: Recipe, force: bool
+    model: _options.Given, board_id: str, out: Path | None, optimize: Optimize, recipe: Recipe, force: bool
 ) -> None:
     """Compile a model to C, for firmware that is there already.
 
@@ -37,9 +37,9 @@ def command(
 
     board = boards.load(board_id)
     with _options.progress() as progress:
-        graph = pipeline.load_graph(model, recipe, progress=progress, on_caution=_options.caution)
+        graph = pipeline.load_graph(model.load(), recipe, progress=progress, on_caution=_options.caution)
     compiled = library.compile_model(graph, board, optimize=optimize)
-    project = pipeline.project_directory(model, board_id)
+    project = pipeline.project_directory(model.path, board_id)
     directory = out or project.with_name(project.name + "-c")
     written = library.create(directory, compiled, force=force)
     click.echo(

@@ -19,7 +19,7 @@ _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
 @click.command("compress")
-@click.argument("model", type=_options.PATH)
+@_options.model
 @click.option(
     "--data",
     type=_options.PATH,
@@ -138,7 +138,7 @@ _FRACTION = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option("--resume", is_flag=True, help="Go on from where the same command was interrupted.")
 @_options.sources("data", "validation")
 def command(
-    model: Path,
+    model: _options.Given,
     data: Source,
     validation: Source | None,
     out: Path,
@@ -185,12 +185,12 @@ def command(
         raise click.UsageError("--match needs --teacher")
     fitted = None if fit is None else boards.load(fit)
     board = None if board_id is None else boards.load(board_id)
-    network = load.keras_model(model)
-    inputs = load.inputs(load.from_keras(network, model.stem))
+    loaded = model.load()
+    network, inputs = load.keras_model(loaded), load.inputs(loaded)
     learned = None
     if teacher is not None:
         features = {name: other or name for name, _, other in (pair.partition("=") for pair in match)}
-        learned = Teacher(load.keras_model(teacher), temperature, teacher_weight, features)
+        learned = Teacher(load.keras_model(model.load(teacher)), temperature, teacher_weight, features)
     try:
         with _options.progress() as progress:
             samples = sources.load(data, inputs, progress=progress)

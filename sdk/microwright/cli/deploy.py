@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("deploy")
-@click.argument("model", type=_options.PATH)
+@_options.model
 @_options.board
 @click.option(
     "-o", "out", type=_options.PATH, metavar="DIR", help="Folder of the project. [default: MODEL-BOARD]"
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--json", "json_path", type=_options.PATH, metavar="FILE", help="Write the report here, too.")
 @click.option("--force", is_flag=True, help="Drop edits of the project's generated files.")
 def command(
-    model: Path,
+    model: _options.Given,
     board_id: str,
     out: Path | None,
     data: Source | None,
@@ -50,10 +50,10 @@ def command(
     """
     from microwright import pipeline, report
 
-    directory = out or pipeline.project_directory(model, board_id)
+    directory = out or pipeline.project_directory(model.path, board_id)
     with _options.progress() as progress:
         result = pipeline.deploy(
-            model,
+            model.load(),
             board_id,
             out=directory,
             data=data,

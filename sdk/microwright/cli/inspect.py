@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("inspect")
-@click.argument("model", type=_options.PATH)
+@_options.model
 @click.option(
     "--board", "board_id", metavar="ID", help="Show the arena's plan, and whether it fits this board."
 )
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 @_options.sources("calibration")
 @_options.recipe
 def command(
-    model: Path,
+    model: _options.Given,
     board_id: str | None,
     memory: bool,
     as_json: bool,
@@ -39,7 +38,7 @@ def command(
     will run. With --board, also its kernels there, its arena, and what the zeros among its weights gain.
     """
     from microwright import board as boards
-    from microwright import library, load, passes, pipeline, target, verdict
+    from microwright import library, passes, pipeline, target, verdict
     from microwright.cli import _facts, _memory_map, _tables, _verdict
     from microwright.plan import plan
 
@@ -48,7 +47,7 @@ def command(
     console = _options.console()
     board = None if board_id is None else boards.load(board_id)
     if recipe.calibration is None and not recipe.calibrate_randomly and board is None:
-        loaded = load.load(model)
+        loaded = model.load()
         if loaded.kind == "keras":
             if as_json:
                 _facts.show(_facts.keras(loaded))
@@ -57,7 +56,7 @@ def command(
             return
     cautions: list[Caution] = []
     with _options.progress() as progress:
-        graph = pipeline.load_graph(model, recipe, progress=progress, on_caution=cautions.append)
+        graph = pipeline.load_graph(model.load(), recipe, progress=progress, on_caution=cautions.append)
     for caution in cautions:
         _options.caution(caution)
     facts = _facts.graph(graph, cautions)

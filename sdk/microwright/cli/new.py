@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("new")
-@click.argument("model", type=_options.PATH)
+@_options.model
 @_options.board
 @click.option(
     "-o", "out", type=_options.PATH, metavar="DIR", help="Folder of the project. [default: MODEL-BOARD]"
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @_options.recipe
 @click.option("--force", is_flag=True, help="Drop edits of the project's generated files.")
 def command(
-    model: Path,
+    model: _options.Given,
     board_id: str,
     out: Path | None,
     engine: str,
@@ -43,7 +43,7 @@ def command(
 
     board = boards.load(board_id)
     with _options.progress() as progress:
-        graph = pipeline.load_graph(model, recipe, progress=progress, on_caution=_options.caution)
-    directory = out or pipeline.project_directory(model, board_id)
+        graph = pipeline.load_graph(model.load(), recipe, progress=progress, on_caution=_options.caution)
+    directory = out or pipeline.project_directory(model.path, board_id)
     made = project.create(directory, graph, board, engine=engine, optimize=optimize, force=force)
     click.echo(f"{directory}: {len(made.files)} files, arena {made.arena_bytes:,} bytes")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command("prune")
-@click.argument("model", type=_options.PATH)
+@_options.model
 @click.option(
     "-o", "out", type=_options.PATH, required=True, metavar="FILE", help="The pruned model, a .keras."
 )
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 )
 @_options.sources("data")
 def command(
-    model: Path,
+    model: _options.Given,
     out: Path,
     sparsity: float,
     importance: str,
@@ -79,8 +79,8 @@ def command(
     from microwright import load, sources
     from microwright.compress import fine_tune, prune_channels
 
-    network = load.keras_model(model)
-    inputs = load.inputs(load.from_keras(network, model.stem))
+    loaded = model.load()
+    network, inputs = load.keras_model(loaded), load.inputs(loaded)
     with _options.progress() as progress:
         samples = None if data is None else sources.load(data, inputs, progress=progress)
         pruned = prune_channels(

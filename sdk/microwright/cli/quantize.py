@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("quantize")
-@click.argument("model", type=_options.PATH)
+@_options.model
 @click.option(
     "-o", "out", type=_options.PATH, required=True, metavar="FILE", help="The quantised model, a .tflite."
 )
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     help="Other samples, and their labels: what quantisation costs on them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(model: Path, out: Path, recipe: Recipe, validation: Source | None, as_json: bool) -> None:
+def command(
+    model: _options.Given, out: Path, recipe: Recipe, validation: Source | None, as_json: bool
+) -> None:
     """Quantise a Keras model to int8, or by another scheme.
 
     MODEL is a .keras, .h5 or SavedModel folder.
@@ -39,9 +41,11 @@ def command(model: Path, out: Path, recipe: Recipe, validation: Source | None, a
     from microwright.cli import _facts, _tables
     from microwright.errors import InputError
 
-    loaded = load.load(model)
+    loaded = model.load()
     if loaded.kind == "tflite":
-        raise InputError(f"{model} is a .tflite already", "quantize takes a .keras, .h5 or SavedModel folder")
+        raise InputError(
+            f"{model.path} is a .tflite already", "quantize takes a .keras, .h5 or SavedModel folder"
+        )
     cautions: list[Caution] = []
     compared = None
     with _options.progress() as progress:

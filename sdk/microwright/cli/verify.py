@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("verify")
-@click.argument("model", type=_options.PATH)
+@_options.model
 @click.argument("other", type=_options.PATH, required=False)
 @_options.sources("data")
 @_options.inputs
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    model: Path,
+    model: _options.Given,
     other: Path | None,
     data: Source | None,
     random_inputs: int,
@@ -42,7 +42,7 @@ def command(
     reference interpreter. With OTHER, compares what the two models say: classes and, where --data has labels,
     accuracy; each of them a .tflite or a Keras file.
     """
-    from microwright import load, noise, pipeline
+    from microwright import noise, pipeline
     from microwright.cli import _facts, _tables
     from microwright.report import require_agreement, short_name
 
@@ -57,7 +57,7 @@ def command(
     console = _options.console()
     if other is None:
         with _options.progress() as progress:
-            graph = pipeline.load_graph(model, on_caution=note)
+            graph = pipeline.load_graph(model.load(), on_caution=note)
             samples = pipeline.take_samples(graph, data, random_inputs, progress=progress, on_caution=note)
             agreement = pipeline.check_engine(graph, samples, engine=engine, progress=progress)
         if as_json:
@@ -68,8 +68,8 @@ def command(
         return
     with _options.progress() as progress:
         compared, layers = pipeline.compare_models(
-            load.load(model),
-            load.load(other),
+            model.load(),
+            model.load(other),
             data,
             random_inputs,
             per_layer=per_layer,
@@ -80,7 +80,7 @@ def command(
         noises = {"layers": [asdict(layer) for layer in layers]} if per_layer else {}
         _facts.show({**asdict(compared), **noises, "warnings": [asdict(caution) for caution in cautions]})
         return
-    names = (model.name[:40], other.name[:40])
+    names = (model.path.name[:40], other.name[:40])
     console.print(_tables.comparison(compared, names))
     if compared.classes:
         console.print(_tables.classes(compared, names))

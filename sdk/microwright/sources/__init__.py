@@ -44,7 +44,7 @@ def load(
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}", FORMS) from None
     if arrays.is_named(start):
-        return arrays.read(source)
+        return arrays.read(source, inputs)
     if path.suffix.lower() in table.SUFFIXES:
         return table.read(source, inputs)
     raise InputError(f"{path}: neither a .npz nor a .npy nor a .csv file", FORMS)

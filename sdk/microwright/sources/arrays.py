@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from microwright import data as datas
-from microwright.data import MAX_BYTES, Data
+from microwright._user_code import reason
+from microwright.data import MAX_BYTES, Data, Input
 from microwright.errors import InputError
 from microwright.graph import Array
-from microwright.sources.base import Source, reason
+from microwright.sources.base import Source
 
 MAGIC_BYTES = 6
 _NPY = b"\x93NUMPY"
@@ -36,8 +38,10 @@ def is_named(start: bytes) -> bool:
     return start.startswith(b"PK") or start == _NPY
 
 
-def read(source: Source) -> Data:
+def read(source: Source, inputs: Sequence[Input] | None) -> Data:
     """x (or x0, x1, ... for several inputs; y optional) of a `.npz`, or a `.npy` (x only).
+
+    The arrays of a `.npz` may have the names of the model's inputs instead.
 
     Raises InputError for a file that cannot be read, other names, pickled objects.
     """
@@ -48,9 +52,13 @@ def read(source: Source) -> Data:
         raise InputError(f"{path}: cannot be read: {reason(error)}", _SAVE) from None
     labels = arrays.pop("y", None)
     names = ["x"] if "x" in arrays else [f"x{i}" for i in range(len(arrays))]
+    own = [each.name for each in inputs or ()]
+    if own and set(own) == set(arrays):
+        names = own
     if not arrays or set(names) != set(arrays):
         found = ", ".join(sorted(arrays)[:8]) or "no samples"
-        raise InputError(f"{path}: expected arrays x (or x0, x1, ...) and y, found {found[:200]}", _SAVE)
+        wanted = "x (or x0, x1, ...)" + (f" or {', '.join(own)}" if own else "")
+        raise InputError(f"{path}: expected arrays {wanted[:200]}, and y; found {found[:200]}", _SAVE)
     return datas.make(tuple(arrays[name] for name in names), labels, where=str(path))
 
 

@@ -34,9 +34,3 @@ def only_input(source: Source, inputs: Sequence[Input], what: str) -> Input:
             "give a .npz with an array for each input, or module:function",
         )
     return inputs[0]
-
-
-def reason(error: BaseException) -> str:
-    """Why something cannot be read, in one line. OSError's text would repeat the path."""
-    said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return " ".join(said.split())[:200]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from microwright import _user_code
 from microwright import data as datas
+from microwright._user_code import reason
 from microwright.data import MAX_BYTES, Data, Input, shape_text
 from microwright.errors import InputError
 from microwright.graph import Array
-from microwright.sources.base import MAX_SAMPLES, Source, reason
+from microwright.sources.base import MAX_SAMPLES, Source
 
 _NAMED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _YIELD = "yield a sample x, or (x, label); x is an array, or a list of one array for each input"
@@ -67,22 +65,12 @@ def read(source: Source, inputs: Sequence[Input] | None) -> Data:
 
 
 def _yielded(where: str) -> Iterator[Any]:
-    module_name, _, name = where.partition(":")
-    with _working_folder():
-        # The user's own code: what it raises is told as the user's error, whatever it is.
-        try:
-            module = importlib.import_module(module_name)
-        except (Exception, SystemExit) as error:
-            raise InputError(
-                f"{where}: importing {module_name} failed: {type(error).__name__}: {reason(error)}",
-                "modules are found from the working folder; --debug shows where it failed",
-            ) from error
-        function = getattr(module, name, None)
-        if not callable(function):
-            raise InputError(
-                f"{where}: {module_name} has no function {name!r}",
-                f"define it in {getattr(module, '__file__', module_name)}: {_YIELD}",
-            )
+    function = _user_code.find(where)
+    if not callable(function):
+        module_name, _, name = where.partition(":")
+        raise InputError(f"{where}: {module_name} has no function {name!r}", _YIELD)
+    # The user's own code: what it raises is told as the user's error, whatever it is.
+    with _user_code.working_folder():
         try:
             made = function()
             if not isinstance(made, Iterable):
@@ -94,18 +82,6 @@ def _yielded(where: str) -> Iterator[Any]:
             raise InputError(
                 f"{where} failed: {type(error).__name__}: {reason(error)}", "--debug shows where"
             ) from error
-
-
-@contextlib.contextmanager
-def _working_folder() -> Iterator[None]:
-    """Modules of the working folder can be imported, first of all."""
-    folder = str(Path.cwd())
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):
-            sys.path.remove(folder)
 
 
 def _array(where: str, number: int, given: Any) -> Array:

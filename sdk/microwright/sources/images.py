@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from microwright import data as datas
+from microwright._user_code import reason
 from microwright.data import MAX_BYTES, Data, Input, shape_text
 from microwright.errors import InputError, ToolMissing
 from microwright.graph import Array
 from microwright.progress import Progress
-from microwright.sources.base import FORMS, Source, only_input, reason
+from microwright.sources.base import FORMS, Source, only_input
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 # Pillow's other formats are rare, and some start programs.

@@ -12,11 +12,12 @@ from typing import TextIO
 import numpy as np
 
 from microwright import data as datas
+from microwright._user_code import reason
 from microwright.board import did_you_mean
 from microwright.data import MAX_BYTES, Data, Input, shape_text
 from microwright.errors import InputError
 from microwright.graph import Array
-from microwright.sources.base import MAX_SAMPLES, Source, only_input, reason
+from microwright.sources.base import MAX_SAMPLES, Source, only_input
 
 SUFFIXES = (".csv", ".tsv", ".txt")
 _DELIMITERS = ",;\t"

@@ -1,4 +1,4 @@
-"""Take the wrappers of tensorflow-model-optimization's pruning out of an HDF5 model."""
+"""Take the wrappers of tensorflow-model-optimization's pruning out of a model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,36 @@ import numpy as np
 WRAPPER = "PruneLowMagnitude"
 # What a wrapper adds to the weights of its layer.
 _OWN = ("mask", "threshold", "pruning_step")
+
+
+def stand_in(keras: Any) -> Any:
+    """The wrapper's class for Keras 2, which loads a `.keras`; `apply_masks` then finishes it."""
+
+    class PruneLowMagnitude(keras.layers.Wrapper):  # type: ignore[misc]
+        def __init__(self, layer: Any, pruning_schedule: Any = None, **options: Any) -> None:
+            names = ("block_size", "block_pooling_type", "sparsity_m_by_n")
+            super().__init__(layer, **{k: v for k, v in options.items() if k not in names})
+            self.masks: list[Any] = []
+
+        def call(self, inputs: Any) -> Any:
+            return self.layer(inputs)
+
+        def load_own_variables(self, store: Any) -> None:
+            """First the weights that are pruned, then a mask for each; thresholds and steps have no axis."""
+            arrays = [np.asarray(store[key]) for key in sorted(store.keys(), key=int)]
+            arrays = [array for array in arrays if array.ndim]
+            self.masks = arrays[len(arrays) // 2 :]
+
+    return PruneLowMagnitude
+
+
+def apply_masks(model: Any) -> None:
+    """Make zero in a model of stand-ins what their masks prune."""
+    for wrapper in model._flatten_layers():
+        masks = list(getattr(wrapper, "masks", ()))
+        for weight in wrapper.layer.weights if masks else ():
+            if masks and tuple(weight.shape) == masks[0].shape:
+                weight.assign(weight * masks.pop(0))
 
 
 def unwrap_config(config: Any) -> Mapping[str, str]:

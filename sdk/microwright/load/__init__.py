@@ -1,0 +1,32 @@
+"""Models from files of every kind: path -> Model, and what a float model computes."""
+
+from __future__ import annotations
+
+from microwright.load.custom import custom_object
+from microwright.load.model import (
+    Model,
+    from_keras,
+    function,
+    input_shapes,
+    inputs,
+    inputs_of,
+    predict,
+    save,
+)
+from microwright.load.read import keras_model, load
+from microwright.load.shapes import Shapes
+
+__all__ = [
+    "Model",
+    "Shapes",
+    "custom_object",
+    "from_keras",
+    "function",
+    "input_shapes",
+    "inputs",
+    "inputs_of",
+    "keras_model",
+    "load",
+    "predict",
+    "save",
+]
