@@ -16,6 +16,25 @@ from tests.support.operands import broadcast_shapes, scale_ratio
 Add = Callable[[Layers, Rng, DType], None]
 
 
+class TypedLayers(Layers):
+    """Layers whose tensors are of a type unless they say another; quantised as that type is."""
+
+    def __init__(self, dtype: DType) -> None:
+        super().__init__()
+        self._dtype = dtype
+
+    def input(self, shape: Any, dtype: str | None = None, **quantization: Any) -> int:
+        return super().input(shape, dtype or self._dtype, **self._of_type(quantization))
+
+    def output(self, shape: Any, dtype: str | None = None, **quantization: Any) -> int:
+        return super().output(shape, dtype or self._dtype, **self._of_type(quantization))
+
+    def _of_type(self, quantization: dict[str, Any]) -> dict[str, Any]:
+        if self._dtype == "float32":
+            return {name: value for name, value in quantization.items() if name == "name"}
+        return {**quantization, "zero_point": 0} if "zero_point" in quantization else quantization
+
+
 def _scale(rng: Rng) -> float:
     """Of an int16 tensor, now and then a power of two."""
     exponent = rng.uniform(-15, -9)

@@ -23,4 +23,6 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output, places),)
 
 
-OP = rearrange.op(lower, types="any", limits="3 or 4 dimensions; constant block and crops")
+OP = rearrange.op(
+    lower, in_micro=rearrange.not_of_int16, types="any", limits="3 or 4 dimensions; constant block and crops"
+)

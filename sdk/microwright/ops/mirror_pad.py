@@ -23,4 +23,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output_tensor(graph, node), places),)
 
 
-OP = rearrange.op(lower, types="any", limits="constant paddings")
+OP = rearrange.op(lower, in_micro=rearrange.not_of_int16, types="any", limits="constant paddings")

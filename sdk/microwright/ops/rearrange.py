@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microwright.graph import ITEM_BYTES, Graph, Node, Tensor
-from microwright.ops.base import Constant, Field, Op, Step, unsupported
+from microwright.ops.base import Constant, Field, Op, Step, output_tensor, unsupported
 
 Places: TypeAlias = npt.NDArray[np.int64]
 
@@ -45,6 +45,11 @@ def check_size(graph: Graph, node: Node) -> None:
     tensors = (graph.tensors[index] for index in (*node.inputs, *node.outputs) if index >= 0)
     if any(tensor.size_bytes > _MAX_BYTES for tensor in tensors):
         raise unsupported(node, f"tensors of more than {_MAX_BYTES} bytes", "use smaller tensors")
+
+
+def not_of_int16(graph: Graph, node: Node) -> bool:
+    """TensorFlow Lite Micro has it for other types than int16."""
+    return output_tensor(graph, node).dtype != "int16"
 
 
 def axes(shape: Sequence[int]) -> list[Places]:

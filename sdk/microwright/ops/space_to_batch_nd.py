@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from microwright.graph import Graph, Node
-from microwright.ops import blocks, rearrange
+from microwright.ops import blocks, rearrange, typed
 from microwright.ops.base import Step, output_tensor, unsupported
-from microwright.ops.quantized import per_tensor, require_int8
+from microwright.ops.quantized import per_tensor
 
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
@@ -15,8 +15,8 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     x, shape, block = blocks.of(graph, node, "paddings")
     batches, height, width, _ = shape
     y = output_tensor(graph, node)
-    require_int8(node, x)
-    _, zero_point = per_tensor(node, y)
+    typed.suffix(node, x, y)
+    zero_point = per_tensor(node, y)[1] if y.dtype == "int8" else 0
     high, wide = block.top + height + block.bottom, block.left + width + block.right
     if high % block.height or wide % block.width or y.elements % (block.height * block.width):
         raise unsupported(
@@ -46,12 +46,12 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
 
 
 def _in_micro(graph: Graph, node: Node) -> bool:
-    """TensorFlow Lite Micro fills the padding with whatever it finds, mostly 0, instead of the zero point."""
-    _, zero_point = per_tensor(node, output_tensor(graph, node))
+    """TensorFlow Lite Micro has no int16, and fills padding with what it finds, mostly 0, not the zero point."""
+    y = output_tensor(graph, node)
     _, _, block = blocks.of(graph, node, "paddings")
-    return zero_point == 0 or not any(block[2:])
+    return y.dtype == "float32" or (y.dtype == "int8" and (per_tensor(node, y)[1] == 0 or not any(block[2:])))
 
 
 OP = rearrange.op(
-    lower, in_micro=_in_micro, types="int8", limits="3 or 4 dimensions; constant block and paddings"
+    lower, in_micro=_in_micro, types=typed.TYPES, limits="3 or 4 dimensions; constant block and paddings"
 )

@@ -19,4 +19,4 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     return (rearrange.step(node, x, output_tensor(graph, node), places),)
 
 
-OP = rearrange.op(lower, types="any")
+OP = rearrange.op(lower, in_micro=rearrange.not_of_int16, types="any")
