@@ -64,8 +64,8 @@ class Layer:
     @property
     def weights_bytes(self) -> int:
         """What the kernel has in flash of weights."""
-        fields = self.call.step.fields
-        weights = self.call.step.values("conv.weights" if "conv.weights" in fields else "weights")
+        (name,) = (name for name in self.call.step.fields if name.split(".")[-1] == "weights")
+        weights = self.call.step.values(name)
         assert weights is not None
         return int(weights.nbytes)
 

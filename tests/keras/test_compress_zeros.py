@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microwright import _tensorflow, board, data, load, target
+from microwright import _tensorflow, board, data, load, passes, target
 from microwright.compress import compress_model, fine_tune, masks
 from microwright.errors import InputError
 from microwright.graph import Graph
+from microwright.plan import plan
 from microwright.quantize import quantize
 from tests.support.keras_models import accuracy, cnn, images, trained_cnn
 
@@ -76,6 +77,23 @@ def test_a_latency_is_reached_by_blocks_that_kernels_skip() -> None:
     assert 0.5 < after.instructions / before.instructions <= 0.6
     with pytest.raises(InputError, match="still is too large for cortex-m4"):
         compress_model(model, images(), method="block", target_latency=0.01, board=M4, epochs=1)
+
+
+def test_helium_kernels_skip_the_blocks_that_convolutions_lose() -> None:
+    layers = [L.Conv2D(64, 1, activation="relu"), L.Conv2D(32, 3, padding="same"), L.GlobalAveragePooling2D()]
+    model = keras.Sequential([keras.Input((8, 8, 64)), *layers, L.Dense(4)])
+    rng = np.random.default_rng(0)
+    samples = data.make((rng.normal(size=(20, 8, 8, 64)).astype(np.float32),), rng.integers(4, size=20))
+    pruned = masks.prune(model, 0.75, "block", target.of(M55))
+    before, after = (
+        plan(passes.run(quantize(load.from_keras(m, "net"), samples)), target.of(M55)).calls[:2]
+        for m in (model, pruned)
+    )
+    assert [call.step.kernel for call in before] == ["conv_1x1_s8_mve", "conv_2d_s8_mve"]
+    assert [call.step.kernel for call in after] == ["conv_1x1_s8_sparse_mve", "conv_2d_s8_sparse_mve"]
+    for dense, sparse in zip(before, after, strict=True):
+        assert sparse.instructions < dense.instructions / 1.7
+        assert sparse.step.constant_bytes < 0.45 * dense.step.constant_bytes
 
 
 def test_no_layer_loses_nearly_all_and_small_ones_nothing() -> None:

@@ -12,6 +12,7 @@ from microwright.errors import UnsupportedOp
 from microwright.graph import Graph
 from tests.support import layers
 from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
+from tests.support.pruned import pruned
 
 
 def add_conv(
@@ -24,14 +25,20 @@ def add_conv(
     batches: int | None = None,
     per_tensor: bool = False,
     usual: tuple[int, int] | None = None,
+    zeros: tuple[tuple[int, int], float] | None = None,
 ) -> None:
-    """With `usual`, a filter of this size as most layers have it."""
+    """With `usual`, a filter of this size as most layers have it.
+
+    With `zeros`, (size, share): that share of the blocks of channels and k is zero.
+    """
     options, image, taps, out = layers.window(rng, taps=usual)
     batches = batches or (1 if usual else int(pick(rng, (1, 1, 1, 2))))
     in_ch = in_ch or int(pick(rng, (1, 2, 3, 5, 7, 16, 17)))
     out_ch = out_ch or int(pick(rng, (1, 2, 3, 5, 8, 13)))
     in_scale, in_zp = layers.scale(rng), layers.zero_point(rng)
     values = layers.weights(rng, (out_ch, *taps, in_ch // groups))
+    if zeros is not None:
+        values *= pruned(rng, values.shape, *zeros) != 0
     scales = layers.weights_scales(rng, 1 if per_tensor else out_ch)
     out_scale = layers.output_scale(rng, in_scale, float(scales[0]), values[0].size)
     inputs = [

@@ -19,7 +19,7 @@ from tests.support.pruned import add_layer, pruned
 from tests.support.small_model import small_model
 from tests.support.tflite_maker import Maker
 
-M4, M3 = board.load("mps2-an386"), board.load("mps2-an385")
+M4, M3, M55 = board.load("mps2-an386"), board.load("mps2-an385"), board.load("mps3-an547")
 Weights = npt.NDArray[np.int8]
 IMAGE, POINTWISE = (8, 8, 64), (64, 1, 1, 64)
 
@@ -198,6 +198,33 @@ def test_zeros_pay_from_where_kernels_begin_to_skip_them(
     assert 0.05 < least < 0.95
     assert only(judged(layer_of(zeros(POINTWISE, block, least + 0.03)))).skips
     assert not only(judged(layer_of(zeros(POINTWISE, block, least - 0.08)))).skips
+
+
+@pytest.mark.parametrize(
+    ("shape", "block", "image", "kernel"),
+    [
+        (POINTWISE, (2, 16), IMAGE, "conv_1x1_s8_sparse_mve"),
+        ((32, 3, 3, 32), (2, 16), (8, 8, 32), "conv_2d_s8_sparse_mve"),
+        ((128, 640), (4, 16), (640,), "fully_connected_s8_sparse_mve"),
+    ],
+)
+def test_blocks_on_helium(
+    shape: tuple[int, ...], block: tuple[int, int], image: tuple[int, ...], kernel: str
+) -> None:
+    in_blocks = only(judged(layer_of(zeros(shape, block, 0.75), image=image), M55))
+    # Some channels have no weight left.
+    assert in_blocks.zeros.channels + in_blocks.zeros.blocks == 0.75 and in_blocks.zeros.scattered == 0
+    assert (in_blocks.block, in_blocks.skips) == (block, True)
+    assert in_blocks.now.kernels == (kernel,) and in_blocks.dense.kernels == (kernel.replace("_sparse", ""),)
+    assert in_blocks.gain is not None and in_blocks.gain > 2
+    assert in_blocks.now.constant_bytes < 0.35 * in_blocks.dense.constant_bytes + 9 * shape[0]
+    scattered = only(judged(layer_of(zeros(shape, (1, 1), 0.75), image=image), M55))
+    assert (scattered.skips, scattered.gain) == (False, 1)
+    blocks = next(other for other in scattered.alternatives if other.pattern == "blocks")
+    assert blocks.instructions == pytest.approx(in_blocks.now.instructions, rel=0.05)
+    least = scattered.pays_from["blocks"]
+    assert only(judged(layer_of(zeros(shape, block, least + 0.03), image=image), M55)).skips
+    assert not only(judged(layer_of(zeros(shape, block, least - 0.08), image=image), M55)).skips
 
 
 def test_where_only_whole_channels_pay() -> None:

@@ -20,6 +20,7 @@ from microwright.kernels import (
     pool_mve,
     selection,
     sparse_conv_dsp,
+    sparse_conv_mve,
     sparse_fully_connected_dsp,
     sparse_fully_connected_mve,
     sparse_fully_connected_portable,
@@ -41,6 +42,8 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         images.each(depthwise_portable.DEPTHWISE),
     ),
     "conv_2d_s8": (
+        images.each(sparse_conv_mve.CONV_1X1),
+        images.each(sparse_conv_mve.CONV),
         images.each(conv_mve.CONV_1X1),
         images.each(conv_mve.CONV),
         images.each(sparse_conv_dsp.CONV_1X1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from microwright.kernels import convolution, gemm_mve
 from microwright.kernels.base import Kernel, Rejected
-from microwright.kernels.gemm_mve import Window
+from microwright.kernels.gemm_mve import Gemm, Window
 from microwright.ops import Step
 
 _POINTER_BYTES = 4
@@ -24,7 +24,8 @@ def _window(step: Step) -> Window:
     return Window(filter_h, filter_w, in_ch, pixels, step.number("stride_w"))
 
 
-def _conv(step: Step) -> Step:
+def conv(step: Step, gemm: Gemm) -> Step:
+    """The call of conv_2d_s8_mve. Raises Rejected."""
     convolution.require(step, {"groups": 1, "dilation_h": 1, "dilation_w": 1})
     window = _window(step)
     row_bytes = convolution.row_bytes(step)
@@ -40,16 +41,17 @@ def _conv(step: Step) -> Step:
                 step, "filter_h", "filter_w", "stride_h", "stride_w", "pad_top", "pad_left", "in_zp"
             ),
             "row_bytes": row_bytes,
-            **gemm_mve.product(step, window),
+            **gemm.product(step, window),
         },
         scratch_bytes=(
-            gemm_mve.scratch_bytes(step, window) + window.rows * (_POINTER_BYTES + row_bytes) + _BEHIND_BYTES
+            gemm.scratch_bytes(step, window) + window.rows * (_POINTER_BYTES + row_bytes) + _BEHIND_BYTES
         ),
         overlap={0: convolution.rows_distance(step)},
     )
 
 
-def _conv_1x1(step: Step) -> Step:
+def conv_1x1(step: Step, gemm: Gemm) -> Step:
+    """The call of conv_1x1_s8_mve. Raises Rejected."""
     convolution.require(step, {"groups": 1})
     convolution.require_1x1(step)
     window = _window(step)
@@ -60,26 +62,34 @@ def _conv_1x1(step: Step) -> Step:
         step.outputs,
         {
             **{name: fields[name] for name in ("rows", "row_pixels", "in_row_bytes", "in_ch", "in_step")},
-            **gemm_mve.product(step, window),
+            **gemm.product(step, window),
         },
-        scratch_bytes=gemm_mve.scratch_bytes(step, window),
+        scratch_bytes=gemm.scratch_bytes(step, window),
         # Tiles are written when they and everything before them have been read.
         overlap={0: convolution.pixels_distance(step)},
     )
 
 
+def conv_cost(step: Step, gemm: Gemm) -> float:
+    """Estimated instructions of conv_2d_s8_mve."""
+    pixels = step.number("in_h") * step.number("in_w")
+    return gemm.cost(step, _window(step)) + 0.3 * pixels * step.number("in_ch")
+
+
+def conv_1x1_cost(step: Step, gemm: Gemm) -> float:
+    """Estimated instructions of conv_1x1_s8_mve."""
+    return gemm.cost(step, _window(step))
+
+
 CONV = Kernel(
     "conv_2d_s8_mve",
     frozenset({"mve"}),
-    _conv,
-    lambda step: (
-        gemm_mve.cost(step, _window(step))
-        + 0.3 * step.number("in_h") * step.number("in_w") * step.number("in_ch")
-    ),
+    lambda step: conv(step, gemm_mve.DENSE),
+    lambda step: conv_cost(step, gemm_mve.DENSE),
 )
 CONV_1X1 = Kernel(
     "conv_1x1_s8_mve",
     frozenset({"mve"}),
-    _conv_1x1,
-    lambda step: gemm_mve.cost(step, _window(step)),
+    lambda step: conv_1x1(step, gemm_mve.DENSE),
+    lambda step: conv_1x1_cost(step, gemm_mve.DENSE),
 )

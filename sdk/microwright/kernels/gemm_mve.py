@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,11 +71,21 @@ class Window:
         return max(1, min(_COLUMNS_BYTES // self.tile_bytes, -(-self.pixels // _PIXELS)))
 
 
-def product(step: Step, window: Window) -> dict[str, Field]:
-    """The fields of struct mw_product_mve for a plain kernel's call.
+@dataclass(frozen=True)
+class Gemm:
+    """A way to compute the product, each for a plain kernel's call.
 
-    Raises Rejected where the kernel's preconditions do not hold.
+    product        the fields of struct mw_product_mve; raises Rejected where preconditions do not hold
+    scratch_bytes  of its scratch
+    cost           estimated instructions
     """
+
+    product: Callable[[Step, Window], dict[str, Field]]
+    scratch_bytes: Callable[[Step, Window], int]
+    cost: Callable[[Step, Window], float]
+
+
+def _product(step: Step, window: Window) -> dict[str, Field]:
     weights = step.values("weights")
     assert weights is not None
     out_ch = step.number("out_ch")
@@ -95,7 +106,7 @@ def product(step: Step, window: Window) -> dict[str, Field]:
     }
 
 
-def scratch_bytes(step: Step, window: Window) -> int:
+def _scratch_bytes(step: Step, window: Window) -> int:
     """Accumulators, channels, columns, and the line that rows are joined in."""
     joined = window.rows > 1 and window.row_bytes % _VECTOR != 0
     return (
@@ -106,17 +117,25 @@ def scratch_bytes(step: Step, window: Window) -> int:
     )
 
 
-def cost(step: Step, window: Window) -> float:
-    """Estimated instructions. Counted in the assembly for three pixels.
+def _cost(step: Step, window: Window) -> float:
+    """Estimated instructions. Counted in the assembly for tiles of three pixels and two.
 
-    11 a vector of k and pair of channels, less where pixels share inputs, 9 around them; 2 an output to
-    scale; 7 a vector of k to gather.
+    2 a vector of k and pair of channels and 3 more a pixel, less where pixels share inputs, 3 and 2 a pixel
+    around them; 2 an output to scale, or 2.5; 7 a vector of k to gather.
     """
-    pixels = step.number("out_h") * step.number("out_w")
     out_ch, vectors = step.number("out_ch"), _vectors(window.k)
-    per_vector = 29 / 3 if window.sliding else 11
-    tile = (out_ch + 1) // 2 * (per_vector * vectors + 9) + 6.0 * out_ch + 7 * vectors + 60
-    return pixels / _PIXELS * tile + 6.0 * out_ch
+    scale = 2.5 if step.number("act_min") < step.number("out_zp") else 2.0
+
+    def tile(pixels: int) -> float:
+        inputs = (pixels + _TAPS - 1) / _TAPS if window.sliding else pixels
+        sums = (out_ch + 1) // 2 * ((2 + inputs + 2 * pixels) * vectors + 3 + 2 * pixels)
+        return sums + scale * pixels * out_ch + 7 * vectors + 60
+
+    # As compute_row of gemm_mve.c divides a row.
+    twos = 1 if window.pixels == 1 else -window.pixels % _PIXELS
+    threes = max(0, window.pixels - _TWO_PIXELS * twos) // _PIXELS
+    rows = step.number("out_h") * step.number("out_w") // window.pixels
+    return rows * (threes * tile(_PIXELS) + twos * tile(_TWO_PIXELS) + 60) + 6.0 * out_ch
 
 
 def _vectors(k: int) -> int:
@@ -150,3 +169,6 @@ def _pairs(channels: list[Channel], k: int, tail: int) -> np.ndarray[tuple[int],
     )
     behind = _VECTOR - tail if tail else 0
     return np.pad(flat.reshape(-1), (0, behind)).astype(np.int8)
+
+
+DENSE = Gemm(_product, _scratch_bytes, _cost)

@@ -8,9 +8,9 @@ void mw_conv_1x1_s8_mve(const struct mw_conv_1x1_s8_mve *layer, const int8_t *in
     const int32_t out_row = layer->row_pixels * product->out_ch;
     struct mw_gemm_mve gemm;
 
-    mw_gemm_mve_start(&gemm, product, 1, layer->in_ch, scratch);
+    product->tiles->start(&gemm, product, 1, layer->in_ch, scratch);
     for (int32_t row = 0; row < layer->rows; ++row) {
-        mw_gemm_mve_row(&gemm, &in, layer->in_step, layer->row_pixels, out);
+        product->tiles->row(&gemm, &in, layer->in_step, layer->row_pixels, out);
         if (product->act_min > INT8_MIN || product->act_max < INT8_MAX) {
             mw_clamp_mve(out, out_row, product->act_min, product->act_max);
         }

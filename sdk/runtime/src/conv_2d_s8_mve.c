@@ -9,7 +9,7 @@ void mw_conv_2d_s8_mve(const struct mw_conv_2d_s8_mve *layer, const int8_t *in, 
     const int32_t out_row = layer->out_w * product->out_ch;
     struct mw_gemm_mve gemm;
     const int32_t row_taps = layer->filter_w * layer->in_ch;
-    int8_t *const ring_rows = mw_gemm_mve_start(&gemm, product, layer->filter_h, row_taps, scratch);
+    int8_t *const ring_rows = product->tiles->start(&gemm, product, layer->filter_h, row_taps, scratch);
     const int8_t **const rows = (const int8_t **)(ring_rows + layer->filter_h * layer->row_bytes + 16);
     struct mw_row_ring ring = {
         .in = in,
@@ -28,7 +28,7 @@ void mw_conv_2d_s8_mve(const struct mw_conv_2d_s8_mve *layer, const int8_t *in, 
         for (int32_t y = 0; y < layer->filter_h; ++y) {
             rows[y] = mw_row_ring_row(&ring, y);
         }
-        mw_gemm_mve_row(&gemm, rows, layer->stride_w * layer->in_ch, layer->out_w, out);
+        product->tiles->row(&gemm, rows, layer->stride_w * layer->in_ch, layer->out_w, out);
         if (product->act_min > INT8_MIN || product->act_max < INT8_MAX) {
             mw_clamp_mve(out, out_row, product->act_min, product->act_max);
         }

@@ -242,11 +242,8 @@ EXPAND(TILES, tiles_3, 9, 44, 48, BIASES_3, VECTOR_3(LOAD_W, "mw_at"), VECTOR_3(
 EXPAND(TILES, sliding_2, 3, 88, 80, BIASES_2, SLIDING_2, , STORE_2, SCALE_ALL_2, NEXT_OUT_2)
 EXPAND(TILES, sliding_3, 3, 116, 80, BIASES_3, SLIDING_3, , STORE_3, SCALE_ALL_3, NEXT_OUT_3)
 
-const struct mw_tiles_mve mw_tiles_mve = {tiles_3, tiles_2, 9, 1, 48};
-const struct mw_tiles_mve mw_tiles_sliding_mve = {sliding_3, sliding_2, 3, TAPS, 80};
-
-int8_t *mw_gemm_mve_start(struct mw_gemm_mve *gemm, const struct mw_product_mve *product, int32_t row_count,
-                          int32_t row_bytes, void *scratch)
+static int8_t *start(struct mw_gemm_mve *gemm, const struct mw_product_mve *product, int32_t row_count, int32_t row_bytes,
+                     void *scratch)
 {
     const int32_t channels = (product->out_ch + 3) & ~3;
     const int32_t k = row_count * row_bytes;
@@ -505,7 +502,7 @@ static inline void gather(const struct mw_gemm_mve *gemm, const int8_t *const *r
     }
 }
 
-void mw_gemm_mve_row(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t step, int32_t pixels, int8_t *out)
+static void compute_row(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t step, int32_t pixels, int8_t *out)
 {
     const int32_t out_step = gemm->out_ch;
     const int8_t *base = NULL;
@@ -536,3 +533,6 @@ void mw_gemm_mve_row(const struct mw_gemm_mve *gemm, const int8_t *const *rows, 
         out += 2 * out_step;
     }
 }
+
+const struct mw_tiles_mve mw_tiles_mve = {start, compute_row, tiles_3, tiles_2, 9, 1, 48};
+const struct mw_tiles_mve mw_tiles_sliding_mve = {start, compute_row, sliding_3, sliding_2, 3, TAPS, 80};

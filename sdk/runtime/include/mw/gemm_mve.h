@@ -20,15 +20,28 @@
 
 struct mw_gemm_mve;
 
-// How tiles are computed; two or three pixels each, `tiles` one after the other, out_step bytes from pixel to pixel.
+struct mw_product_mve;
+
+// How a product is computed. A layer calls the first two; tiles are of three or two pixels each, `tiles` one after the
+// other, out_step bytes from pixel to pixel.
 struct mw_tiles_mve {
+    // Prepares a call. A pixel's k are row_count rows of row_bytes. Returns the end of the scratch that it takes.
+    int8_t *(*start)(struct mw_gemm_mve *gemm, const struct mw_product_mve *product, int32_t row_count, int32_t row_bytes,
+                     void *scratch);
+    // A row of output pixels. Pixel p reads row_bytes bytes from each of rows[0..row_count-1] + p * step. Where there is
+    // more than one row and row_bytes is not a multiple of 16, up to 15 bytes behind them are read, too. Rows shorter than
+    // a vector lie within 64 KiB.
+    void (*row)(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t step, int32_t pixels, int8_t *out);
     void (*three)(const struct mw_gemm_mve *gemm, int8_t *out, int32_t out_step, int32_t tiles);
     void (*two)(const struct mw_gemm_mve *gemm, int8_t *out, int32_t out_step, int32_t tiles);
-    int32_t round;     // units of k in a round of the loop
-    int32_t unit;      // vectors of k in a unit
+    int32_t round;      // units of k in a round of the loop
+    int32_t unit;       // vectors of k in a unit
     int32_t unit_bytes; // in the columns of a tile
 };
 
+// The scratch of these is 192 bytes, 12 a channel (up to a multiple of 4), at_once times the units of k of the tiles'
+// unit_bytes, and, for more than one row that are not whole vectors, 16 a vector of k and 16, or twice this where rows are
+// shorter than a vector.
 extern const struct mw_tiles_mve mw_tiles_mve; // a unit is a vector of k
 // A unit is three vectors. k is [rows][vectors of channels][3 taps][16]: of a window of three taps, a pixel apart, whose
 // channels are whole vectors. At least two pixels a row.
@@ -64,16 +77,5 @@ struct mw_gemm_mve {
     int32_t row_count, row_bytes, at_once;
     const struct mw_tiles_mve *tiles;
 };
-
-// Prepares a call. A pixel's k are row_count rows of row_bytes. The scratch is 192 bytes, 12 a channel (up to a multiple
-// of 4), at_once times the units of k of the tiles' unit_bytes, and, for more than one row that are not whole vectors, 16 a vector of k and 16, or
-// twice this where rows are shorter than a vector. Returns the end of it.
-int8_t *mw_gemm_mve_start(struct mw_gemm_mve *gemm, const struct mw_product_mve *product, int32_t row_count,
-                          int32_t row_bytes, void *scratch);
-
-// A row of output pixels. Pixel p reads row_bytes bytes from each of rows[0..row_count-1] + p * step. Where there is more
-// than one row and row_bytes is not a multiple of 16, up to 15 bytes behind them are read, too. Rows shorter than a
-// vector lie within 64 KiB.
-void mw_gemm_mve_row(const struct mw_gemm_mve *gemm, const int8_t *const *rows, int32_t step, int32_t pixels, int8_t *out);
 
 #endif
