@@ -16,8 +16,9 @@ from microwright import ops
 from microwright.graph import Array, Graph, Node, Tensor
 from microwright.passes import constants, edit, reals
 
-# What other passes remove.
-_FORMS = frozenset({"DEQUANTIZE", "EXPAND_DIMS", "QUANTIZE", "RESHAPE", "SQUEEZE"})
+# What costs nothing, and what other passes remove.
+_SHAPES = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
+_FORMS = _SHAPES | {"DEQUANTIZE", "QUANTIZE"}
 _ELEMENTWISE = (
     reals.NAMES
     | _FORMS
@@ -64,7 +65,8 @@ def _rewritten(graph: Graph, *, only_floats: bool) -> Graph:
 
 def _shortened(graph: Graph, node: Node, function: _Function) -> Node:
     """The node as a table, where that saves others; conversions and shapes alone are for other passes."""
-    if graph.tensors[node.outputs[0]].dtype != "int8" or len(function.operators) < 2:
+    work = [op for op in function.operators.values() if op not in _SHAPES]
+    if graph.tensors[node.outputs[0]].dtype != "int8" or len(work) < 2:
         return node
     if set(function.operators.values()) <= _FORMS:
         return node
