@@ -93,7 +93,8 @@ def to_input(graph: Graph, position: int, samples: Array) -> Array:
     """Samples as the graph's input at `position` takes them: shape (samples, *tensor shape), its dtype.
 
     `samples` has the tensor's shape after the sample axis; a leading 1 (the batch) may be left out. An array
-    of the tensor's dtype passes as it is. Real (float) values are quantised as by TensorFlow Lite's QUANTIZE:
+    of the tensor's dtype passes as it is, so do whole numbers for indices (int32 or int64, not quantised).
+    Real (float) values are quantised as by TensorFlow Lite's QUANTIZE:
 
         q = clamp(round(x / scale) + zero_point), x / scale in float32, halves rounded away from zero
 
@@ -119,6 +120,11 @@ def to_input(graph: Graph, position: int, samples: Array) -> Array:
     if tensor.dtype == "float32" and shaped.dtype.kind in "biuf":
         return shaped.astype(np.float32)
     q = tensor.quantization
+    if q is None and tensor.dtype in ("int32", "int64") and shaped.dtype.kind in "biuf":
+        with np.errstate(invalid="ignore"):
+            integers = shaped.astype(tensor.dtype)
+        if np.array_equal(integers, shaped):
+            return integers
     if q is not None and len(q.scales) == 1 and shaped.dtype.kind == "f":
         return _quantize(shaped, q, np.dtype(tensor.dtype))
     raise InputError(

@@ -101,8 +101,10 @@ def quantize(
     if calibration is None:
         flatbuffer = mark.mark(flatbuffer, mark.RANDOM)
     quantized = graph.read(flatbuffer, model.name)
+    # Indices of the model stay as they are.
+    integers = {i for i, array in zip(quantized.inputs, inputs, strict=True) if array.dtype == np.int32}
     for indices, wanted in zip((quantized.inputs, quantized.outputs), types, strict=True):
-        for tensor in (quantized.tensors[i] for i in indices):
+        for tensor in (quantized.tensors[i] for i in indices if i not in integers):
             if tensor.dtype != wanted:
                 raise InputError(
                     f"{model.name}: {tensor.name[:80]!r} stays {tensor.dtype}, it has no {wanted} form",
@@ -172,10 +174,10 @@ def _converted(
 
 def _check(model: Model, inputs: tuple[Array, ...]) -> None:
     for position, array in enumerate(inputs):
-        if array.dtype != np.float32:
+        if array.dtype not in (np.float32, np.int32):
             raise InputError(
-                f"{model.name}: input {position} is {array.dtype}, only float32 inputs can be quantised",
-                "give the model float32 inputs",
+                f"{model.name}: input {position} is {array.dtype}, only float32 can be quantised",
+                "give the model float32 inputs, or int32 for indices",
             )
         if len(array) < MIN_SAMPLES:
             raise InputError(

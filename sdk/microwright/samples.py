@@ -46,7 +46,9 @@ def of_data(graph: Graph, data: Data) -> Samples:
 
 
 def random(graph: Graph, count: int) -> Samples:
-    """Random samples, the same each time: integers over their whole range, reals normally distributed."""
+    """Random samples, the same each time: reals normally distributed, quantised integers over their range,
+    indices (int32 and int64) 0 or 1, which almost any table has.
+    """
     generator = np.random.default_rng(0)
     tensors = [graph.tensors[index] for index in graph.inputs]
     inputs = (tuple(_random(generator, tensor) for tensor in tensors) for _ in range(count))
@@ -75,8 +77,8 @@ def _random(generator: np.random.Generator, tensor: Tensor) -> Array:
     kind = np.dtype(tensor.dtype)
     if kind.kind == "f":
         return generator.standard_normal(tensor.shape, dtype=np.float32)
-    if kind.kind == "b":
-        return generator.integers(0, 2, tensor.shape).astype(np.bool_)
+    if kind.kind == "b" or tensor.dtype in ("int32", "int64"):
+        return generator.integers(0, 2, tensor.shape).astype(kind)
     limits = np.iinfo(kind.name)
     array: Array = generator.integers(limits.min, limits.max, tensor.shape, dtype=kind.name, endpoint=True)
     return array

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microwright import _tensorflow, data, graph, load, quantize
+from microwright import _tensorflow, data, graph, load, ops, passes, quantize
 from microwright.errors import InputError
 
 keras = _tensorflow.keras()
@@ -53,6 +53,20 @@ def test_int8_is_close_to_float(network: load.Model, samples: data.Data) -> None
     assert [node.op for node in made.nodes] == ["CONV_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"]
     expected = load.predict(network, samples)[0]
     assert np.abs(run(made, samples.inputs[0]) - expected).max() < 0.05
+
+
+def test_indices_stay_integers() -> None:
+    """An Embedding with a position and a mask; its outputs are those of TensorFlow's interpreter."""
+    keras.utils.set_random_seed(3)
+    entry = keras.Input((5,), dtype="int32")
+    x = L.Embedding(12, 6, mask_zero=True)(entry) + L.Embedding(5, 6)(keras.ops.arange(5))
+    network = load.from_keras(keras.Model(entry, L.Dense(3)(L.GlobalAveragePooling1D()(x))), "text")
+    words = data.make((np.random.default_rng(4).integers(0, 12, (40, 5)),))
+    made = quantize.quantize(network, words)
+    assert [made.tensors[i].dtype for i in (*made.inputs, *made.outputs)] == ["int32", "int8"]
+    ops.check(passes.run(made))
+    expected = load.predict(network, words)[0]
+    assert np.abs(run(made, words.inputs[0]) - expected).max() < 0.05
 
 
 def test_the_same_bytes_twice(network: load.Model, samples: data.Data) -> None:

@@ -189,6 +189,16 @@ def test_a_tensor_without_batch() -> None:
     assert data.to_input(graph(shape=(4,)), 0, np.zeros((5, 4))).shape == (5, 4)
 
 
+def test_whole_numbers_pass_as_indices() -> None:
+    indices = graph(dtype="int32", scale=None)
+    for x in (np.array([[0, 7, 2, 19]]), np.array([[0.0, 7.0, 2.0, 19.0]], np.float32)):
+        made = data.to_input(indices, 0, x)
+        assert (made.dtype, made.tolist()) == (np.int32, [[[0, 7, 2, 19]]])
+    for wrong in (0.5, 1e10, np.inf):
+        with pytest.raises(InputError, match="expected int32, got float64"):
+            data.to_input(indices, 0, np.array([[0, 1, 2, wrong]]))
+
+
 @pytest.mark.parametrize(
     ("made", "x", "says"),
     [

@@ -88,14 +88,23 @@ def _pairs(cost: float) -> Callable[[Step], float]:
 _OTHER_TYPE = re.compile("_(s16|f32)$")
 _ESTIMATES: Mapping[str, Callable[[Step], float]] = {
     "add_s8": _pairs(127.0),
+    "arithmetic_s32": _pairs(45.0),
     "arg_max_s8": lambda step: 8.0 * _product(step, "outer", "size", "inner"),
     "average_pool_2d_s8": _pool,
     "batch_matmul_s8": _batch_matmul,
+    "cast": lambda step: 25.0 * step.number("elements"),
+    "compare_s32": _pairs(45.0),
+    "compare_s8": _pairs(75.0),
     "concatenation": lambda step: _product(step, "rows", "row_bytes") + 20.0 * step.number("rows"),
     "conv_2d_s8": _conv_2d,
     "depthwise_conv_2d_s8": _depthwise,
     "dequantize_s8_f32": lambda step: 10.0 * step.number("elements"),
+    "div_s8": _pairs(140.0),
     "fully_connected_s8": _fully_connected,
+    "gather": lambda step: (
+        _product(step, "batches", "outer", "count") * (40.0 + step.number("run_bytes") / 4)
+    ),
+    "log_softmax_s8": lambda step: 90.0 * _product(step, "rows", "depth") + 300.0 * step.number("rows"),
     "lookup_8": lambda step: 5.0 * step.number("elements"),
     "lstm_s8": _lstm,
     "max_pool_2d_s8": _pool,
@@ -107,7 +116,9 @@ _ESTIMATES: Mapping[str, Callable[[Step], float]] = {
     "prelu_s8": _pairs(60.0),
     "quantize_f32_s8": lambda step: 50.0 * step.number("elements"),
     "rearrange": _rearrange,
+    "reduce_max_s8": _mean,
     "resize_bilinear_s8": lambda step: 35.0 * _product(step, "batches", "out_h", "out_w", "channels"),
+    "select": _pairs(50.0),
     "softmax_s8": lambda step: 50.0 * _product(step, "rows", "depth"),
     "squared_difference_s8": _pairs(130.0),
     "sub_s8": _pairs(127.0),
