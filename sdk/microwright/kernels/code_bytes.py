@@ -73,7 +73,7 @@ CODE_BYTES: Mapping[str, int] = {
     "logistic_f32": 412,
     "logistic_s16": 148,
     "lookup_8": 92,
-    "lstm_s8": 816,
+    "lstm_s8": 956,
     "max_pool_2d_f32": 380,
     "max_pool_2d_s16": 336,
     "max_pool_2d_s8": 298,

@@ -73,7 +73,7 @@ def _transpose_conv(step: Step) -> float:
 
 def _lstm(step: Step) -> float:
     gates = 4 * _product(step, "batches", "steps", "units")
-    return gates * (200 + 7.0 * (step.number("in_len") + step.number("units")))
+    return gates * (130 + 3.1 * (step.number("in_len") + step.number("units")))
 
 
 def _svdf(step: Step) -> float:

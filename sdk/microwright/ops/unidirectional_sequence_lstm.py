@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from microwright.graph import Array, DType, Graph, Node, Tensor
 from microwright.ops.base import (
     Constant,
@@ -55,7 +57,6 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
         raise unsupported(
             node, f"states of shape {hidden.shape} and {cell.shape} for {batches} times {units} units", _AGAIN
         )
-    _, x_zp = per_tensor(node, x)
     hidden_scale, hidden_zp = per_tensor(node, hidden)
     (cell_scale,) = per_channel(node, cell, 1, axis=0)
     mantissa, exponent = math.frexp(cell_scale)
@@ -76,7 +77,6 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
         "units": units,
         "in_batch": 1 if time_major else steps,
         "in_step": batches if time_major else 1,
-        "in_zp": x_zp,
         "hidden_zp": hidden_zp,
     }
     for name in _GATES:
@@ -125,24 +125,31 @@ def _typed(node: Node, tensor: Tensor, dtype: DType) -> Tensor:
 
 
 def _gate(graph: Graph, node: Node, name: str, x: Tensor, hidden: Tensor) -> dict[str, Field]:
-    """The fields of a gate, of the struct's member `name`."""
+    """The fields of a gate, of the struct's member `name`; biases have the zero points' products in them."""
     in_len, units = x.shape[2], output_tensor(graph, node).shape[2]
     first, second, third = _GATES[name]
-    bias_tensor = optional_input(graph, node, third)
-    bias = None if bias_tensor is None else _values(node, _typed(node, bias_tensor, "int32"), (units,))
+    bias = optional_input(graph, node, third)
+    given = None if bias is None else _values(node, _typed(node, bias, "int32"), (units,))
     fields: dict[str, Field] = {}
-    for field, position, source, shape, added in (
-        ("", first, x, (units, in_len), bias),
+    for prefix, position, source, shape, added in (
+        ("", first, x, (units, in_len), given),
         ("recurrent_", second, hidden, (units, units), None),
     ):
         tensor = _typed(node, input_tensor(graph, node, position), "int8")
         weights = _values(node, tensor, shape)
+        scale, zero_point = per_tensor(node, source)
         check_accumulators(node, weights.T, added, source)
-        scale = per_tensor(node, source)[0]
+        start = np.zeros(units, np.int64) if added is None else added.astype(np.int64)
         factor = rescale(node, scale * per_channel(node, tensor, 1, axis=0)[0] / _SUM_SCALE)
-        fields[f"{name}.{field.rstrip('_') or 'weights'}"] = Constant(weights.reshape(-1))
-        fields |= {f"{name}.{field}mult": factor.mult, f"{name}.{field}shift": factor.shift}
-    return fields | {f"{name}.bias": None if bias is None else Constant(bias)}
+        fields |= {
+            f"{name}.{prefix}weights": Constant(weights.reshape(-1)),
+            f"{name}.{prefix}bias": Constant(
+                (start - zero_point * weights.sum(axis=1, dtype=np.int64)).astype(np.int32)
+            ),
+            f"{name}.{prefix}mult": factor.mult,
+            f"{name}.{prefix}shift": factor.shift,
+        }
+    return fields
 
 
 def _values(node: Node, tensor: Tensor, shape: tuple[int, ...]) -> Array:
