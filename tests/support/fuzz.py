@@ -29,7 +29,8 @@ from microwright.cli import _facts
 from microwright.errors import MicrowrightError
 from microwright.target import OPTIMIZE
 from tests.support import seeds
-from tests.support.tflite_maker import MadeNode, MadeTensor, Maker
+from tests.support.parts import Parts
+from tests.support.tflite_maker import MadeNode, MadeTensor
 
 MEMORY_BYTES = 1 << 30
 SECONDS = 20.0
@@ -136,37 +137,15 @@ def _structure(flatbuffer: bytes) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.flatnonzero(~is_constant)
 
 
-class _Parts:
-    """A model whose tensors and nodes may be changed; written again, its structure is sound."""
-
-    def __init__(self, flatbuffer: bytes) -> None:
-        model = graph.read(flatbuffer, "seed")
-        self.maker = Maker()
-        self.inputs, self.outputs = list(model.inputs), list(model.outputs)
-        for tensor in model.tensors:
-            q = tensor.quantization or graph.Quantization((), ())
-            data = b"" if tensor.data is None else tensor.data.tobytes()
-            made = MadeTensor(tensor.shape, tensor.dtype, tensor.name, q.scales, q.zero_points, q.axis, data)
-            made.variable = tensor.state is not None
-            self.maker.tensors.append(made)
-        for node in model.nodes:
-            self.maker.nodes.append(
-                MadeNode(node.op, list(node.inputs), list(node.outputs), dict(node.options))
-            )
-
-    def build(self) -> bytes:
-        return self.maker.build(self.inputs, self.outputs)
-
-
 def _changed_parts(rng: random.Random, flatbuffer: bytes) -> bytes:
     """The file with other tensors, operands, operators and options."""
-    parts = _Parts(flatbuffer)
+    parts = Parts(flatbuffer)
     for _ in range(rng.choice((1, 1, 2, 3))):
         rng.choice(_CHANGES)(rng, parts)
     return parts.build()
 
 
-def _sizes(rng: random.Random, parts: _Parts) -> None:
+def _sizes(rng: random.Random, parts: Parts) -> None:
     """Another size of an axis: of one tensor, or wherever that size is."""
     tensors = parts.maker.tensors
     sizes = [size for made in tensors for size in made.shape] or [1]
@@ -177,7 +156,7 @@ def _sizes(rng: random.Random, parts: _Parts) -> None:
         _fit(made)
 
 
-def _rank(rng: random.Random, parts: _Parts) -> None:
+def _rank(rng: random.Random, parts: Parts) -> None:
     made = rng.choice(parts.maker.tensors)
     shape = list(made.shape)
     match rng.randrange(4):
@@ -193,13 +172,13 @@ def _rank(rng: random.Random, parts: _Parts) -> None:
     _fit(made)
 
 
-def _type(rng: random.Random, parts: _Parts) -> None:
+def _type(rng: random.Random, parts: Parts) -> None:
     made = rng.choice(parts.maker.tensors)
     made.dtype = rng.choice((*graph.ITEM_BYTES, *_OTHER_TYPES))
     _fit(made)
 
 
-def _quantization(rng: random.Random, parts: _Parts) -> None:
+def _quantization(rng: random.Random, parts: Parts) -> None:
     made = rng.choice(parts.maker.tensors)
     match rng.randrange(5):
         case 0 | 1:
@@ -214,7 +193,7 @@ def _quantization(rng: random.Random, parts: _Parts) -> None:
                 made.scales, made.zero_points = [rng.choice(_SCALES[4:9])] * count, [0] * count
 
 
-def _values(rng: random.Random, parts: _Parts) -> None:
+def _values(rng: random.Random, parts: Parts) -> None:
     """Other values of a constant."""
     constants = [made for made in parts.maker.tensors if made.data]
     if not constants:
@@ -231,7 +210,7 @@ def _values(rng: random.Random, parts: _Parts) -> None:
     made.data = values.tobytes()
 
 
-def _constant(rng: random.Random, parts: _Parts) -> None:
+def _constant(rng: random.Random, parts: Parts) -> None:
     """A constant or variable that is none any more, or the other way round."""
     made = rng.choice(parts.maker.tensors)
     if rng.random() < 0.3:
@@ -243,7 +222,7 @@ def _constant(rng: random.Random, parts: _Parts) -> None:
         _fit(made)
 
 
-def _operands(rng: random.Random, parts: _Parts) -> None:
+def _operands(rng: random.Random, parts: Parts) -> None:
     made = rng.choice(parts.maker.nodes)
     operands = list(rng.choice((made.inputs, made.inputs, made.outputs)))
     is_output = operands == list(made.outputs)
@@ -263,7 +242,7 @@ def _operands(rng: random.Random, parts: _Parts) -> None:
         made.inputs = operands
 
 
-def _operator(rng: random.Random, parts: _Parts) -> None:
+def _operator(rng: random.Random, parts: Parts) -> None:
     """Another operator, with its own options."""
     made = rng.choice(parts.maker.nodes)
     made.op = rng.choice(sorted(ops.OPS.keys() - {ops.LOOKUP}))
@@ -271,7 +250,7 @@ def _operator(rng: random.Random, parts: _Parts) -> None:
     made.options = {name: value for name, value in made.options.items() if name in fields}
 
 
-def _option(rng: random.Random, parts: _Parts) -> None:
+def _option(rng: random.Random, parts: Parts) -> None:
     with_options = [made for made in parts.maker.nodes if made.op in _schema.OPTIONS]
     if not with_options:
         return
@@ -293,7 +272,7 @@ def _option(rng: random.Random, parts: _Parts) -> None:
             made.options[name] = rng.choice(field.names) if field.names and rng.random() < 0.8 else 99
 
 
-def _nodes(rng: random.Random, parts: _Parts) -> None:
+def _nodes(rng: random.Random, parts: Parts) -> None:
     nodes = parts.maker.nodes
     at = rng.randrange(len(nodes))
     match rng.randrange(3):
@@ -307,7 +286,7 @@ def _nodes(rng: random.Random, parts: _Parts) -> None:
         nodes.append(MadeNode("RELU", [0], [0]))
 
 
-def _ends(rng: random.Random, parts: _Parts) -> None:
+def _ends(rng: random.Random, parts: Parts) -> None:
     """Other inputs and outputs of the graph."""
     ends = rng.choice((parts.inputs, parts.outputs))
     match rng.randrange(3):
@@ -317,7 +296,7 @@ def _ends(rng: random.Random, parts: _Parts) -> None:
             ends.append(rng.randrange(len(parts.maker.tensors)))
 
 
-_CHANGES: Sequence[Callable[[random.Random, _Parts], None]] = (
+_CHANGES: Sequence[Callable[[random.Random, Parts], None]] = (
     _sizes,
     _sizes,
     _rank,
