@@ -152,20 +152,19 @@ def _pool(made: Layers, rng: Rng, dtype: DType, op: str) -> None:
     made.maker.node(op, [x], [y], **options)
 
 
-def _pair(op: str, ratios: Callable[[Rng, float, float], float]) -> Add:
+def _pair(op: str, ratios: Callable[[Rng, float, float], float] | None) -> Add:
+    """An operator of two tensors; the output has the scale of `ratios`, or all have one and no activation."""
+
     def add(made: Layers, rng: Rng, dtype: DType) -> None:
         a, b, shape = broadcast_shapes(rng)
         first, second = _scale(rng), _scale(rng)
-        activation = pick(rng, layers.ACTIVATIONS)
+        options = {"fused_activation_function": pick(rng, layers.ACTIVATIONS)} if ratios else {}
+        second = second if ratios else first
+        out = ratios(rng, first, second) if ratios else first
         x1 = made.input(a, dtype, **quantization(dtype, first))
         x2 = made.input(b, dtype, **quantization(dtype, second))
-        y = made.output(
-            shape,
-            dtype,
-            **quantization(dtype, ratios(rng, first, second)),
-            name=f"{op} {dtype} {a} {b} {activation}",
-        )
-        made.maker.node(op, [x1, x2], [y], fused_activation_function=activation)
+        y = made.output(shape, dtype, **quantization(dtype, out), name=f"{op} {dtype} {a} {b} {options}")
+        made.maker.node(op, [x1, x2], [y], **options)
 
     return add
 
@@ -221,7 +220,11 @@ def _unary(op: str, out_scale: float | None) -> Add:
         made_scale = out_scale or scale * (1.0 if op == "RELU6" else scale_ratio(rng, -4, 4))
         x = made.input(shape, dtype, **quantization(dtype, scale))
         y = made.output(shape, dtype, **quantization(dtype, made_scale), name=f"{op} {dtype} {scale:.6g}")
-        made.maker.node(op, [x], [y], **({"beta": pick(rng, (1.0, 0.5, 2.0))} if op == "SOFTMAX" else {}))
+        options = {
+            "SOFTMAX": {"beta": pick(rng, (1.0, 0.5, 2.0))},
+            "LEAKY_RELU": {"alpha": pick(rng, (0.1, -0.3, 1.5))},
+        }
+        made.maker.node(op, [x], [y], **options.get(op, {}))
 
     return add
 
@@ -241,6 +244,9 @@ EXACT: Mapping[str, Add] = {
     "PAD": add_pad,
     "RELU": _unary("RELU", None),
     "RELU6": _unary("RELU6", None),
+    "LEAKY_RELU": _unary("LEAKY_RELU", None),
+    "MAXIMUM": _pair("MAXIMUM", None),
+    "MINIMUM": _pair("MINIMUM", None),
 }
 # Those whose are in int16, and next to it in float32.
 EXPONENTIAL: Mapping[str, Add] = {

@@ -1,4 +1,4 @@
-"""MAXIMUM and MINIMUM up to their kernels' names, int8, with broadcasting."""
+"""MAXIMUM and MINIMUM up to their kernels' names, with broadcasting."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from microwright.ops.quantized import per_tensor
 
 
 def check(graph: Graph, node: Node) -> None:
-    """int8 operands and output, of one scale and zero point: the integers are compared as they are."""
-    broadcast.check(graph, node)
+    """Operands and output of one type, scale and zero point: integers are compared as they are."""
+    suffix = broadcast.suffix(graph, node)
+    broadcast.nest(graph, node)
+    if suffix == "f32":
+        return
     y = per_tensor(node, output_tensor(graph, node))
     if any(per_tensor(node, input_tensor(graph, node, i)) != y for i in range(2)):
         raise unsupported(

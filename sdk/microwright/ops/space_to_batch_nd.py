@@ -46,7 +46,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
 
 
 def _in_micro(graph: Graph, node: Node) -> bool:
-    """TensorFlow Lite Micro has no int16, and fills padding with what it finds, mostly 0, not the zero point."""
+    """TensorFlow Lite Micro has no int16, and pads with what it finds, mostly 0, not the zero point."""
     y = output_tensor(graph, node)
     _, _, block = blocks.of(graph, node, "paddings")
     return y.dtype == "float32" or (y.dtype == "int8" and (per_tensor(node, y)[1] == 0 or not any(block[2:])))

@@ -1,0 +1,18 @@
+// Smaller of two, float32, with broadcasting.
+//   out = min(in1, in2)
+// Operands and output lie as mw/add_s8.h says.
+
+#ifndef MW_MINIMUM_F32_H
+#define MW_MINIMUM_F32_H
+
+#include <stdint.h>
+
+struct mw_minimum_f32 {
+    int32_t extents[4];
+    int32_t strides1[4];
+    int32_t strides2[4];
+};
+
+void mw_minimum_f32(const struct mw_minimum_f32 *layer, const float *in1, const float *in2, float *out);
+
+#endif
