@@ -72,6 +72,7 @@ def test_first_values_come_from_the_initialisation() -> None:
     m, x, y = counter()
     made = read(m.build([x], [y]), "counter")
     assert [node.op for node in made.nodes] == ["READ_VARIABLE", "ADD", "ASSIGN_VARIABLE"]
+    assert [node.index for node in made.nodes] == [0, 1, 2]
     (variable,) = made.states
     tensor = made.tensors[variable]
     assert (tensor.name, tensor.shape) == ("total", (1, 4))

@@ -92,7 +92,7 @@ def resolve(
                 node = replace(node, inputs=(variable,))
             else:
                 node = replace(node, name=name, inputs=node.inputs[1:], outputs=(variable,))
-        nodes.append(node)
+        nodes.append(replace(node, index=len(nodes)))
     return tuple(tensors), tuple(nodes)
 
 
