@@ -43,7 +43,7 @@ _CHANNELS = (1, 2, 3, 4, 5, 6, 7, 8, 15, 17, 33)
 
 
 def add_convolution(made: Layers, rng: Rng) -> None:
-    """Of each number of channels in turn, now and then of many, grouped or of several images."""
+    """Of each number of channels in turn, now and then of many, grouped, sparse or of several images."""
     in_ch, out_ch = (
         _CHANNELS[len(made.outputs) % len(_CHANNELS)],
         pick(rng, (1, 2, 3, 5, 8, 12, 13, 16, 17, 31)),
@@ -58,7 +58,8 @@ def add_convolution(made: Layers, rng: Rng) -> None:
     if rng.random() < 0.2:
         pick(rng, (add_grouped, add_batch))(made, rng)
     else:
-        add_conv(made, rng, in_ch=in_ch, out_ch=out_ch, usual=usual)
+        zeros = ((2, 16), 0.5) if rng.random() < 0.4 else None
+        add_conv(made, rng, in_ch=in_ch, out_ch=out_ch, usual=usual, zeros=zeros)
 
 
 def add_depthwise_convolution(made: Layers, rng: Rng) -> None:

@@ -35,6 +35,8 @@ _MOST_COLUMNS = (1 << 16) // _COLUMN_BYTES
 _MOST_STEP = ((1 << 14) - 1) // _GROUP_BYTES * _GROUP // 2
 _STEP_BIT = 16
 _LAST_OF_ALL, _LAST_OF_PAIR = 1 << 30, 1 << 31
+# Share of the blocks up to which they take fewer bytes than the dense kernel's weights: each has a word.
+_MOST_STORED = 7 / 8
 
 
 def _product(step: Step, window: Window) -> dict[str, Field]:
@@ -51,6 +53,9 @@ def _product(step: Step, window: Window) -> dict[str, Field]:
             raise Rejected(f"an output of channel {index} can leave 16 bits before it is clamped")
     channels = channels_mve.of(step, rows)
     blocks = _blocks(np.stack([channel.weights for channel in channels]).astype(np.int8), window)
+    stored = _stored(blocks)
+    if stored.mean() > _MOST_STORED:
+        raise Rejected("too few of its blocks of 2 channels by 16 inputs are zero")
     # Those that are missing in the last group: an output of the zero point.
     filled = [*channels, *[Channel(channels[0].weights, 0, 1 << 30, 1)] * (-out_ch % _GROUP)]
     ordered = [filled[c + i] for c in range(0, len(filled), _GROUP) for i in _ORDER]
@@ -60,7 +65,7 @@ def _product(step: Step, window: Window) -> dict[str, Field]:
         "product.tail_bytes": 0,
         **{f"product.{name}": step.number(name) for name in ("out_ch", "out_zp", "act_min", "act_max")},
         **channels_mve.fields(ordered, "product."),
-        "product.weights": Constant(_pack(blocks, _stored(blocks))),
+        "product.weights": Constant(_pack(blocks, stored)),
     }
 
 
