@@ -13,6 +13,7 @@ from microwright.errors import UnsupportedOp
 from microwright.graph import Graph
 from tests.support import layers
 from tests.support.layers import Layers, Rng, assert_random_layers_equal, pick
+from tests.support.operands import assert_equal_on_random_data
 
 
 class _Case:
@@ -246,6 +247,25 @@ def test_many_random_layers(op: str) -> None:
         assert_random_layers_equal(OPERATORS[op], seed=seed, count=40, samples=1)
 
 
+@pytest.mark.parametrize(
+    ("masks", "begin", "end", "strides", "out"),
+    [
+        ({"ellipsis_mask": 1}, [0, 1], [0, 3], [1, 1], (2, 3, 2)),
+        ({"ellipsis_mask": 2, "shrink_axis_mask": 4}, [1, 0, 2], [2, 0, 3], [1, 1, 1], (1, 3)),
+        ({"new_axis_mask": 1}, [0, 0], [0, 2], [1, 1], (1, 2, 3, 4)),
+        ({"new_axis_mask": 4, "end_mask": 8}, [0, 1, 0, 3], [2, 3, 0, 0], [1, 1, 1, 1], (2, 2, 1, 1)),
+        ({"ellipsis_mask": 1, "new_axis_mask": 2}, [0, 0], [0, 0], [1, 1], (2, 3, 4, 1)),
+        ({"ellipsis_mask": 8, "end_mask": 4}, [0, 0, 3, 0], [2, 3, 0, 0], [1, 2, -1, 1], (2, 2, 4)),
+    ],
+)
+def test_slices_with_ellipses_and_new_axes(
+    masks: dict[str, int], begin: list[int], end: list[int], strides: list[int], out: tuple[int, ...]
+) -> None:
+    """TensorFlow Lite Micro takes them for something else; LiteRT says what they are."""
+    graph = made("STRIDED_SLICE", (2, 3, 4), [begin, end, strides], [out], **masks)
+    assert_equal_on_random_data(graph, seed=1, samples=1)
+
+
 def made(op: str, shape: tuple[int, ...], constants: list[Any], out: list[Any], **options: Any) -> Graph:
     layers = Layers()
     x = layers.input(shape, scale=1.0)
@@ -263,7 +283,16 @@ def made(op: str, shape: tuple[int, ...], constants: list[Any], out: list[Any], 
         ("SLICE", (4,), [[2], [3]], [(3,)], {}, "elements 2 to 5 of 4 along axis 0"),
         ("SLICE", (4,), [[2, 1], [3]], [(3,)], {}, "not one number an axis"),
         ("STRIDED_SLICE", (4,), [[0], [4], [0]], [(4,)], {}, "a stride is 0"),
-        ("STRIDED_SLICE", (4,), [[0], [4], [1]], [(4,)], {"new_axis_mask": 1}, "new_axis_mask is 1"),
+        ("STRIDED_SLICE", (4,), [[0], [4], [1]], [(4,)], {"new_axis_mask": 1}, "it makes (1, 4)"),
+        (
+            "STRIDED_SLICE",
+            (4,),
+            [[0, 0]] * 2 + [[1, 1]],
+            [(4,)],
+            {"ellipsis_mask": 3},
+            "not one number an axis",
+        ),
+        ("STRIDED_SLICE", (4,), [[0], [4], [1]], [(4,)], {"offset": True}, "its end is an offset"),
         ("STRIDED_SLICE", (4,), [[9], [4], [1]], [()], {"shrink_axis_mask": 1}, "element 9 of 4"),
         ("STRIDED_SLICE", (4,), [[1], [4], [1]], [(4,)], {}, "it makes (3,), its output is (4,)"),
         ("SPLIT", (4,), [3], [(2,), (2,)], {}, "axis 3 of 1 dimensions"),

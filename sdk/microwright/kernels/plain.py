@@ -101,9 +101,7 @@ _ESTIMATES: Mapping[str, Callable[[Step], float]] = {
     "dequantize_s8_f32": lambda step: 10.0 * step.number("elements"),
     "div_s8": _pairs(169.0),
     "fully_connected_s8": _fully_connected,
-    "gather": lambda step: (
-        _product(step, "batches", "outer", "count") * (40.0 + step.number("run_bytes") / 4)
-    ),
+    "gather": lambda step: _product(step, "batches", "outer", "count") * (45.0 + step.number("run_bytes")),
     "log_softmax_s8": lambda step: 177.0 * _product(step, "rows", "depth"),
     "lookup_8": lambda step: 5.0 * step.number("elements"),
     "lstm_s8": _lstm,
