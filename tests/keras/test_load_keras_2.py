@@ -80,6 +80,32 @@ def test_the_command_line_says_once_that_keras_2_reads_the_file(
     assert "read with tf_keras" in said
 
 
+def test_without_keras_3_its_files_are_refused_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorFlow 2.15 has Keras 2 alone."""
+    entry = keras.Input((2,))
+    for suffix in (".keras", ".h5"):
+        path = tmp_path / f"net{suffix}"
+        with _tensorflow.Quiet():
+            keras.Model(entry, keras.layers.Dense(1)(entry)).save(path)
+        with monkeypatch.context() as patch:
+            patch.setattr(_tensorflow, "keras_3", lambda: None)
+            with pytest.raises(ToolMissing, match="is a file of Keras 3, which is not installed"):
+                load.load(path)
+
+
+def test_a_file_of_keras_215_says_where_its_classes_were(tmp_path: Path, samples: Data) -> None:
+    """`keras.src`, which is another package now."""
+    model = net(arithmetic=True)
+    path = tmp_path / "net.keras"
+    with _tensorflow.Quiet():
+        model.save(path)
+    _replace(path, lambda text: text.replace("tf_keras.src.", "keras.src.").replace("tf_keras", "keras"))
+    outputs = load.predict(load.load(path), samples)[0]
+    np.testing.assert_allclose(outputs, model(samples.inputs[0]), atol=1e-6)
+
+
 def test_without_tf_keras_the_hint_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with _tensorflow.Quiet():
         net().save(tmp_path / "net.keras")

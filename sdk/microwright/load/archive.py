@@ -52,6 +52,13 @@ def read(path: Path) -> tuple[Any, str]:
     return config, str(metadata.get("keras_version", "")) if isinstance(metadata, dict) else ""
 
 
+def write(source: Path, path: Path, config: Any) -> None:
+    """Copy a `.keras`, with another configuration."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for name in sorted(old.namelist()):
+            new.writestr(name, json.dumps(config) if name == "config.json" else old.read(name))
+
+
 def check_weights(path: Path) -> None:
     """Check the weights of a `.keras` as `check_hdf5` does."""
     h5py = _tensorflow.h5py()

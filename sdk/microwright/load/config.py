@@ -91,6 +91,13 @@ def modernise(config: Any) -> None:
             options["axis"] = axis[0]
 
 
+def relocate(config: Any, keras: str) -> None:
+    """Name modules of Keras 2 as the package `keras` has them: it was `keras`, and is `tf_keras` now."""
+    for node, _ in _nodes(config):
+        if isinstance(node.get("module"), str):
+            node["module"] = re.sub(r"^(tf_)?keras\.(src\.|(?=engine\.))", f"{keras}.src.", node["module"])
+
+
 def _keras_own(module: str, name: str, function: bool) -> bool:
     """Whether Keras has a class, or a function that computes, of this name in this module."""
     if module.split(".")[0] not in _OWN_MODULES:

@@ -27,17 +27,17 @@ def from_archive(path: Path, custom: _Objects) -> Any:
     has_masks = config.uses(settings, {pruned.WRAPPER})
     has_ranges = config.uses(settings, trained_ranges.WRAPPERS)
     with tempfile.TemporaryDirectory() as folder:
-        copy = shutil.copyfile(path, Path(folder, "model.keras"))
+        copy = Path(folder, "model.keras")
         if not (version.startswith("2.") or has_masks or has_ranges):
             keras = _tensorflow.keras_3()
             if keras is None:
-                raise ToolMissing(
-                    f"{path} is a file of Keras {version or 3}, which is not installed", _UPGRADE
-                )
-            return _read(keras, path, copy, custom)
+                raise _no_keras_3(path)
+            return _read(keras, path, shutil.copyfile(path, copy), custom)
         legacy = _keras_2(path)
+        config.relocate(settings, legacy.__name__)
+        archive.write(path, copy, settings)
         model = _read(legacy, path, copy, {**_stand_ins(legacy), **custom})
-        _log.warning(_NOTICE, path, legacy.__name__, legacy.__version__)
+        _tell(path, legacy)
         if has_ranges:
             trained_ranges.check(path, model)
             return model
@@ -65,6 +65,8 @@ def _from_hdf5(path: Path, copy: Path, custom: _Objects, *, quiet: bool = False)
     settings, version = _prepare(path, copy, custom)
     has_ranges = config.uses(settings, trained_ranges.WRAPPERS)
     keras = _tensorflow.keras_3()
+    if keras is None and version.startswith("3."):
+        raise _no_keras_3(path)
     if keras is not None and not has_ranges:
         try:
             return _read(keras, path, copy, custom)
@@ -75,8 +77,8 @@ def _from_hdf5(path: Path, copy: Path, custom: _Objects, *, quiet: bool = False)
     model = _read(legacy, path, copy, {**_stand_ins(legacy), **custom})
     if has_ranges:
         trained_ranges.check(path, model)
-    if keras is not None and not quiet:
-        _log.warning(_NOTICE, path, legacy.__name__, legacy.__version__)
+    if not quiet:
+        _tell(path, legacy)
     return model
 
 
@@ -131,6 +133,15 @@ def _unreadable(path: Path, error: Exception) -> InputError:
     )
 
 
+def _tell(path: Path, legacy: Any) -> None:
+    if _tensorflow.keras_3() is not None:  # else Keras 2 is what is installed
+        _log.warning("%s: a file of Keras 2, read with %s %s", path, legacy.__name__, legacy.__version__)
+
+
+def _no_keras_3(path: Path) -> ToolMissing:
+    return ToolMissing(f"{path} is a file of Keras 3, which is not installed", _UPGRADE)
+
+
 def _keras_2(path: Path) -> Any:
     legacy = _tensorflow.keras_2()
     if legacy is None:
@@ -144,5 +155,4 @@ def _stand_ins(legacy: Any) -> _Objects:
     return {**trained_ranges.stand_ins(legacy), pruned.WRAPPER: pruned.stand_in(legacy)}
 
 
-_NOTICE = "%s: a file of Keras 2, read with %s %s"
 _UPGRADE = "pip install --upgrade 'microwright[keras]'"
