@@ -9,7 +9,7 @@ from microwright.data import Input
 from microwright.errors import InputError
 
 # Of a table or a generator, whose samples may be small and whose end may never come.
-MAX_SAMPLES = 1 << 22
+MAX_SAMPLES = 1 << 20
 FORMS = "give a .npz or .npy, a .csv, a folder of images, or module:function"
 
 
