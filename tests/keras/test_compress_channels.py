@@ -57,7 +57,7 @@ def test_the_cost_is_what_the_compiler_says_of_the_int8_model(board_id: str) -> 
 
 
 def test_what_costs_more_for_the_same_importance_goes_first() -> None:
-    """Two layers whose channels matter as much: one has more to gain in latency and MACs, the other in bytes."""
+    """Two layers whose channels matter as much: one costs more latency and MACs, the other more bytes."""
     image, vector = keras.Input((16, 16, 8)), keras.Input((512,))
     x = L.GlobalAveragePooling2D()(L.Conv2D(32, 1, activation="relu", name="image")(image))
     y = L.Dense(32, activation="relu", name="vector")(vector)
