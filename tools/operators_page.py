@@ -33,8 +33,8 @@ What an inference keeps for the next one (the memory of SVDF and LSTM layers, va
 and ASSIGN_VARIABLE move) lies in a part of the arena of its own. VAR_HANDLE needs no code; what CALL_ONCE
 assigns, constants, is what a reset puts there. Loops (WHILE) are refused: unroll the layer.
 
-SHAPE, FILL and ZEROS_LIKE are constants by the time that code is written, and operators that only compute the
-shape of a reshape go with it.
+SHAPE, FILL, RANGE, ZEROS_LIKE and BROADCAST_ARGS are constants by the time that code is written, and
+operators that only compute the shape of a reshape go with it.
 
 Whatever is made of one int8 tensor element by element (SELU, softplus, swish, hard shrink, a power) becomes
 one table of 256 bytes, whichever of these operators it is written with.

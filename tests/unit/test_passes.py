@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from microwright import passes
 from microwright.graph import read
@@ -94,3 +95,28 @@ def test_constants_are_made_ahead_of_time() -> None:
     values = graph.tensors[graph.nodes[0].inputs[1]].data
     assert values is not None
     assert values.tolist() == [[7] * 3] * 2
+
+
+def test_ranges_and_shapes_of_constants_are_constants() -> None:
+    m = Maker()
+    x, y, z = m.tensor((6,), scale=0.5), m.tensor((3,), scale=0.5), m.tensor((2,), scale=0.5)
+    numbers, shape = m.tensor((3,), "int32"), m.tensor((2,), "int32")
+    m.node("RANGE", [m.const(np.int32(n)) for n in (4, -1, -2)], [numbers])
+    m.node("BROADCAST_ARGS", [m.const(np.int32([3, 1])), m.const(np.int32([4]))], [shape])
+    m.node("GATHER", [x, numbers], [y], axis=0)
+    m.node("GATHER", [x, shape], [z], axis=0)
+    graph = passes.run(read(m.build([x], [y, z]), "ranges"))
+    assert [node.op for node in graph.nodes] == ["GATHER", "GATHER"]
+    found = [graph.tensors[node.inputs[1]].data for node in graph.nodes]
+    assert [None if values is None else values.tolist() for values in found] == [[4, 2, 0], [3, 4]]
+
+
+@pytest.mark.parametrize("numbers", [(0, 4, 0), (0, 4, 1), (0, -4, 1), (2**31 - 1, -(2**31), -1)])
+def test_a_range_of_another_length_is_left_alone(numbers: tuple[int, int, int]) -> None:
+    m = Maker()
+    y, z = m.tensor((3,), "int32"), m.tensor((3,), "int32")
+    m.node("RANGE", [m.const(np.int32(n)) for n in numbers], [y])
+    x = m.tensor((3,), "int32")
+    m.node("ADD", [x, y], [z])
+    graph = passes.run(read(m.build([x], [z]), "ranges"))
+    assert [node.op for node in graph.nodes] == ["RANGE", "ADD"]

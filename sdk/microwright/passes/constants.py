@@ -1,11 +1,13 @@
 """Nodes whose outputs are the same in every inference: they become constants.
 
-Operators without a kernel are among them: SHAPE, since every shape is known, FILL and ZEROS_LIKE.
+Operators without a kernel are among them: SHAPE, since every shape is known, FILL, RANGE, ZEROS_LIKE,
+BROADCAST_ARGS.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -53,13 +55,40 @@ def values(graph: Graph, node: Node) -> Mapping[int, Array]:
         return {y.index: np.full(y.elements, inputs[1].data.reshape(-1)[0])}
     if node.op == "ZEROS_LIKE":
         return {y.index: np.zeros(y.elements, y.dtype)}
-    if any(tensor.data is None for tensor in inputs) or node.op not in ops.OPS:
+    if any(tensor.data is None for tensor in inputs):
+        return {}
+    if node.op in _OF_CONSTANTS:
+        made = _OF_CONSTANTS[node.op](y, *(_data(tensor) for tensor in inputs))
+        return {} if made is None else {y.index: made.astype(y.dtype)}
+    if node.op not in ops.OPS:
         return {}
     try:
         ops.OPS[node.op].check(graph, node)
     except UnsupportedOp:
         return {}
     return _moved(graph, node) or _computed(graph, node)
+
+
+def _range(y: Tensor, *operands: Array) -> Array | None:
+    """From the first number on, by steps, to the second one, which is not reached."""
+    if [x.size for x in operands] != [1, 1, 1]:
+        return None
+    start, limit, step = (x.item() for x in operands)
+    if not step or math.ceil((limit - start) / step) != y.elements:
+        return None
+    return np.asarray(start + step * np.arange(y.elements))
+
+
+def _broadcast(y: Tensor, *shapes: Array) -> Array | None:
+    """The shape that tensors of two shapes have together."""
+    try:
+        made = np.broadcast_shapes(*(tuple(shape.tolist()) for shape in shapes))
+    except ValueError:
+        return None
+    return np.array(made) if len(made) == y.elements else None
+
+
+_OF_CONSTANTS: Mapping[str, Callable[..., Array | None]] = {"BROADCAST_ARGS": _broadcast, "RANGE": _range}
 
 
 def _moved(graph: Graph, node: Node) -> Mapping[int, Array]:
