@@ -181,18 +181,32 @@ def test_int16_functions_that_are_refused(op: str, in_scale: float, out_scale: f
     assert message in caught.value.message
 
 
-def test_depthwise_biases_of_32_bits_are_refused() -> None:
+def _depthwise(bias: str, taps: tuple[int, int]) -> Graph:
     made = Layers()
     operands = [
-        made.input((1, 2, 2, 1), "int16", scale=0.01),
-        made.maker.const(np.ones((1, 1, 1, 1), np.int8), scales=[0.5], axis=3),
-        made.maker.const(np.ones(1, np.int32), scales=[0.005]),
+        made.input((1, *taps, 1), "int16", scale=0.01),
+        made.maker.const(np.full((1, *taps, 1), -128), dtype="int8", scales=[0.5], axis=3),
+        made.maker.const(np.ones(1), dtype=bias, scales=[0.005]),
     ]
-    y = made.output((1, 2, 2, 1), "int16", scale=0.01, name="layer")
+    y = made.output((1, 1, 1, 1), "int16", scale=200.0, name="layer")
     options = {"padding": "VALID", "stride_h": 1, "stride_w": 1, "depth_multiplier": 1}
     made.maker.node("DEPTHWISE_CONV_2D", operands, [y], **options)
-    with pytest.raises(UnsupportedOp, match="bias is int32"):
-        ops.check(made.graph())
+    return made.graph()
+
+
+def test_the_largest_depthwise_window() -> None:
+    graph = _depthwise("int64", (7, 73))
+    ends = [(np.full((1, 7, 73, 1), end, np.int16),) for end in (-(2**15), 2**15 - 1)]
+    assert_equal_to_reference(graph, ends)
+
+
+@pytest.mark.parametrize(
+    ("bias", "taps", "message"),
+    [("int32", (1, 1), "bias is int32"), ("int64", (8, 64), "a window of 8 x 64 of int16")],
+)
+def test_depthwise_layers_that_are_refused(bias: str, taps: tuple[int, int], message: str) -> None:
+    with pytest.raises(UnsupportedOp, match=message):
+        ops.check(_depthwise(bias, taps))
 
 
 def test_conversions_between_types() -> None:

@@ -44,7 +44,7 @@ CODE_BYTES: Mapping[str, int] = {
     "depthwise_3x3_s8_dsp": 2084,
     "depthwise_3x3_s8_mve": 2904,
     "depthwise_conv_2d_f32": 612,
-    "depthwise_conv_2d_s16": 792,
+    "depthwise_conv_2d_s16": 780,
     "depthwise_conv_2d_s8": 616,
     "depthwise_conv_2d_s8_dsp": 886,
     "depthwise_conv_2d_s8_mve": 1152,

@@ -6,6 +6,9 @@ from microwright.graph import ITEM_BYTES, Graph, Node
 from microwright.ops import typed, weighted, window
 from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
 
+# So many products of int16 and int8 fit in 32 bits.
+_MAX_TAPS_16 = 511
+
 
 def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     """One call of the type's kernel. Weights are [1, filter_h, filter_w, out_ch]."""
@@ -18,6 +21,12 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
         )
     batches, in_h, in_w, in_ch = window.image(node, tensors.input)
     one, filter_h, filter_w, out_ch = window.image(node, tensors.weights)
+    if tensors.suffix == "s16" and filter_h * filter_w > _MAX_TAPS_16:
+        raise unsupported(
+            node,
+            f"a window of {filter_h} x {filter_w} of int16, the kernel takes {_MAX_TAPS_16} taps",
+            "use a smaller kernel",
+        )
     out_h, out_w = window.output(node, tensors.output, batches, out_ch)
     multiplier = window.option(node, "depth_multiplier")
     if one != 1 or in_ch * multiplier != out_ch:
@@ -86,5 +95,5 @@ OP = Op(
     macs=macs,
     types=weighted.TYPES,
     kernels=typed.kernels("depthwise_conv_2d"),
-    limits=weighted.LIMITS,
+    limits=f"{weighted.LIMITS}; windows of up to {_MAX_TAPS_16} taps of int16",
 )

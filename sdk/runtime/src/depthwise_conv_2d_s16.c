@@ -5,15 +5,16 @@
 #define MW_LAYER struct mw_depthwise_conv_2d_s16
 #define MW_VALUE int16_t
 #define MW_WEIGHT int8_t
-#define MW_SUM int64_t
+// A window of so few taps fits.
+#define MW_SUM int32_t
 
-static inline int64_t mac(const MW_LAYER *layer, int64_t sum, int16_t in, int8_t weight)
+static inline int32_t mac(const MW_LAYER *layer, int32_t sum, int16_t in, int8_t weight)
 {
     (void)layer;
     return sum + in * weight;
 }
 
-static inline int16_t output(const MW_LAYER *layer, int64_t sum, int32_t channel)
+static inline int16_t output(const MW_LAYER *layer, int32_t sum, int32_t channel)
 {
     const int64_t acc = (layer->bias ? layer->bias[channel] : 0) + sum;
     return mw_requantize_s16(acc, layer->mult[channel], layer->shift[channel], layer->wide, layer->act_min,

@@ -3,6 +3,8 @@
 // wide 1: acc has 64 bits, |acc| < 2^47, and is rescaled by mw_requantize_wide(). 0: the caller makes sure that it fits in 32
 // bits, and it is rescaled as in int8. The reference does so by the type of the biases.
 //
+// filter_h * filter_w <= 511, so that the products of a window fit in 32 bits.
+//
 // in       int16 [batches][in_h][in_w][in_ch]
 // out      int16 [batches][out_h][out_w][in_ch * multiplier]  may not overlap in
 // weights  int8  [filter_h][filter_w][in_ch * multiplier]
