@@ -337,19 +337,24 @@ def _arena_bytes(graph: Graph) -> int:
 
 
 def _litert(graph: Graph) -> _Opened | None:
-    module = _module("ai_edge_litert.interpreter")
-    if module is None:
-        return None
-    version = importlib.metadata.version("ai-edge-litert")
+    for package in ("ai_edge_litert", "tflite_runtime"):  # the same interpreter, by its new and its old name
+        module = _module(f"{package}.interpreter")
+        if module is not None:
+            return _opened_litert(graph, module, package.replace("_", "-"))
+    return None
+
+
+def _opened_litert(graph: Graph, module: Any, distribution: str) -> _Opened:
+    version = importlib.metadata.version(distribution)
     resolvers = module.OpResolverType
-    name = f"ai-edge-litert {version} reference kernels, {STAND_IN}"
+    name = f"{distribution} {version} reference kernels, {STAND_IN}"
     reference = functools.partial(_lite, name, graph, module.Interpreter, resolvers.BUILTIN_REF)
     try:
         reference()
         return name, reference
     except InputError:
         # Of some operators, there are new versions of the other kernels only.
-        name = f"ai-edge-litert {version}, {STAND_IN}"
+        name = f"{distribution} {version}, {STAND_IN}"
         without = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         other = functools.partial(_lite, name, graph, module.Interpreter, without)
         with contextlib.suppress(InputError):

@@ -34,12 +34,19 @@ def _row(*values: int) -> tuple[Array, ...]:
     return (np.array([values], np.int8),)
 
 
+_MODULES = (
+    "tflite_micro.python.tflite_micro.runtime",
+    "ai_edge_litert.interpreter",
+    "tflite_runtime.interpreter",
+)
+
+
 def _interpreter(package: str, module: str) -> Callable[[pytest.MonkeyPatch], str]:
     """Make the reference that comes from a package the only one; gives its version."""
 
     def only(patch: pytest.MonkeyPatch) -> str:
         pytest.importorskip(module, reason=f"{package} has no wheel for this platform")
-        for other in ("tflite_micro.python.tflite_micro.runtime", "ai_edge_litert.interpreter"):
+        for other in _MODULES:
             if other != module:
                 patch.setitem(sys.modules, other, None)
         return importlib.metadata.version(package)
@@ -51,6 +58,9 @@ _INTERPRETERS = {
     "tflite_micro {}": _interpreter("tflite_micro", "tflite_micro.python.tflite_micro.runtime"),
     "ai-edge-litert {} reference kernels, standing in for tflite_micro": _interpreter(
         "ai-edge-litert", "ai_edge_litert.interpreter"
+    ),
+    "tflite-runtime {} reference kernels, standing in for tflite_micro": _interpreter(
+        "tflite-runtime", "tflite_runtime.interpreter"
     ),
 }
 
@@ -119,7 +129,7 @@ def test_an_interpreter_that_refuses_is_one_line(
 
 
 def test_no_interpreter_is_no_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("tflite_micro.python.tflite_micro.runtime", "ai_edge_litert.interpreter"):
+    for module in _MODULES:
         monkeypatch.setitem(sys.modules, module, None)
     assert verify.reference(_sum_of_four()) is None
 
