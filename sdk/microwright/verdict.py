@@ -223,9 +223,13 @@ def _weighted(graph: Graph) -> Mapping[int, Step]:
 def _last(graph: Graph, weighted: Collection[int]) -> set[int]:
     """Layers with weights from which outputs of the model come without another one."""
     writers, found = edit.writers(graph), set[int]()
-    tensors = list(graph.outputs)
+    seen, tensors = set[int](), list(graph.outputs)
     while tensors:
-        node = writers.get(tensors.pop())
+        if (tensor := tensors.pop()) in seen:
+            # Branches meet again, and what is kept for the next inference makes a circle.
+            continue
+        seen.add(tensor)
+        node = writers.get(tensor)
         if node is not None and node.index in weighted:
             found.add(node.index)
         elif node is not None:

@@ -17,6 +17,7 @@ from microwright.verdict import Layer, Verdict
 from tests.support.layers import Layers
 from tests.support.pruned import add_layer, pruned
 from tests.support.small_model import small_model
+from tests.support.stateful import counter
 from tests.support.tflite_maker import Maker
 
 M4, M3, M55 = board.load("mps2-an386"), board.load("mps2-an385"), board.load("mps3-an547")
@@ -286,3 +287,21 @@ def test_inspect_prints_json(pruned_file: str, capsys: pytest.CaptureFixture[str
     assert zeros_told["after"]["instructions"] == round(sum(call.instructions for call in calls))
     assert cli.execute(["inspect", pruned_file, "--json"]) == 0
     assert "zeros" not in json.loads(capsys.readouterr().out)
+
+
+def test_a_model_with_a_variable_is_judged() -> None:
+    m, x, y = counter()
+    model = graph.read(m.build([x], [y]), "counter")
+    on = board.load("mps2-an386")
+    assert verdict.judge(model, plan(passes.run(model), target.of(on)), on).layers == ()
+
+
+def test_branches_that_meet_again_are_followed_once() -> None:
+    m = Maker()
+    x = y = m.tensor((1, 4), scale=1.0)
+    for _ in range(30):
+        y, before = m.tensor((1, 4), scale=1.0), y
+        m.node("ADD", [before, before], [y])
+    model = graph.read(m.build([x], [y]), "doubled")
+    on = board.load("mps2-an386")
+    assert verdict.judge(model, plan(model, target.of(on)), on).layers == ()
