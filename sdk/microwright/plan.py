@@ -134,6 +134,11 @@ def plan(graph: Graph, target: Target = PORTABLE) -> Plan:
     )
 
 
+def choose(graph: Graph, steps: list[Step], target: Target) -> list[Choice]:
+    """The kernels that a plan takes for the plain kernels' calls of a graph, e.g. with other weights."""
+    return _Memory(graph, steps).planned(target)[0]
+
+
 def lower(graph: Graph) -> list[tuple[int, Step]]:
     """The plain kernels' calls, each with its node's position in the graph."""
     return [

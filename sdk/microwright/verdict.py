@@ -133,7 +133,8 @@ def judge(graph: Graph, planned: Plan, board: Board) -> Verdict:
     """The verdict on a model as given, of which `planned` is the plan for the board."""
     given = passes.apply(graph, [name for name in passes.PASSES if name not in _OF_ZEROS]).graph
     plain = plans.lower(given)
-    dense = kernels.choose([zeros.filled(step) for _, step in plain], planned.target)
+    # As it would be compiled: where the arena is too large for the board, with slower kernels, too.
+    dense = plans.choose(given, [zeros.filled(step) for _, step in plain], planned.target)
     before = _costs((given.nodes[at], choice) for (at, _), choice in zip(plain, dense, strict=True))
     now = _costs((planned.graph.nodes[call.node], call) for call in planned.calls)
     left = _weighted(planned.graph)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +190,20 @@ def test_a_models_last_layer_keeps_its_outputs() -> None:
     (channels,) = (other for other in layer.alternatives if other.pattern == "channels")
     fewer = planned(chain(zeros((16, 1, 1, 64), (1, 1), 0), zeros((64, 1, 1, 16), (1, 1), 0))).calls[1]
     assert channels.instructions == fewer.instructions
+
+
+def test_a_board_with_little_memory_slows_the_model_without_zeros_too() -> None:
+    """A model without zeros is what it is compared with, on any board."""
+    weights = np.random.default_rng(0).integers(1, 100, (64, 3, 3, 64)).astype(np.int8)
+    model = chain(weights, weights)
+    roomy = planned(model)
+    small = replace(target.of(M4), arena_bytes=roomy.arena_bytes - 1)
+    tight = plan(passes.run(model), small)
+    assert sum(call.instructions for call in tight.calls) > sum(call.instructions for call in roomy.calls)
+    for each in (roomy, tight):
+        told = verdict.judge(model, each, M4)
+        assert told.before.instructions == told.after.instructions == sum(c.instructions for c in each.calls)
+        assert [layer.gain for layer in told.layers] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(("pattern", "block"), [("blocks", (2, 4)), ("scattered", (1, 1))])
