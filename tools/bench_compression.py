@@ -43,9 +43,9 @@ from microwright import (
     samples,
 )
 from microwright.cli._progress import Bars
-from microwright.compress import Teacher, compress_model, fine_tune
+from microwright.compress import Teacher, compress_model, feed, fine_tune
 from microwright.compress.checkpoint import Step
-from microwright.compress.finetune import score, some
+from microwright.compress.finetune import score
 from microwright.compress.schedule import Method
 from microwright.errors import InputError, MicrowrightError, MismatchError
 from microwright.progress import Progress
@@ -184,7 +184,7 @@ def on_device(network: Any, parts: Split, progress: Progress) -> Report:
 
     Raises MismatchError where it differs from the reference interpreter.
     """
-    calibration = some(parts.train, CALIBRATION_SAMPLES)
+    calibration = feed.some(network, parts.train, CALIBRATION_SAMPLES)
     graph = quantize(load.from_keras(network, network.name), calibration, progress=progress)
     wanted = samples.of_data(graph, parts.test)
     with tempfile.TemporaryDirectory(prefix="microwright-") as folder:

@@ -9,6 +9,18 @@ from pathlib import Path
 from microwright.errors import OutputError
 
 
+def check(path: Path) -> None:
+    """Raise OutputError where a file cannot be written, before work on its content begins."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder", "give the name of a file")
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"{path} cannot be written: {folder} is no folder that files can be made in",
+            "check the permissions there, or write somewhere else",
+        )
+
+
 def write(path: Path, content: bytes) -> None:
     """Write a file: readers see the old content or all of the new. Makes its folder. Raises OutputError."""
     try:

@@ -152,7 +152,9 @@ def _check(where: str, name: str, array: Array) -> None:
     if array.dtype.kind not in "biuf":
         raise InputError(
             f"{where}: {name} holds {str(array.dtype)[:80]}, expected numbers",
-            "convert it to float32 or int8",
+            "number the classes: numpy.unique(labels, return_inverse=True)[1]"
+            if name == "y"
+            else "convert it to float32 or int8",
         )
     if array.ndim < 1 or array.size == 0:
         raise InputError(

@@ -228,6 +228,34 @@ def test_softmax_and_layer_normalisation_keep_their_channels() -> None:
     assert pruned.get_layer("normalised").units == 8
 
 
+def test_layers_without_a_rule_stay_as_they_are() -> None:
+    entry = keras.Input((8, 6))
+    x = L.Conv1D(8, 3, activation="relu", name="before")(entry)
+    x = L.Conv1D(8, 3, name="embedded")(x)
+    x = L.Add()([x, L.MultiHeadAttention(2, 4)(x, x)])
+    x = L.Bidirectional(L.LSTM(4))(L.Dense(8, name="read")(x))
+    model = keras.Model(entry, L.Dense(2)(L.Dense(8, activation="relu", name="after")(x)))
+    randomise(model)
+    same_outputs(model, prune_channels(model, sparsity=0))
+    assert channels(prune_channels(model, sparsity=0.5)) == {"before": 4, "after": 4}
+
+
+def test_operations_of_tensors_are_followed() -> None:
+    """a + b is what Add()([a, b]) is; an array among the operands keeps its channels."""
+    entry = keras.Input((6, 6, 3))
+    x = keras.ops.relu(L.Conv2D(8, 3, padding="same", name="one")(entry))
+    x = 2.0 * x + L.Conv2D(8, 1, name="other")(entry)
+    x = L.Conv2D(6, 1, name="scaled")(x) * np.arange(6, dtype=np.float32)
+    model = keras.Model(entry, L.Dense(2)(L.GlobalAveragePooling2D()(x)))
+    randomise(model)
+    pruned = prune_channels(model, sparsity=0.5)
+    assert channels(pruned) == {"one": 4, "other": 4}
+    for name in ("one", "other"):
+        layer = model.get_layer(name)
+        kill(layer, np.flatnonzero(~np.isin(np.array(layer.bias), np.array(pruned.get_layer(name).bias))))
+    same_outputs(model, pruned)
+
+
 def test_the_copy_can_be_saved_and_pruned_again(tmp_path: Any) -> None:
     model = small_cnn()
     randomise(model)
@@ -293,7 +321,11 @@ class Unknown(L.Conv2D):
     ("build", "what"),
     [
         (lambda x: Unknown(4, 1, name="mine")(x), "layer 'mine' is a Unknown"),
-        (lambda x: L.Conv2D(4, 1)(x) + 1.0, "whose channels cannot be followed"),
+        (lambda x: keras.ops.flip(L.Conv2D(4, 1)(x)), "whose channels cannot be followed"),
+        (
+            lambda x: L.LSTM(4, return_state=True, name="state")(L.Reshape((16, 4))(x))[0],
+            "layer 'state' is a",
+        ),
         (
             lambda x: L.MaxPooling2D(data_format="channels_first", name="pool")(x),
             "layer 'pool' has its channels",
@@ -313,6 +345,13 @@ def test_what_cannot_be_followed_is_named(build: Any, what: str) -> None:
 def test_sparsity_out_of_range(sparsity: float) -> None:
     with pytest.raises(InputError, match="sparsity"):
         prune_channels(small_cnn(), sparsity=sparsity)
+
+
+def test_channels_without_a_number() -> None:
+    entry = keras.Input((None,), name="any")
+    model = keras.Model(entry, L.Dense(2)(L.GlobalMaxPooling1D()(L.Conv1D(4, 1)(L.Reshape((-1, 1))(entry)))))
+    with pytest.raises(InputError, match="layer 'any' has outputs of shape"):
+        prune_channels(model, sparsity=0.5)
 
 
 def test_nothing_to_prune() -> None:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from microwright import _tensorflow, board, cli, load
-from microwright.compress import Interrupted, compress_model
+from microwright.compress import Interrupted, Teacher, compress_model, distil
 from microwright.errors import InputError
 from tests.support.keras_models import accuracy, images, same_weights, trained_cnn
 
 keras = _tensorflow.keras()
+L = keras.layers
 M4 = board.load("mps2-an386")
 
 
@@ -49,6 +50,23 @@ def test_it_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
+class Doubled(L.Layer):
+    def call(self, x: Any) -> Any:
+        return 2 * x
+
+
+def test_layers_of_ones_own_are_kept_too(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8, 8, 1)), L.Flatten(), Doubled(), L.Dense(4, "softmax")])
+    options: dict[str, Any] = {"method": "unstructured", "sparsity": 0.5, "rounds": 2, "epochs": 2}
+    with pytest.raises(Interrupted):
+        compress_model(
+            model, images(), checkpoint=tmp_path / "part", progress=Stop("prune 2/2", 1), **options
+        )
+    resumed = compress_model(model, images(), checkpoint=tmp_path / "part", resume=True, **options)
+    assert same_weights(resumed.model, compress_model(model, images(), **options).model)
+
+
 def test_before_the_first_epoch_there_is_nothing_to_keep() -> None:
     with pytest.raises(Interrupted) as stop:
         run(None, progress=Stop("rank channels", 1))
@@ -63,6 +81,8 @@ def test_a_checkpoint_of_another_job_or_a_damaged_one_is_refused(tmp_path: Path)
         run(checkpoint, resume=True, sparsity=0.6)
     with pytest.raises(InputError, match="begun with other arguments: teacher"):
         run(checkpoint, resume=True, teacher=trained_cnn())
+    with pytest.raises(InputError, match="begun with other arguments: training"):
+        run(checkpoint, resume=True, optimizer=keras.optimizers.SGD(0.1))
     state, model = tmp_path / "part.json", next(tmp_path.glob("part.*.keras"))
     content, weights = state.read_bytes(), model.read_bytes()
     model.write_bytes(weights[:-1])
@@ -116,4 +136,17 @@ def test_the_command_line_says_what_does_not_go_together(
         code = cli.execute(["compress", "none.keras", "--data", "none.npz", "-o", "out.keras", *arguments])
         assert code == 2
         assert says in capsys.readouterr().err
-    assert cli.execute(["compress", "none.keras", "--data", "none.npz", "-o", "out.h5"]) == 7
+    (tmp_path / "file").write_bytes(b"")
+    for out, says in (
+        ("out.h5", "is saved as .keras"),
+        ("none.keras", "would replace the model that it is made from"),
+        (str(tmp_path / "file" / "out.keras"), "is no folder that files can be made in"),
+    ):
+        assert cli.execute(["compress", "none.keras", "--data", "none.npz", "-o", out]) == 7
+        assert says in capsys.readouterr().err, "before any work begins"
+
+
+def test_what_is_told_of_a_teacher_tells_its_options() -> None:
+    """A job is not gone on with by another temperature."""
+    told = {distil.digest(Teacher(trained_cnn(), temperature=t, weight=w)) for t in (1, 4) for w in (0.5, 1)}
+    assert len(told) == 4

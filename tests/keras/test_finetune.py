@@ -9,6 +9,7 @@ import pytest
 
 from microwright import _tensorflow, data, load
 from microwright.compress import fine_tune
+from microwright.compress.inline import inline
 from microwright.errors import InputError
 
 keras = _tensorflow.keras()
@@ -41,6 +42,29 @@ def test_it_learns_and_leaves_the_model_alone(activation: str | None) -> None:
     assert accuracy(tuned, blobs()) > 0.97
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("quantization_aware", [False, True])
+def test_what_normalization_learned_from_data_stays(*, quantization_aware: bool) -> None:
+    """Its mean and variance are weights, but also what it made of them."""
+    samples = data.make((blobs().inputs[0] * 50 + 300,), blobs().labels)
+    normalization = L.Normalization()
+    normalization.adapt(samples.inputs[0])
+    inner = keras.Sequential([keras.Input((2,)), normalization])
+    trained = fine_tune(
+        classifier(), data.make((inner(samples.inputs[0]).numpy(),), samples.labels), epochs=15
+    )
+    model = keras.Sequential([keras.Input((2,)), normalization, *trained.layers])
+    options = {"epochs": 1, "learning_rate": 1e-12, "quantization_aware": quantization_aware}
+    expected = np.asarray(model(samples.inputs[0]))
+    for tuned in (fine_tune(model, samples, **options), inline(keras.Sequential([inner, *trained.layers]))):
+        np.testing.assert_allclose(tuned(samples.inputs[0]), expected, atol=1e-4)
+
+
+def test_layers_that_cannot_be_copied_are_named() -> None:
+    model = keras.Sequential([keras.Input((2,)), L.Lambda(lambda x: 2 * x, name="twice"), L.Dense(3)])
+    with pytest.raises(InputError, match="layer 'twice', a Lambda, cannot be copied"):
+        fine_tune(model, blobs(), epochs=1)
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
@@ -108,7 +132,7 @@ def test_a_loss_that_is_not_finite() -> None:
         (3, np.full((240, 2), 0.5), {}, "labels of shape"),
         (3, np.arange(240) % 3, {"epochs": 0}, "cannot train for 0 epochs"),
         (3, np.arange(240) % 3, {"learning_rate": float("nan")}, "learning rate nan"),
-        (3, np.arange(240) % 3, {"loss": "no_such_loss"}, "cannot be trained"),
+        (3, np.arange(240) % 3, {"loss": "no_such_loss"}, "there is no loss 'no_such_loss'"),
     ],
 )
 def test_what_does_not_fit(outputs: int, labels: Any, options: dict[str, Any], says: str) -> None:

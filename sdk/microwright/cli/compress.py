@@ -168,14 +168,17 @@ def command(
     trained: from a --teacher, or with int8's rounding (--max-drop). Ctrl-C leaves the best model so far in
     -o FILE, and --resume goes on.
     """
+    from microwright import _output, load, sources
     from microwright import board as boards
-    from microwright import load, sources
     from microwright.cli import _tables
     from microwright.compress import Interrupted, Teacher, compress_model
     from microwright.errors import OutputError
 
     if out.suffix != ".keras":
         raise OutputError(f"{out}: a Keras model is saved as .keras", f"name it {out.stem}.keras")
+    if out.resolve() in [path.resolve() for path in (model.path, teacher) if path is not None]:
+        raise OutputError(f"{out} would replace the model that it is made from", "give another name with -o")
+    _output.check(out)
     goals = sum(value is not None for value in (sparsity, target_latency, target_macs, fit))
     if goals > 1:
         raise click.UsageError(f"only one of {_GOALS} can be given")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microwright import _tensorflow
-from microwright.compress import cost
+from microwright.compress import copies, cost
 from microwright.compress.cost import Cost
 from microwright.compress.follow import follow
 from microwright.compress.importance import Scores, norms
@@ -121,7 +121,8 @@ def prune_to(
                 best = price, names, count - stay
         if best is None:
             raise InputError(
-                f"{model.name}: with {minimum} channels left in each layer, it is still too large",
+                f"{model.name}: with {minimum} channels left in each layer that can lose some, it is still "
+                f"{measure(left.cost) / max(limit, 1e-9):.2f} times as large as it should be",
                 "ask for less compression, or use a smaller architecture",
             )
         left.remove(best[1], best[2])
@@ -220,20 +221,18 @@ def _rebuild(model: Any, trace: Trace, keep: npt.NDArray[np.bool_], progress: Pr
     keras = _tensorflow.keras()
 
     def shrink(layer: Any) -> Any:
-        config = layer.get_config()
         slices = trace.slices.get(layer.name)
-        if slices is not None:
-            config |= {option: count(keep) for option, count in slices.options.items()}
-        return type(layer).from_config(config)
+        options = {} if slices is None else slices.options
+        return copies.layer(layer, {option: count(keep) for option, count in options.items()})
 
     pruned = keras.models.clone_model(model, clone_function=shrink)
     for done, (name, slices) in enumerate(trace.slices.items()):
         progress("prune", done, len(trace.slices))
+        if not isinstance(slices.layer, keras.layers.Layer):
+            continue
         target = pruned.get_layer(name)
         if not slices.weights:
-            store: dict[str, Any] = {}
-            slices.layer.save_own_variables(store)
-            target.load_own_variables(store)
+            copies.weights(slices.layer, target)
         for weight, axes in slices.weights.items():
             values = np.asarray(getattr(slices.layer, weight))
             for axis, ids in axes.items():

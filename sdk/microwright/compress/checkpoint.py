@@ -76,7 +76,9 @@ class Checkpoint:
             )
         if not whole:
             raise InputError(f"{file}: not the model that {path.name} tells of", again)
-        return load.load(file).keras, steps
+        layers = {type(layer) for layer in model.layers}
+        custom = {kind.__name__: kind for kind in layers if not kind.__module__.startswith("keras.")}
+        return load.load(file, custom_objects=custom).keras, steps
 
     def remove(self) -> None:
         """Remove what was kept."""

@@ -14,7 +14,7 @@ from microwright import data as datas
 from microwright import load, quantize
 from microwright import target as targets
 from microwright.board import Board
-from microwright.compress import distil, finetune
+from microwright.compress import distil, feed, finetune, losses
 from microwright.compress.checkpoint import Checkpoint, Step
 from microwright.compress.distil import Teacher
 from microwright.compress.finetune import Interrupted
@@ -137,20 +137,14 @@ def compress_model(
             )
         if validation is None:
             data, validation = datas.split(data, 0.9, seed=seed)
-    if max_drop is not None and not isinstance(validation, Data):
-        validation = None if validation is None else finetune.some(validation, 1 << 30)
-        if validation is None or validation.labels is None or validation.labels.dtype.kind != "i":
-            raise InputError(
-                "there is no accuracy whose drop could be limited",
-                "give validation data with classes as labels, or leave out max_drop",
-            )
-    if loss is None:
-        finetune.check_labels(model, validation)
+    loss = finetune.prepared(model, data, validation, loss)
+    if max_drop is not None:
+        validation = _classified(model, validation, loss)
     job = Job(
         data=data,
         validation=validation,
         target=target,
-        loss=finetune.loss_for(model, data, loss),
+        loss=loss,
         options={
             "learning_rate": learning_rate,
             "batch_size": batch_size,
@@ -167,7 +161,8 @@ def compress_model(
         "model": load.from_keras(model, model.name).sha256,
         "data": _digest(data),
         "validation": _digest(validation),
-        "teacher": "" if teacher is None else load.from_keras(teacher.model, "").sha256,
+        "teacher": "" if teacher is None else distil.digest(teacher),
+        "training": finetune.digest(optimizer, loss),
         "options": repr(
             (
                 *(method, sparsity, target_latency, target_macs, fit and fit.text, target, ranking, rounds),
@@ -197,6 +192,17 @@ def compress_model(
         raise Interrupted(best if best is not None else current if len(done) > 1 else None) from None
     kept.remove()
     return Compressed(current, tuple(done), accuracy)
+
+
+def _classified(model: Any, validation: Data | Any | None, loss: Any) -> Data:
+    """The validation samples, of which a model and its int8 form get a share right. Raises InputError."""
+    found = None if validation is None else feed.some(model, validation, 1 << 30)
+    if found is None or not losses.classifies(model, found.labels, loss):
+        raise InputError(
+            "there is no accuracy whose drop could be limited",
+            "give validation data with classes as labels, or leave out max_drop",
+        )
+    return found
 
 
 def _digest(data: Data | Any | None) -> str:

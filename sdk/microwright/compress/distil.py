@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from microwright import _tensorflow
+from microwright import _tensorflow, load
+from microwright.compress import losses
 from microwright.compress.inline import ends
 from microwright.errors import InputError
 
@@ -38,6 +39,13 @@ def check(model: Any, teacher: Teacher) -> None:
             f"{teacher.feature_weight:g}",
             "give a weight in [0, 1], a temperature above 0 and a feature weight of 0 or more",
         )
+    if not isinstance(teacher.model, _tensorflow.keras().Model) or not getattr(
+        teacher.model, "outputs", None
+    ):
+        raise InputError(
+            f"the teacher is a {type(teacher.model).__name__}, no Keras 3 model that knows its input shape",
+            "give a Sequential or functional model; load it with keras.models.load_model",
+        )
     for what, own, others in (
         ("inputs", model.inputs, teacher.model.inputs),
         ("outputs", model.outputs, teacher.model.outputs),
@@ -57,6 +65,12 @@ def check(model: Any, teacher: Teacher) -> None:
                 f"{tuple(theirs.shape[1:])}",
                 "match layers whose outputs differ in channels only",
             )
+
+
+def digest(teacher: Teacher) -> str:
+    """Of all that makes a difference to who learns from the teacher."""
+    options = (teacher.temperature, teacher.weight, sorted(teacher.features.items()), teacher.feature_weight)
+    return f"{load.from_keras(teacher.model, '').sha256} {options}"
 
 
 def answers(teacher: Teacher, x: Any) -> list[Any]:
@@ -86,8 +100,11 @@ def student(model: Any, teacher: Teacher, loss: Any, *, answered: bool = False) 
     count, structure = len(model.outputs), ends(model)[1]
     everything = keras.Model(ends(model)[0], [*model.outputs, *(mine for mine, _ in pairs)])
     taught = keras.Model(ends(teacher.model)[0], [*teacher.model.outputs, *(theirs for _, theirs in pairs)])
-    kinds = [output_kind(tensor, loss) for tensor in model.outputs]
-    teacher_kinds = [output_kind(tensor, loss) for tensor in teacher.model.outputs]
+    each = losses.by_output(model, loss)
+    kinds, teacher_kinds = (
+        [losses.output_kind(tensor, one) for tensor, one in zip(network.outputs, each, strict=True)]
+        for network in (model, teacher.model)
+    )
 
     class Student(keras.Model):  # type: ignore[misc, name-defined]  # keras is not typed
         def train_step(self, data: Any) -> Any:
@@ -144,28 +161,6 @@ def _logits(ops: Any, output: Any, kind: str) -> Any:
         output = ops.log(clipped) - ops.log(1 - clipped)
     # Of one value a class: this one or none.
     return ops.stack([ops.zeros_like(output), output], axis=-1)
-
-
-def output_kind(tensor: Any, loss: Any) -> str:
-    """What an output is, by its activation and its loss: "softmax" or "sigmoid" probabilities, "logits" or
-    "binary logits" of them, or "values".
-    """
-    keras = _tensorflow.keras()
-    name = activation(tensor)
-    if name in ("softmax", "sigmoid"):
-        return name
-    if isinstance(loss, keras.losses.BinaryCrossentropy) or loss == "binary_crossentropy":
-        return "binary logits"
-    classes = (keras.losses.SparseCategoricalCrossentropy, keras.losses.CategoricalCrossentropy)
-    return "logits" if isinstance(loss, classes) or "categorical" in str(loss) else "values"
-
-
-def activation(tensor: Any) -> str:
-    """Name of the activation that makes a tensor, "linear" where there is none."""
-    layer = tensor._keras_history.operation
-    if type(layer).__name__ == "Softmax":
-        return "softmax"
-    return getattr(getattr(layer, "activation", None), "__name__", "linear")
 
 
 def _output(model: Any, name: str) -> Any:

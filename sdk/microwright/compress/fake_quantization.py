@@ -12,8 +12,9 @@ from functools import cache
 from typing import Any
 
 from microwright import _tensorflow
-from microwright.compress.distil import activation
+from microwright.compress import copies
 from microwright.compress.inline import ends
+from microwright.compress.losses import activation
 from microwright.compress.trace import calls
 
 # How fast the bounds of activations follow; the share that each batch leaves of them.
@@ -49,7 +50,7 @@ def quantized(model: Any) -> Any:
     rounded = {layer.name for layer in _materialised(model)}
 
     def copy(layer: Any) -> Any:
-        made = type(layer).from_config(layer.get_config())
+        made = copies.layer(layer)
         return weights(made, name=layer.name) if type(layer).__name__ in _WEIGHTED else made
 
     inputs: dict[int, Any] = {}
@@ -77,7 +78,7 @@ def transfer(source: Any, destination: Any) -> None:
     inner = {name: getattr(layer, "rounded", layer) for name, layer in _named(source)}
     for name, layer in _named(destination):
         if name in inner and layer.weights:
-            getattr(layer, "rounded", layer).set_weights(inner[name].get_weights())
+            copies.weights(inner[name], getattr(layer, "rounded", layer))
 
 
 def _named(model: Any) -> Iterator[tuple[str, Any]]:

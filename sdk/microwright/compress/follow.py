@@ -1,7 +1,7 @@
 """Follow the channels of a Keras model from the layers that make them to those that read them.
 
-There is a rule for each kind of layer. Channels stay that reach an output or a layer that mixes channels
-(LayerNormalization, softmax).
+There is a rule for each kind of layer whose channels can go. Channels stay that reach an output, or a layer
+without a rule (LayerNormalization, LSTM, attention), which stays as it is.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ def follow(model: Any) -> Trace:
     trace = Trace()
     ids: dict[tuple[int, int, int], Ids] = {}
     for layer, node_index, inputs, outputs in calls(model):
+        for tensor in outputs:
+            if tensor.shape[-1] is None:
+                raise InputError(
+                    f"layer {layer.name!r} has outputs of shape {tuple(tensor.shape)}: no fixed channels",
+                    "fix the size of every axis but the batch (keras.Input(shape=...))",
+                )
         if not inputs:
             for position, tensor in enumerate(outputs):
                 ids[id(layer), node_index, position] = trace.fresh(tensor.shape[-1])
@@ -42,7 +48,7 @@ def follow(model: Any) -> Trace:
             raise _unknown(keras, layer)
         read = [ids[key(tensor)] for tensor in inputs]
         shapes, shape = [tuple(tensor.shape[1:]) for tensor in inputs], tuple(outputs[0].shape[1:])
-        slices, rule = trace.slices.get(layer.name), _rule(keras, layer)
+        slices, rule = trace.slices.get(layer.name), _rule(keras, layer, node_index)
         # A rate ties nothing: the last call's channels decide on it.
         if slices is None or rule is _dropout or not (slices.weights or slices.options):
             slices = rule(trace, layer, read, shapes, shape)
@@ -57,6 +63,13 @@ def follow(model: Any) -> Trace:
     for tensor in model.outputs:
         trace.pin(ids[key(tensor)])
     return trace
+
+
+def _reads_constants(keras: Any, layer: Any, node_index: int) -> bool:
+    """Whether a call has arrays among its arguments, which keep their channels."""
+    arguments = layer._inbound_nodes[node_index].arguments
+    values = keras.tree.flatten((arguments.args, arguments.kwargs))
+    return any(np.ndim(value) > 0 for value in values if not isinstance(value, keras.KerasTensor))
 
 
 def _check_weights(slices: Slices) -> None:
@@ -259,16 +272,13 @@ _RULES: Mapping[str, _Rule] = {
     "GlobalAveragePooling2D": _same,
     "GlobalMaxPooling1D": _same,
     "GlobalMaxPooling2D": _same,
-    "GroupNormalization": _mixing,
     "Identity": _same,
-    "LayerNormalization": _mixing,
     "LeakyReLU": _same,
     "MaxPooling1D": _same,
     "MaxPooling2D": _same,
     "Maximum": _elementwise,
     "Minimum": _elementwise,
     "Multiply": _elementwise,
-    "Normalization": _mixing,
     "PReLU": _prelu,
     "Permute": _permute,
     "ReLU": _same,
@@ -276,11 +286,9 @@ _RULES: Mapping[str, _Rule] = {
     "Reshape": _reshape,
     "SeparableConv1D": _separable,
     "SeparableConv2D": _separable,
-    "Softmax": _mixing,
     "SpatialDropout1D": _dropout,
     "SpatialDropout2D": _dropout,
     "Subtract": _elementwise,
-    "UnitNormalization": _mixing,
     "UpSampling1D": _same,
     "UpSampling2D": _same,
     "ZeroPadding1D": _same,
@@ -288,16 +296,35 @@ _RULES: Mapping[str, _Rule] = {
 }
 
 
-def _rule(keras: Any, layer: Any) -> _Rule:
+# Operations of tensors, such as a + b, that are what a layer is.
+_OPERATIONS: Mapping[str, _Rule] = {
+    "Add": _elementwise,
+    "Maximum": _elementwise,
+    "Minimum": _elementwise,
+    "Multiply": _elementwise,
+    "Relu": _same,
+    "Relu6": _same,
+    "Sigmoid": _same,
+    "Silu": _same,
+    "Subtract": _elementwise,
+    "Tanh": _same,
+}
+
+
+def _rule(keras: Any, layer: Any, node_index: int) -> _Rule:
     name = type(layer).__name__
+    if _reads_constants(keras, layer, node_index):
+        return _mixing
+    if type(layer).__module__.startswith("keras.src.ops.") and name in _OPERATIONS:
+        return _OPERATIONS[name]
     if getattr(layer, "data_format", None) == "channels_first":
         raise InputError(
             f"layer {layer.name!r} has its channels first", "build the model with data_format='channels_last'"
         )
     # By the exact class: a subclass may do anything.
-    if name not in _RULES or getattr(keras.layers, name, None) is not type(layer):
+    if getattr(keras.layers, name, None) is not type(layer):
         raise _unknown(keras, layer)
-    return _RULES[name]
+    return _RULES.get(name, _mixing)
 
 
 def _unknown(keras: Any, layer: Any) -> InputError:

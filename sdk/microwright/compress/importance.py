@@ -36,9 +36,11 @@ def norms(trace: Trace, importance: Importance) -> Scores:
 
 
 def taylor(
-    model: Any, trace: Trace, batches: Iterable[tuple[Any, Any]], loss: Callable[[Any, Any], Any]
+    model: Any, trace: Trace, batches: Iterable[tuple[Any, Any, Any]], loss: Callable[[Any, Any, Any], Any]
 ) -> Scores:
     """First-order change of the loss without each class, at its root; the mean of its size over batches.
+
+    Batches are (x, labels, sample weights); the loss is one of (labels, outputs, sample weights).
 
     A channel x becomes zero: sum of x * dL/dx, which is the sum of w * dL/dw over the weights that read it
     (P. Molchanov et al., "Importance Estimation for Neural Network Pruning", 2019).
@@ -47,18 +49,18 @@ def taylor(
     readers = [reader for name in trace.producers if (reader := _reader(trace.slices[name])) is not None]
     variables = [weight for weight, _, _ in readers]
 
-    def gradients(x: Any, y: Any) -> Any:
+    def gradients(x: Any, y: Any, weights: Any) -> Any:
         with tf.GradientTape() as tape:
-            value = tf.reduce_mean(loss(y, model(x, training=False)))
+            value = loss(y, model(x, training=False), weights)
         return tape.gradient(value, [variable.value for variable in variables])
 
     compiled = tf.function(gradients, autograph=False, reduce_retracing=True)
     roots = trace.roots()
     total = np.zeros(len(trace.parent))
     count = 0
-    for x, y in batches:
+    for batch in batches:
         change = np.zeros(len(trace.parent))
-        for (weight, axis, ids), gradient in zip(readers, compiled(x, y), strict=True):
+        for (weight, axis, ids), gradient in zip(readers, compiled(*batch), strict=True):
             if gradient is None:
                 continue
             product = np.asarray(weight.value, np.float64) * np.asarray(gradient, np.float64)

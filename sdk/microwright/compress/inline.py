@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from microwright import _tensorflow
+from microwright.compress import copies
 from microwright.compress.trace import calls, require_model
 
 
@@ -18,22 +19,20 @@ def inline(model: Any) -> Any:
     require_model(model)
     if not any(isinstance(layer, keras.Model) for layer in model.layers):
         return model
-    copies: dict[int, Any] = {}
+    made_of: dict[int, Any] = {}
     taken: set[str] = set()
 
     def copy(layer: Any, prefix: str) -> Any:
-        if id(layer) not in copies:
+        if id(layer) not in made_of:
             name = layer.name if layer.name not in taken else f"{prefix}{layer.name}"
             while name in taken:
                 name += "_"
             taken.add(name)
             # An operation that is no layer has no weights and serves twice.
-            copies[id(layer)] = (
-                type(layer).from_config({**layer.get_config(), "name": name})
-                if isinstance(layer, keras.layers.Layer)
-                else layer
+            made_of[id(layer)] = (
+                copies.layer(layer, {"name": name}) if isinstance(layer, keras.layers.Layer) else layer
             )
-        return copies[id(layer)]
+        return made_of[id(layer)]
 
     def run(inner: Any, inputs: list[Any], prefix: str) -> list[Any]:
         require_model(inner)
@@ -62,9 +61,9 @@ def inline(model: Any) -> Any:
     )
     originals: dict[int, Any] = {}
     _collect(keras, model, originals)
-    for key, layer in copies.items():
+    for key, layer in made_of.items():
         if isinstance(layer, keras.layers.Layer):
-            layer.set_weights(originals[key].get_weights())
+            copies.weights(originals[key], layer)
     return flat
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from microwright import comparison, load, quantize
-from microwright.compress import cost, finetune
+from microwright.compress import cost, feed, finetune, losses
 from microwright.compress.checkpoint import Step
 from microwright.compress.finetune import fine_tune
 from microwright.compress.importance import Importance, Scores, norms, taylor
@@ -69,17 +69,12 @@ class Job:
         """Importance of the model's channels."""
         if how != "taylor":
             return norms(traced, how)
-        some = finetune.some(self.data, _IMPORTANCE_SAMPLES, seed)
-        return taylor(
-            model,
-            traced,
-            finetune.batches(model, some, _IMPORTANCE_BATCH),
-            finetune.loss_function(self.loss),
-        )
+        batches = feed.sampled(model, self.data, self.loss, _IMPORTANCE_SAMPLES, _IMPORTANCE_BATCH, seed)
+        return taylor(model, traced, batches, losses.function(model, self.loss))
 
     def int8(self, model: Any, count: int = _CALIBRATION_SAMPLES) -> Graph:
         """The model's int8 form, calibrated with `count` training samples."""
-        calibration = finetune.some(self.data, count)
+        calibration = feed.some(model, self.data, count)
         return quantize.quantize(load.from_keras(model, model.name), calibration)
 
     def limit_drop(

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from microwright import _tensorflow
+from microwright.compress import copies
 from microwright.compress.inline import inline
 from microwright.errors import InputError
 from microwright.kernels import blocks
@@ -24,6 +24,9 @@ _LEAST_SHARE = 0.02
 # No layer loses a larger share of what the model keeps than this leaves of the layer.
 _LEAST_OF_A_LAYER = 1 / 2
 
+# Weights that are left may be so many times as many as asked for.
+_MOST_LEFT = 1.5
+
 
 def prune(model: Any, sparsity: float, pattern: Pattern, target: Target) -> Any:
     """A copy of a Keras 3 model in which a fraction of the weights of its convolutions and dense layers is 0.
@@ -32,10 +35,8 @@ def prune(model: Any, sparsity: float, pattern: Pattern, target: Target) -> Any:
     size. At least half of the share that stays of the model stays of each layer. What is zero already
     stays so. Depthwise and grouped convolutions and small layers are left as they are.
     """
-    keras = _tensorflow.keras()
     model = inline(model)
-    pruned = keras.models.clone_model(model)
-    pruned.set_weights(model.get_weights())
+    pruned = copies.model(model)
     shapes: Mapping[Kind, Block] = {"conv": (1, 1), "dense": (1, 1)}
     if pattern == "block":
         shapes = blocks.of(target)
@@ -78,6 +79,16 @@ def sparsity(model: Any) -> float:
     kernels = [np.asarray(layer.kernel) for layer, _ in _layers(inline(model))]
     total = sum(kernel.size for kernel in kernels)
     return 1 - sum(int(np.count_nonzero(kernel)) for kernel in kernels) / total if total else 0.0
+
+
+def check_reached(model: Any, wanted: float, pattern: Pattern, target: Target) -> None:
+    """Raise InputError where pruning leaves far more weights than wanted, for what each layer keeps."""
+    reached = sparsity(prune(model, wanted, pattern, target))
+    if 1 - reached > _MOST_LEFT * (1 - wanted):
+        raise InputError(
+            f"{model.name}: no more than {reached:.1%} of the weights can become zero, not {wanted:.1%}",
+            "ask for less, or prune channels; small layers stay as they are, and no layer loses nearly all",
+        )
 
 
 class _Layer:

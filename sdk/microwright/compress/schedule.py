@@ -111,6 +111,7 @@ def _zeros(job: Job, model: Any, goal: Goal, pattern: masks.Pattern, rounds: int
     board, latency = goal.fit, goal.target_latency
     if goal.sparsity is not None:
         final = goal.sparsity
+        masks.check_reached(model, final, pattern, job.target)
     elif latency is not None:
         limit = latency * cost.total(model, job.target).instructions
         final = masks.to_limit(
