@@ -26,7 +26,9 @@ def model(original: Any) -> Any:
     """A copy of a model with its weights. Raises InputError for a layer that cannot be copied."""
     made = _tensorflow.keras().models.clone_model(original, clone_function=layer)
     for own in original.layers:
-        weights(own, made.get_layer(own.name))
+        # An input layer gets another name.
+        if own.weights:
+            weights(own, made.get_layer(own.name))
     return made
 
 
