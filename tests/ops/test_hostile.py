@@ -62,3 +62,8 @@ def test_what_is_refused_is_counted_all_the_same() -> None:
     assert ops.macs(made) == 4
     with pytest.raises(UnsupportedOp, match="node 0 BATCH_MATMUL"):
         ops.check(made)
+
+
+def test_a_function_without_its_second_operand_is_refused() -> None:
+    with pytest.raises(UnsupportedOp, match="POW"):
+        compiled(seeds.through_floats("POW"))

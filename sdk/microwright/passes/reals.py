@@ -16,6 +16,8 @@ def of(node: Node, operands: tuple[Array, ...]) -> Array | None:
     function = _FUNCTIONS.get(node.op)
     if function is None or not all(x.dtype in (np.float32, np.bool_) for x in operands):
         return None
+    if len(operands) != (3 if node.op in _SELECTIONS else 2 if node.op in _OF_TWO else 1):
+        return None
     clamp = _ACTIVATIONS.get(node.options.get("fused_activation_function", "NONE"))
     if clamp is None:
         return None
@@ -108,4 +110,9 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "SUB": _plain(np.subtract),
     "TANH": _rounded(math.tanh),
 }
+_SELECTIONS = frozenset({"SELECT", "SELECT_V2"})
+_OF_TWO = frozenset(
+    {"ADD", "DIV", "EQUAL", "FLOOR_DIV", "FLOOR_MOD", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"}
+    | {"MAXIMUM", "MINIMUM", "MUL", "NOT_EQUAL", "POW", "SQUARED_DIFFERENCE", "SUB"}
+)
 NAMES = frozenset(_FUNCTIONS)
