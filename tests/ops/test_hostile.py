@@ -67,3 +67,13 @@ def test_what_is_refused_is_counted_all_the_same() -> None:
 def test_a_function_without_its_second_operand_is_refused() -> None:
     with pytest.raises(UnsupportedOp, match="POW"):
         compiled(seeds.through_floats("POW"))
+
+
+def test_a_function_of_floats_that_says_it_makes_integers_is_refused() -> None:
+    m = Maker()
+    x, y = (m.tensor((1, 4), scale=0.1) for _ in range(2))
+    a = m.tensor((1, 4), "float32")
+    m.node("DEQUANTIZE", [x], [a])
+    m.node("NEG", [a], [y])
+    with pytest.raises(UnsupportedOp, match="node 1 NEG"):
+        compiled(m.build([x], [y]))

@@ -134,6 +134,15 @@ def test_chains_of_operators_are_one_table(name: str) -> None:
     assert_equal_to_reference(graph, [(VALUES,)])
 
 
+@pytest.mark.parametrize(("power", "least", "at_zero"), [(-1.0, -47, 127), (-0.5, 3, 127), (2.0, 3, 3)])
+def test_a_power_of_zero_is_what_c_says(power: float, least: int, at_zero: int) -> None:
+    chain = Chain(scale=1.0)
+    (node,) = passes.run(chain.graph(floats("POW", constant=power)(chain))).nodes
+    table = np.array(node.options["table"], np.uint8).view(np.int8)
+    # The input's zero point is 5, the output's 3; roots of negative numbers are no numbers, which become 0.
+    assert (table[5], table.min()) == (at_zero, least)
+
+
 def test_random_functions_in_float32() -> None:
     made, rng = Layers(), np.random.default_rng(53)
     names = ("ELU", "NEG", "SQRT", "SQUARE")

@@ -53,6 +53,11 @@ def _log(x: float) -> float:
     return -math.inf if x == 0 else math.log(x)
 
 
+def _pow(x: float, y: float) -> float:
+    """As C has it: `math.pow` raises where that gives an infinity."""
+    return float(np.float64(x) ** np.float64(y))
+
+
 def _leaky_relu(node: Node, x: Any) -> Any:
     alpha = node.options["alpha"]
     assert isinstance(alpha, float)
@@ -94,7 +99,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "MUL": _plain(np.multiply),
     "NEG": _plain(np.negative),
     "NOT_EQUAL": _plain(np.not_equal),
-    "POW": _rounded(math.pow),
+    "POW": _rounded(_pow),
     "RELU": _plain(lambda x: np.maximum(x, np.float32(0))),
     "RELU6": _plain(lambda x: np.clip(x, np.float32(0), np.float32(6))),
     "RELU_N1_TO_1": _plain(lambda x: np.clip(x, np.float32(-1), np.float32(1))),

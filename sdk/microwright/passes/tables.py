@@ -96,7 +96,8 @@ def _of(graph: Graph, node: Node, functions: Mapping[int, _Function]) -> _Functi
     if len({function.root for function in used}) != 1:
         return None
     values = _values(graph, node, operands)
-    if values is None or values.shape != (256,):
+    # The node may be one that is refused later, with an output of a type that it cannot have.
+    if values is None or values.shape != (256,) or values.dtype != y.dtype:
         return None
     operators = {index: op for function in used for index, op in function.operators.items()}
     takes_floats = any(function.takes_floats for function in used)
