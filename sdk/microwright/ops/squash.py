@@ -16,8 +16,6 @@ from microwright.ops.quantized import multiplier, per_tensor
 
 INTEGER_BITS = 4
 _INT16_MAX = 2**15 - 1
-
-
 # The scale of an int16 output, and of an input whose argument is a multiple of 3.
 _OUT_SCALE_16 = 2.0**-15
 _IN_SCALE_16 = 2.0**-12

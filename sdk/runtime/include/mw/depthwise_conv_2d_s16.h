@@ -27,7 +27,7 @@ struct mw_depthwise_conv_2d_s16 {
     int32_t dilation_h, dilation_w;
     int32_t pad_top, pad_left;
     int32_t act_min, act_max;
-    int32_t wide;                // 0 or 1
+    int32_t wide; // 0 or 1
     const int8_t *weights;
     const int64_t *bias;
     const int32_t *mult;

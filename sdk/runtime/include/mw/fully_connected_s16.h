@@ -21,7 +21,7 @@ struct mw_fully_connected_s16 {
     int32_t in_len, out_len;
     int32_t act_min, act_max;
     int32_t per_channel; // 0 or 1
-    int32_t wide;                // 0 or 1
+    int32_t wide; // 0 or 1
     const int8_t *weights;
     const int64_t *bias;
     const int32_t *mult;
