@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 
 from microwright import _loops, _tensorflow, graph, load
 from microwright import data as datas
-from microwright.data import Data
+from microwright.data import MAX_BYTES, Data
 from microwright.errors import InputError
 from microwright.graph import Array, Graph, mark
 from microwright.load import Model
@@ -134,6 +135,11 @@ def _io_types(
 def _random(model: Model) -> Data:
     generator = np.random.default_rng(0)
     shapes = load.input_shapes(model)
+    if 4 * _RANDOM * sum(map(math.prod, shapes)) > MAX_BYTES:
+        raise InputError(
+            f"{model.name}: {_RANDOM} random samples of its inputs take more than {MAX_BYTES} bytes",
+            "give smaller sizes with --input-shape, or samples with --calibration",
+        )
     return datas.make(tuple(generator.standard_normal((_RANDOM, *shape), np.float32) for shape in shapes))
 
 

@@ -189,3 +189,11 @@ def test_a_loop_is_refused_before_it_crashes_the_converter(tmp_path: Path) -> No
     with pytest.raises(InputError, match="is a loop, which has no int8 form") as error:
         quantize.quantize(load.load(tmp_path / "net"), sequences())
     assert "unroll=True" in error.value.hint
+
+
+def test_random_samples_do_not_fill_the_memory() -> None:
+    x = keras.Input((99999, 99999, 3))
+    huge = load.from_keras(keras.Model(x, keras.layers.ReLU()(x)), "huge")
+
+    with pytest.raises(InputError, match="100 random samples of its inputs take more"):
+        quantize.quantize(huge, None)

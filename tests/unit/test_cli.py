@@ -631,3 +631,43 @@ def test_commands_import_only_click_at_module_level() -> None:
     loaded = set(done.stdout.split())
     allowed = {"microwright", "microwright.errors", "microwright.cli", "microwright.cli._options"}
     assert loaded == allowed | {f"microwright.cli.{name}" for name in cli.COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--label", "y"], "--label is for a .csv"),
+        (["--calibration", "samples:made", "--label", "y"], "--label is for a .csv"),
+        (["--calibration", "s.csv", "--image-scale", "0..1"], "--image-scale is for a folder of images"),
+        (["--calibration", "photos", "--image-scale", "1..1"], "no LOW..HIGH"),
+        (["--calibration", "photos", "--image-scale", "0..1e300"], "no LOW..HIGH"),
+        (["--calibration", "photos", "--image-scale", "nan..1"], "no LOW..HIGH"),
+        (["--calibration", "photos", "--image-scale", "1"], "no LOW..HIGH"),
+    ],
+)
+def test_options_that_fit_no_source_are_wrong_usage(
+    options: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "s.csv").write_text("1,2\n")
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.execute(["quantize", "m.keras", "-o", "m.tflite", *options]) == 2
+
+    assert said in capsys.readouterr().err
+
+
+def test_quantize_does_not_write_over_its_keras_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "m.keras"
+    model.write_bytes(b"weights")
+
+    assert cli.execute(["quantize", str(model), "-o", str(model), "--calibrate-randomly"]) == 7
+
+    assert "m.tflite" in capsys.readouterr().err
+    assert model.read_bytes() == b"weights"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _PIPE_COLUMNS = 200
+_MAX_SCALE = 1e30
 
 # What exists and is readable is judged by the stage that reads it, with one error for all callers.
 PATH = click.Path(path_type=Path)
@@ -126,8 +127,10 @@ def _scale(context: click.Context, option: click.Parameter, given: str | None) -
         return None
     low, dots, high = given.partition("..")
     with contextlib.suppress(ValueError):
-        if dots and math.isfinite(float(low)) and math.isfinite(float(high)):
-            return float(low), float(high)
+        scale = float(low), float(high) if dots else math.nan
+        # What is in between has to fit float32; NaN is beyond any limit.
+        if scale[0] != scale[1] and all(abs(end) <= _MAX_SCALE for end in scale):
+            return scale
     raise click.BadParameter(f"{given!r} is no LOW..HIGH, as in 0..1, -1..1 or 0..255")
 
 
@@ -139,11 +142,15 @@ def sources(*names: str) -> Callable[[_F], _F]:
         def with_sources(
             *, image_scale: tuple[float, float] | None, label: str | None, **others: Any
         ) -> None:
-            from microwright.sources import Source
+            from microwright import sources
 
-            for name in names:
-                if others[name] is not None:
-                    others[name] = Source(str(others[name]), image_scale, label)
+            given = {name: str(others[name]) for name in names if others[name] is not None}
+            if image_scale is not None and not any(map(sources.may_be_images, given.values())):
+                raise click.UsageError("--image-scale is for a folder of images, and none is given")
+            if label is not None and not any(map(sources.may_be_table, given.values())):
+                raise click.UsageError("--label is for a .csv, and none is given")
+            for name, where in given.items():
+                others[name] = sources.Source(where, image_scale, label)
             function(**others)
 
         scaled = click.option(

@@ -39,8 +39,10 @@ def command(
     """
     from microwright import _output, comparison, load, pipeline, sources
     from microwright.cli import _facts, _tables
-    from microwright.errors import InputError
+    from microwright.errors import InputError, OutputError
 
+    if out.suffix != ".tflite":
+        raise OutputError(f"{out}: a quantised model is saved as .tflite", f"name it {out.stem}.tflite")
     loaded = model.load()
     if loaded.kind == "tflite":
         raise InputError(

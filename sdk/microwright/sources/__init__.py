@@ -6,6 +6,7 @@ user's. What it is decides how it is read.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from microwright.progress import Progress, silent
 from microwright.sources import arrays, generator, images, table
 from microwright.sources.base import FORMS, Source
 
-__all__ = ["Source", "load"]
+__all__ = ["Source", "load", "may_be_images", "may_be_table"]
 
 
 def load(
@@ -48,3 +49,18 @@ def load(
     if path.suffix.lower() in table.SUFFIXES:
         return table.read(source, inputs)
     raise InputError(f"{path}: neither a .npz nor a .npy nor a .csv file", FORMS)
+
+
+def may_be_images(where: str) -> bool:
+    """Whether a source is a folder of images, or missing, which `load` tells."""
+    # os.path has no errors, such as those of pathlib for a name that is too long.
+    return os.path.isdir(where) or _is_missing(where)  # noqa: PTH112
+
+
+def may_be_table(where: str) -> bool:
+    """Whether a source is a table, or missing, which `load` tells."""
+    return where.lower().endswith(table.SUFFIXES) or _is_missing(where)
+
+
+def _is_missing(where: str) -> bool:
+    return not os.path.exists(where) and not generator.is_named(where)  # noqa: PTH110
