@@ -96,6 +96,11 @@ def load_graph(
     if not isinstance(model, Model):
         model = load.load(Path(model))
     if model.flatbuffer is not None:
+        if isinstance(calibration, Recipe) and calibration != Recipe():
+            raise InputError(
+                f"{model.path}: a .tflite is run as it is, not quantised again",
+                "leave --calibration, --scheme and the like out, or give the Keras model",
+            )
         graph = read_graph(model.flatbuffer, model.name)
         for caution in coverage.of_graph(graph):
             on_caution(caution)
@@ -122,7 +127,8 @@ def quantized(
     inputs = load.inputs(model)
     if recipe.scheme == "float32" and (recipe.calibration is not None or recipe.calibrate_randomly):
         raise InputError(
-            f"{model.path}: the scheme float32 takes no calibration samples", "leave --calibration out"
+            f"{model.path}: the scheme float32 takes no calibration samples",
+            f"leave {'--calibrate-randomly' if recipe.calibrate_randomly else '--calibration'} out",
         )
     calibration = None
     if recipe.calibration is not None:

@@ -671,3 +671,19 @@ def test_quantize_does_not_write_over_its_keras_model(
 
     assert "m.tflite" in capsys.readouterr().err
     assert model.read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize(
+    "options", [["--scheme", "int16x8"], ["--calibrate-randomly"], ["--calibration", "none.npz"]]
+)
+def test_a_tflite_is_not_quantised_again(
+    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "m.tflite"
+    model.write_bytes(small_model())
+    out = tmp_path / "c"
+
+    assert cli.execute(["compile", str(model), "--board", "host", "-o", str(out), *options]) == 3
+
+    assert "not quantised again" in capsys.readouterr().err
+    assert not out.exists()
