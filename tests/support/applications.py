@@ -58,6 +58,8 @@ def quantized(name: str) -> Graph:
 def _thinner(network: Any, factor: int) -> Any:
     config = network.get_config()
     for layer in config["layers"]:
+        # Shapes of the layers as they were built, which are others now.
+        layer.pop("build_config", None)
         if "filters" in layer["config"]:
             layer["config"]["filters"] = max(layer["config"]["filters"] // factor, 4)
     return type(network).from_config(config)
