@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from microwright import accuracy, load, samples, verify
 from microwright import graph as graphs
-from microwright import load, samples, verify
 from microwright.data import Data, Input
 from microwright.errors import InputError, ToolMissing
-from microwright.graph import Array, Graph, Tensor
+from microwright.graph import Array, Graph
 from microwright.load import Model
 from microwright.progress import Progress, silent
 
@@ -71,7 +71,7 @@ def compare(
             "give labels as indices of the model's output",
         )
     difference = np.abs(one.astype(np.float64) - two)
-    classes, other_classes = _classes(one), _classes(two)
+    classes, other_classes = accuracy.classes(one), accuracy.classes(two)
     return Comparison(
         samples=data.samples,
         same_class=int(np.count_nonzero(classes == other_classes)),
@@ -150,7 +150,7 @@ def random_data(model: Model, other: Model, count: int) -> Data:
             drawn = samples.random(graph, count).inputs
             tensors = [graph.tensors[index] for index in graph.inputs]
             arrays = [np.stack([sample[i] for sample in drawn]) for i in range(len(tensors))]
-            reals = tuple(real(array, tensor) for array, tensor in zip(arrays, tensors, strict=True))
+            reals = tuple(accuracy.real(array, tensor) for array, tensor in zip(arrays, tensors, strict=True))
             return Data(
                 tuple(r[:, 0] if t.shape[:1] == (1,) else r for r, t in zip(reals, tensors, strict=True)),
                 None,
@@ -166,20 +166,4 @@ def _reals(model: Model, data: Data, progress: Progress) -> _Reals:
     inputs = samples.of_data(graph, Data(data.inputs, None)).inputs
     outputs = run_reference(require_reference(graph), inputs, progress)
     first = np.stack([sample[0].reshape(-1) for sample in outputs])
-    return real(first, graph.tensors[graph.outputs[0]])
-
-
-def real(values: Array, tensor: Tensor) -> _Reals:
-    """Real values of a tensor's, in float32."""
-    if values.dtype.kind == "f" or tensor.quantization is None:
-        return values.astype(np.float32)
-    quantization = tensor.quantization
-    centred = values.astype(np.float32) - np.float32(quantization.zero_points[0])
-    reals: _Reals = centred * np.float32(quantization.scales[0])
-    return reals
-
-
-def _classes(outputs: _Reals) -> npt.NDArray[np.int64]:
-    single = outputs.shape[1] == 1
-    classes = outputs[:, 0] >= 0.5 if single else outputs.argmax(axis=1)
-    return np.asarray(classes, np.int64)
+    return accuracy.real(first, graph.tensors[graph.outputs[0]])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from microwright import comparison, load, samples, verify
+from microwright import accuracy, comparison, load, samples, verify
 from microwright import data as datas
 from microwright.data import Data
 from microwright.errors import InputError
@@ -72,7 +72,7 @@ class _Sums:
         exact: _Reals = x.astype(np.float64).reshape(-1)
         self.elements += exact.size
         self.signal += float(np.square(exact).sum())
-        self.noise += float(np.square(exact - comparison.real(quantized, self.tensor).reshape(-1)).sum())
+        self.noise += float(np.square(exact - accuracy.real(quantized, self.tensor).reshape(-1)).sum())
         self.largest = max(self.largest, float(np.abs(exact).max()))
         low, high = _range(self.tensor)
         self.clipped += int(np.count_nonzero((exact < low) | (exact > high)))

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from microwright import accuracy as accuracies
 from microwright import board as boards
 from microwright import build as builds
 from microwright import comparison, coverage, load, noise, project, report, runners, samples, sources, verify
@@ -227,7 +228,7 @@ def evaluate(
         agreement = verify.agreement(judge.name, expected, measured.outputs, verify.tolerance(graph))
     accuracy = None
     if wanted.labels is not None:
-        accuracy = verify.accuracy(measured.outputs, wanted.labels, graph.tensors[graph.outputs[0]])
+        accuracy = accuracies.accuracy(measured.outputs, wanted.labels, graph.tensors[graph.outputs[0]])
     return report.make(image, measured, agreement, accuracy, cautions)
 
 

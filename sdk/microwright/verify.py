@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from microwright import _tensorflow, ops, passes
 from microwright.errors import InputError, MismatchError
-from microwright.graph import Array, Graph, Tensor
+from microwright.graph import Array, Graph
 
 _Integers: TypeAlias = npt.NDArray[np.int64]
 _Run: TypeAlias = Callable[[tuple[Array, ...]], tuple[Array, ...]]
@@ -153,55 +153,6 @@ def agreement(
     return Agreement(
         reference_name, len(expected), compared, mismatched, furthest, allowed if within else None
     )
-
-
-def accuracy(outputs: Sequence[tuple[Array, ...]], labels: Array, tensor: Tensor | None = None) -> float:
-    """Share of samples, 0 to 1, whose first output names their label.
-
-    The class is the index of the largest element, the first of several. A single element is class 1 where it
-    stands for a real number of at least 0.5; for a quantised one `tensor`, the graph's output, says which
-    numbers its values stand for. `labels` are class indices, or one-hot rows. Raises InputError.
-    """
-    classes = _classes(labels)
-    if len(classes) != len(outputs):
-        raise InputError(
-            f"there are {len(classes)} labels for {len(outputs)} samples", "give one label for each sample"
-        )
-    if not outputs:
-        raise InputError("there are no samples to take the accuracy of", "give at least one sample")
-    count = max(outputs[0][0].size, 2)
-    if classes.min() < 0 or classes.max() >= count:
-        raise InputError(
-            f"labels are {classes.min()} to {classes.max()}, the model's classes 0 to {count - 1}",
-            "give labels as indices of the model's output",
-        )
-    return float(np.mean([_class(sample[0], tensor) for sample in outputs] == classes))
-
-
-def _classes(labels: Array) -> _Integers:
-    """One class index a sample."""
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        return np.asarray(labels.argmax(axis=1), np.int64)
-    classes = labels.reshape(-1)
-    whole = classes.dtype.kind in "iub" or (
-        classes.dtype.kind == "f" and np.equal(classes, np.floor(classes)).all()
-    )
-    if not whole or labels.shape[:1] != classes.shape:
-        raise InputError(
-            f"labels of type {labels.dtype} and shape {list(labels.shape)} are no class indices",
-            "give y as integers of shape [samples], or as one-hot rows",
-        )
-    return classes.astype(np.int64)
-
-
-def _class(output: Array, tensor: Tensor | None) -> int:
-    values = output.reshape(-1)
-    if values.size != 1:
-        return int(values.argmax())
-    real = float(values[0])
-    if tensor is not None and tensor.quantization is not None:
-        real = (real - tensor.quantization.zero_points[0]) * tensor.quantization.scales[0]
-    return int(real >= 0.5)
 
 
 def _incomparable(message: str) -> MismatchError:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microwright import verify
+from microwright.accuracy import accuracy
 from microwright.errors import InputError, MismatchError, UnsupportedOp
 from microwright.graph import Array, Graph, Quantization, Tensor, read
 from microwright.verify import Agreement
@@ -253,15 +254,21 @@ _OUTPUTS = [_row(-128, 5, 0), _row(9, 5, 0), _row(3, 3, 0), _row(0, 1, 2)]
     ids=["integers", "bytes", "column of floats", "one-hot"],
 )
 def test_accuracy_takes_the_first_largest_output(labels: Array) -> None:
-    assert verify.accuracy(_OUTPUTS, labels) == 0.75
+    assert accuracy(_OUTPUTS, labels) == 0.75
 
 
 def test_accuracy_of_one_output_splits_at_one_half() -> None:
     tensor = Tensor(0, "p", "int8", (1, 1), Quantization((1 / 256,), (-128,)), None)
     outputs = [_row(-128), _row(-1), _row(0), _row(127)]
-    assert verify.accuracy(outputs, np.array([0, 0, 1, 1]), tensor) == 1.0
+    assert accuracy(outputs, np.array([0, 0, 1, 1]), tensor) == 1.0
     floats = [(np.array([[p]], np.float32),) for p in (0.0, 0.49, 0.5, 1.0)]
-    assert verify.accuracy(floats, np.array([0, 0, 1, 1])) == 1.0
+    assert accuracy(floats, np.array([0, 0, 1, 1])) == 1.0
+
+
+def test_accuracy_of_one_logit_splits_at_zero() -> None:
+    tensor = Tensor(0, "logit", "int8", (1, 1), Quantization((0.05,), (10,)), None)
+    outputs = [_row(-128), _row(9), _row(10), _row(12)]
+    assert accuracy(outputs, np.array([0, 0, 1, 1]), tensor) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -279,9 +286,9 @@ def test_accuracy_of_one_output_splits_at_one_half() -> None:
 )
 def test_labels_that_are_none_are_refused(labels: Array, says: str) -> None:
     with pytest.raises(InputError, match=says):
-        verify.accuracy(_OUTPUTS, labels)
+        accuracy(_OUTPUTS, labels)
 
 
 def test_accuracy_of_nothing_is_refused() -> None:
     with pytest.raises(InputError, match="no samples"):
-        verify.accuracy([], np.zeros(0, np.int64))
+        accuracy([], np.zeros(0, np.int64))
