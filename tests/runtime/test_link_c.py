@@ -38,6 +38,7 @@ MODEL_H = """\
 #define MW_INPUTS 2
 #define MW_OUTPUTS 2
 enum mw_status mw_model_init(void *arena);
+enum mw_status mw_model_reset(void *arena);
 void *mw_model_input(void *arena, int index);
 const void *mw_model_output(const void *arena, int index);
 size_t mw_model_input_bytes(int index);
@@ -52,7 +53,8 @@ MODEL_C = """\
 #include <string.h>
 extern uint64_t work;
 static uint8_t runs;
-enum mw_status mw_model_init(void *arena) { (void)arena; return MW_OK; }
+enum mw_status mw_model_init(void *arena) { return mw_model_reset(arena); }
+enum mw_status mw_model_reset(void *arena) { (void)arena; return MW_OK; }
 void *mw_model_input(void *arena, int index) { return (uint8_t *)arena + (index == 0 ? 0 : 5); }
 const void *mw_model_output(const void *arena, int index)
 {

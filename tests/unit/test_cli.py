@@ -255,7 +255,10 @@ def test_a_signal_ends_the_device_that_was_started(deployed: Path, number: int, 
         firmware = _children(process.pid)
         assert len(firmware) == 1
         process.send_signal(number)
-        assert process.wait(timeout=20) == code
+        try:
+            assert process.wait(timeout=20) == code
+        finally:
+            process.kill()
         assert not Path(f"/proc/{firmware[0]}").exists()
 
 

@@ -223,7 +223,8 @@ def test_folders_that_are_no_samples(tmp_path: Path) -> None:
 @pytest.fixture
 def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    # Neither a test before nor one after this sees the same "mine".
+    monkeypatch.setattr(sys, "modules", {k: v for k, v in sys.modules.items() if k != "mine"})
     # A module that was just written is not in the finder's cache yet.
     monkeypatch.setattr(sys, "path_importer_cache", {})
     return tmp_path

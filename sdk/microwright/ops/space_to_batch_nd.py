@@ -46,10 +46,9 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
 
 
 def _in_micro(graph: Graph, node: Node) -> bool:
-    """TensorFlow Lite Micro has no int16, and pads with what it finds, mostly 0, not the zero point."""
-    y = output_tensor(graph, node)
+    """TensorFlow Lite Micro has no int16, and pads with whatever it finds, not with the zero point."""
     _, _, block = blocks.of(graph, node, "paddings")
-    return y.dtype == "float32" or (y.dtype == "int8" and (per_tensor(node, y)[1] == 0 or not any(block[2:])))
+    return output_tensor(graph, node).dtype in ("int8", "float32") and not any(block[2:])
 
 
 OP = rearrange.op(
