@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microwright import _tensorflow, cli, comparison, data, load, noise, quantize, verify
+from microwright import _tensorflow, accuracy, cli, comparison, data, load, noise, quantize, verify
 from microwright.data import Data
 from microwright.errors import InputError
 from microwright.graph import Graph
@@ -48,7 +48,7 @@ def test_the_ratio_of_the_last_layer_is_that_of_the_outputs(trained: Model) -> N
     reference = verify.tensors(made, made.outputs)
     x = data.to_input(made, 0, samples.inputs[0])
     outputs = np.concatenate([reference.run((sample,))[0] for sample in x])
-    got = comparison.real(outputs, made.tensors[made.outputs[0]]).astype(np.float64)
+    got = accuracy.real(outputs, made.tensors[made.outputs[0]]).astype(np.float64)
     exact = np.asarray(load.predict(trained, samples)[0], np.float64)
     expected = 10 * math.log10((exact**2).sum() / ((exact - got) ** 2).sum())
     assert layers[-1].sqnr_db == pytest.approx(expected, abs=0.01)

@@ -249,6 +249,8 @@ def test_a_signal_ends_the_device_that_was_started(deployed: Path, number: int, 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Shells start what runs in the background with Ctrl-C ignored, and programs inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         assert "serial line /dev/" in process.stdout.readline()
