@@ -20,7 +20,7 @@ from microwright.samples import inputs as graph_inputs
 
 keras = _tensorflow.keras()
 h5py = _tensorflow.h5py()
-legacy: Any = _tensorflow.keras_2() or pytest.skip("no tf_keras, which is Keras 2", allow_module_level=True)
+legacy: Any = _tensorflow.keras_2()
 
 _DATA = Path(__file__).parent / "data"
 

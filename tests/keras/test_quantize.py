@@ -175,7 +175,8 @@ def test_recurrent_layers_are_unrolled_and_stay_as_they_were() -> None:
 
 
 def test_keras_2_layers_are_unrolled() -> None:
-    legacy = pytest.importorskip("tf_keras")
+    legacy = _tensorflow.keras_2()
+    assert legacy is not None
     x = entry = legacy.Input((6, 3))
     net = legacy.Model(
         entry, legacy.layers.Dense(2)(legacy.layers.LSTM(4)(legacy.layers.GRU(3, return_sequences=True)(x)))

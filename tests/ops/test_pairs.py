@@ -150,13 +150,12 @@ def test_int32_wraps() -> None:
     ]
 
 
-@pytest.mark.parametrize("op", SCALES)
+# DIV by itself would divide 0 by 0, of which the reference says something else on each machine.
+@pytest.mark.parametrize("op", sorted(set(SCALES) - {"DIV"}))
 def test_a_tensor_with_itself(op: str) -> None:
     made = Layers()
     x = made.input((1, 4, 3), scale=0.5, zero_point=2)
     made.maker.node(op, [x, x], [made.output((1, 4, 3), scale=0.5, zero_point=2)])
-    if op == "DIV":
-        pytest.skip("0 / 0 is not the same on every machine")
     assert_equal_on_random_data(made.graph(), seed=1)
 
 

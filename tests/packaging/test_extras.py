@@ -43,18 +43,41 @@ def _keras(run: _Run, folder: Path) -> None:
         assert json.loads((folder / report).read_text())["latency"]["runs"] == 20
 
 
-def _reference(run: _Run, folder: Path) -> None:
-    (folder / "small.tflite").write_bytes(small_model())
-    run("microwright", "verify", "small.tflite")
+def _reference(name: str) -> Callable[[_Run, Path], None]:
+    def job(run: _Run, folder: Path) -> None:
+        (folder / "small.tflite").write_bytes(small_model())
+        assert name in run("microwright", "verify", "small.tflite")
+
+    return job
 
 
+def _up_to_python_3_11(package: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(
+        sys.version_info >= (3, 12),
+        reason=f"{package} has no wheel for Python 3.12 or newer",
+    )
+
+
+# The last one is what the extra litert is on 32-bit Arm.
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("extra", "job"), [("keras", _keras), ("keras2", _keras), ("verify", _reference), ("litert", _reference)]
+    ("extra", "others", "job"),
+    [
+        ("[keras]", (), _keras),
+        pytest.param("[keras2]", (), _keras, marks=_up_to_python_3_11("TensorFlow 2.15")),
+        ("[verify]", (), _reference("tflite_micro")),
+        ("[litert]", (), _reference("ai-edge-litert")),
+        pytest.param(
+            "",
+            ("tflite-runtime==2.14.0", "numpy<2"),
+            _reference("tflite-runtime"),
+            marks=_up_to_python_3_11("tflite-runtime"),
+        ),
+    ],
 )
-def test_an_extra_is_a_set_that_works(tmp_path: Path, extra: str, job: Callable[[_Run, Path], None]) -> None:
-    if extra == "keras2" and sys.version_info >= (3, 12):
-        pytest.skip("TensorFlow 2.15 has no wheel for this Python")
+def test_an_extra_is_a_set_that_works(
+    tmp_path: Path, extra: str, others: tuple[str, ...], job: Callable[[_Run, Path], None]
+) -> None:
     folder = tmp_path / "environment"
     venv.create(folder, with_pip=True, symlinks=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
@@ -67,6 +90,6 @@ def test_an_extra_is_a_set_that_works(tmp_path: Path, extra: str, job: Callable[
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    run("python", "-m", "pip", "install", "--quiet", f"{_CHECKOUT}[{extra}]")
+    run("python", "-m", "pip", "install", "--quiet", f"{_CHECKOUT}{extra}", *others)
     run("python", "-m", "pip", "check")
     job(run, tmp_path)

@@ -35,6 +35,7 @@ def _row(*values: int) -> tuple[Array, ...]:
     return (np.array([values], np.int8),)
 
 
+# tests/packaging has tflite_runtime in an environment of its own: it wants an older numpy than all others.
 _MODULES = (
     "tflite_micro.python.tflite_micro.runtime",
     "ai_edge_litert.interpreter",
@@ -59,9 +60,6 @@ _INTERPRETERS = {
     "tflite_micro {}": _interpreter("tflite_micro", "tflite_micro.python.tflite_micro.runtime"),
     "ai-edge-litert {} reference kernels, standing in for tflite_micro": _interpreter(
         "ai-edge-litert", "ai_edge_litert.interpreter"
-    ),
-    "tflite-runtime {} reference kernels, standing in for tflite_micro": _interpreter(
-        "tflite-runtime", "tflite_runtime.interpreter"
     ),
 }
 
