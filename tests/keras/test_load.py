@@ -54,15 +54,62 @@ def test_a_saved_model_folder(tmp_path: Path, model: Any, samples: data.Data) ->
         load.load(tmp_path / "net")
 
 
-def test_a_saved_model_that_runs_python_or_reads_files_is_refused(tmp_path: Path) -> None:
-    class Reader(tf.Module):  # type: ignore[misc]
+def read_file(file: str, x: Any) -> Any:
+    return x + tf.cast(tf.strings.length(tf.io.read_file(file)), tf.float32)
+
+
+def write_variables(file: str, x: Any) -> Any:
+    """Only in one branch: a function in a function."""
+
+    def save() -> Any:
+        tf.raw_ops.SaveV2(prefix=file, tensor_names=["x"], shape_and_slices=[""], tensors=[x])
+        return x
+
+    return tf.cond(x[0, 0] > 0, save, lambda: x)
+
+
+def debug(file: str, x: Any) -> Any:
+    return tf.raw_ops.DebugIdentity(input=x, debug_urls=[f"file://{file}"])
+
+
+def table(file: str, x: Any) -> Any:
+    handle = tf.raw_ops.HashTableV2(key_dtype=tf.string, value_dtype=tf.int64)
+    tf.raw_ops.InitializeTableFromTextFileV2(
+        table_handle=handle, filename=file, key_index=-2, value_index=-1, vocab_size=-1, delimiter=" "
+    )
+    return x
+
+
+@pytest.mark.parametrize(
+    ("function", "operator"),
+    [
+        (read_file, "ReadFile"),
+        (write_variables, "SaveV2"),
+        (debug, "DebugIdentity"),
+        (table, "InitializeTableFromTextFileV2"),
+    ],
+)
+def test_a_saved_model_that_touches_files_is_refused(tmp_path: Path, function: Any, operator: str) -> None:
+    class Evil(tf.Module):  # type: ignore[misc]
         @tf.function(input_signature=[tf.TensorSpec([1, 2], tf.float32)])
         def __call__(self, x: Any) -> Any:
-            return x + tf.cast(tf.strings.length(tf.io.read_file("/etc/hostname")), tf.float32)
+            return function(str(tmp_path / "file"), x)
 
-    tf.saved_model.save(Reader(), str(tmp_path / "reader"))
-    with pytest.raises(InputError, match="ReadFile"):
-        load.load(tmp_path / "reader")
+    tf.saved_model.save(Evil(), str(tmp_path / "evil"))
+    with pytest.raises(InputError, match=f"the operator {operator} "):
+        load.load(tmp_path / "evil")
+    assert not (tmp_path / "file").exists()
+
+
+def test_a_saved_model_of_tensorflow_1_reads_its_variables_alone(tmp_path: Path) -> None:
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, (1, 2))
+        y = tf.matmul(x, v1.get_variable("weights", initializer=[[1.0], [2.0]]))
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, str(tmp_path / "net"), {"x": x}, {"y": y})
+    loaded = load.load(tmp_path / "net")
+    assert load.predict(loaded, data.make((np.ones((1, 2), np.float32),)))[0].tolist() == [[3.0]]
 
 
 def test_keras_2_reference_models(shared_models: Path) -> None:

@@ -8,17 +8,10 @@ from typing import Any
 
 from microwright import _tensorflow
 from microwright.errors import InputError
-from microwright.load.archive import FORMATS, damaged
+from microwright.load import operators
+from microwright.load.archive import FORMATS, MAX_BYTES, damaged
 
 DEFAULT = "serving_default"
-# Operators that touch files or run Python when TensorFlow loads or runs a SavedModel.
-_UNSAFE_OPS = frozenset(
-    (
-        *("EagerPyFunc", "PyFunc", "PyFuncStateless", "MatchingFiles", "ReadFile", "WriteFile", "PrintV2"),
-        *("CreateSummaryFileWriter", "FixedLengthRecordReaderV2", "TFRecordReaderV2", "TextLineReaderV2"),
-        *("FixedLengthRecordDatasetV2", "TFRecordDataset", "TextLineDataset", "WholeFileReaderV2"),
-    )
-)
 
 
 def load(path: Path, signature: str | None) -> tuple[Any, str]:
@@ -29,10 +22,7 @@ def load(path: Path, signature: str | None) -> tuple[Any, str]:
     if not (path / "saved_model.pb").is_file():
         raise InputError(f"{path}: a folder, but not a SavedModel (no saved_model.pb)", FORMATS)
     tf = _tensorflow.tensorflow()
-    digest = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
-        digest.update(f"{file.relative_to(path).as_posix()}\0".encode())
-        digest.update(file.read_bytes())
+    sha256 = _hash(path)
     _check_operators(path)
     try:
         with _tensorflow.Quiet():
@@ -43,7 +33,20 @@ def load(path: Path, signature: str | None) -> tuple[Any, str]:
     chosen = loaded.signatures[_choose(path, sorted(loaded.signatures), signature)]
     # The function does not keep the variables that it reads alive.
     chosen.microwright_owner = loaded
-    return chosen, digest.hexdigest()
+    return chosen, sha256
+
+
+def _hash(path: Path) -> str:
+    """Of all files with their names. Raises InputError for more than a model may have."""
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    size_bytes = sum(file.stat().st_size for file in files)
+    if size_bytes > MAX_BYTES:
+        raise InputError(f"{path}: {size_bytes} bytes, more than {MAX_BYTES}", "give a smaller model")
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(path).as_posix()}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _check_operators(path: Path) -> None:
@@ -54,14 +57,7 @@ def _check_operators(path: Path) -> None:
     except Exception as error:
         raise damaged(path, error) from None
     for meta in parsed.meta_graphs:
-        graph = meta.graph_def
-        nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
-        unsafe = sorted({node.op for node in nodes} & _UNSAFE_OPS)
-        if unsafe:
-            raise InputError(
-                f"{path}: the operator {unsafe[0]} of the SavedModel could run code or touch files",
-                "export the model without Python functions and file access",
-            )
+        operators.check(path, meta)
 
 
 def _choose(path: Path, names: list[str], wanted: str | None) -> str:
