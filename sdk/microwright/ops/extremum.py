@@ -1,14 +1,14 @@
-"""MAXIMUM and MINIMUM up to their kernels' names, with broadcasting."""
+"""MAXIMUM and MINIMUM, with broadcasting."""
 
 from __future__ import annotations
 
 from microwright.graph import Graph, Node
-from microwright.ops import broadcast
-from microwright.ops.base import input_tensor, output_tensor, unsupported
+from microwright.ops import broadcast, integers, typed
+from microwright.ops.base import Op, Step, input_tensor, output_tensor, unsupported
 from microwright.ops.quantized import per_tensor
 
 
-def check(graph: Graph, node: Node) -> None:
+def _check(graph: Graph, node: Node) -> None:
     """Operands and output of one type, scale and zero point: integers are compared as they are."""
     suffix = broadcast.suffix(graph, node)
     broadcast.nest(graph, node)
@@ -21,3 +21,20 @@ def check(graph: Graph, node: Node) -> None:
             "operands and output have different scales or zero points",
             "quantise the model again: the converter makes them equal",
         )
+
+
+def op(stem: str) -> Op:
+    """The operator whose kernels are STEM_s8 and so on."""
+
+    def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
+        return (broadcast.step(graph, node, f"{stem}_{broadcast.suffix(graph, node)}", {}),)
+
+    return integers.also(
+        Op(
+            _check,
+            lower,
+            types=typed.TYPES,
+            kernels=typed.kernels(stem),
+            limits="operands and output of one scale and zero point",
+        )
+    )

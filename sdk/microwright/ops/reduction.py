@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import groupby
+from typing import Literal
 
 from microwright.graph import DType, Graph, Node, Tensor
 from microwright.ops import table, typed
-from microwright.ops.base import Field, Step, input_tensor, output_tensor, unsupported
+from microwright.ops.base import Field, Op, Step, always, input_tensor, never, output_tensor, unsupported
 from microwright.ops.quantized import Multiplier, per_tensor
 
 # The kernel loops over so many merged axes of each kind.
@@ -78,6 +79,18 @@ def extremum(graph: Graph, node: Node, dtype: DType, *, flip: int) -> Step:
     fields = {**_loops(node, x.shape, reduced), "flip": flip}
     # As in `sums`.
     return Step("reduce_max_s8", (x.index,), (y.index,), fields, overlap={0: 0})
+
+
+def extremum_op(dtype: Literal["int8", "bool"], *, flip: int) -> Op:
+    """The operator of one call of `extremum`. TensorFlow Lite Micro has none for bool."""
+    return Op.lowered(
+        lambda graph, node: (extremum(graph, node, dtype, flip=flip),),
+        types=dtype,
+        kernels=("reduce_max_s8",),
+        limits="constant axes, alternating up to 3 times"
+        + ("; one scale and zero point" if dtype == "int8" else ""),
+        in_micro=always if dtype == "int8" else never,
+    )
 
 
 def check_scales(node: Node, x: Tensor, y: Tensor) -> None:

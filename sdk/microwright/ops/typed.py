@@ -17,7 +17,7 @@ SUFFIXES: Mapping[DType, str] = {"int8": "s8", "int16": "s16", "float32": "f32"}
 TYPES = ", ".join(SUFFIXES)
 # The bounds of a float32 output without an activation. They cut infinities, in the reference too.
 _FLOATS = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
-_FLOAT_RANGES: Mapping[str, tuple[float, float]] = {
+FLOAT_RANGES: Mapping[str, tuple[float, float]] = {
     "NONE": _FLOATS,
     "RELU": (0.0, _FLOATS[1]),
     "RELU6": (0.0, 6.0),
@@ -62,7 +62,7 @@ def activation(node: Node, output: Tensor) -> dict[str, Field]:
         low, high = activation_range(node, output)
         return {"act_min": low, "act_max": high}
     name = node.options.get("fused_activation_function", "NONE")
-    if name not in _FLOAT_RANGES:
+    if name not in FLOAT_RANGES:
         raise unsupported(node, f"fused activation {name}", "use ReLU, ReLU6 or a separate activation layer")
-    least, most = _FLOAT_RANGES[str(name)]
+    least, most = FLOAT_RANGES[str(name)]
     return {"act_min": least, "act_max": most}

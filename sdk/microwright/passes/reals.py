@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from microwright.graph import Array, Node
+from microwright.ops import typed
 
 
 def of(node: Node, operands: tuple[Array, ...]) -> Array | None:
@@ -18,12 +19,15 @@ def of(node: Node, operands: tuple[Array, ...]) -> Array | None:
         return None
     if len(operands) != (3 if node.op in _SELECTIONS else 2 if node.op in _OF_TWO else 1):
         return None
-    clamp = _ACTIVATIONS.get(node.options.get("fused_activation_function", "NONE"))
-    if clamp is None:
+    activation = node.options.get("fused_activation_function")
+    if activation is not None and activation not in typed.FLOAT_RANGES:
         return None
     with np.errstate(all="ignore"):
         made = np.asarray(function(node, *operands))
-    return made if made.dtype == np.bool_ else np.clip(made.astype(np.float32), *clamp)
+    if made.dtype == np.bool_:
+        return made
+    made = made.astype(np.float32)
+    return made if activation is None else np.clip(made, *typed.FLOAT_RANGES[str(activation)])
 
 
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,13 +73,6 @@ def _floor_mod(x: Any, y: Any) -> Any:
     return np.where((rest != 0) & ((y < 0) != (rest < 0)), rest + y, rest)
 
 
-_INFINITE = (-np.inf, np.inf)
-_ACTIVATIONS: Mapping[object, tuple[float, float]] = {
-    "NONE": _INFINITE,
-    "RELU": (0, np.inf),
-    "RELU6": (0, 6),
-    "RELU_N1_TO_1": (-1, 1),
-}
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "ABS": _plain(np.abs),
     "ADD": _plain(np.add),

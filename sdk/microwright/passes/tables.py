@@ -29,14 +29,14 @@ _ELEMENTWISE = (
 
 @dataclass(frozen=True, eq=False)
 class _Function:
-    """A tensor as a function of another one: its values for -128 to 127, and the operators that it takes.
-
-    Nodes are told apart by their indices.
+    """A tensor as a function of another one: its values for -128 to 127, the longest way to it in operators
+    that compute something, and whether any of them is no conversion, and takes floats.
     """
 
     root: int
     values: Array
-    operators: Mapping[int, str]
+    operators: int = 0
+    computes: bool = False
     takes_floats: bool = False
 
 
@@ -65,10 +65,7 @@ def _rewritten(graph: Graph, *, only_floats: bool) -> Graph:
 
 def _shortened(graph: Graph, node: Node, function: _Function) -> Node:
     """The node as a table, where that saves others; conversions and shapes alone are for other passes."""
-    work = [op for op in function.operators.values() if op not in _SHAPES]
-    if graph.tensors[node.outputs[0]].dtype != "int8" or len(work) < 2:
-        return node
-    if set(function.operators.values()) <= _FORMS:
+    if graph.tensors[node.outputs[0]].dtype != "int8" or function.operators < 2 or not function.computes:
         return node
     table = np.roll(function.values.view(np.uint8), 128)
     return replace(node, op=ops.LOOKUP, inputs=(function.root,), options={"table": tuple(table.tolist())})
@@ -99,23 +96,29 @@ def _of(graph: Graph, node: Node, functions: Mapping[int, _Function]) -> _Functi
     # The node may be one that is refused later, with an output of a type that it cannot have.
     if values is None or values.shape != (256,) or values.dtype != y.dtype:
         return None
-    operators = {index: op for function in used for index, op in function.operators.items()}
-    takes_floats = any(function.takes_floats for function in used)
-    takes_floats |= node.op not in _FORMS and any(x.dtype == "float32" for x in operands)
-    return _Function(used[0].root, values, operators | {node.index: node.op}, takes_floats)
+    computes = node.op not in _FORMS
+    return _Function(
+        root=used[0].root,
+        values=values,
+        operators=max(function.operators for function in used) + (node.op not in _SHAPES),
+        computes=computes or any(function.computes for function in used),
+        takes_floats=(computes and any(x.dtype == "float32" for x in operands))
+        or any(function.takes_floats for function in used),
+    )
 
 
 def _itself(tensor: Tensor) -> _Function | None:
     if tensor.dtype != "int8":
         return None
-    return _Function(tensor.index, np.arange(-128, 128).astype(np.int8), {})
+    return _Function(tensor.index, np.arange(-128, 128).astype(np.int8))
 
 
 def _uniform(tensor: Tensor) -> Array | None:
     """The value that all elements of a constant have."""
     assert tensor.data is not None
     values = tensor.data.reshape(-1)
-    return values[0] if values.size and (values == values[0]).all() else None
+    # By the bytes: 0 and -0 are other divisors.
+    return values[0] if values.size and values.tobytes() == values[:1].tobytes() * values.size else None
 
 
 def _values(graph: Graph, node: Node, operands: list[Tensor]) -> Array | None:
@@ -125,7 +128,8 @@ def _values(graph: Graph, node: Node, operands: list[Tensor]) -> Array | None:
         return made
     if ops.OPS[node.op].alias:
         return arrays[0]
-    tensors = list(graph.tensors)
-    for x in (*operands, replace(graph.tensors[node.outputs[0]], shape=(256,))):
-        tensors[x.index] = x
-    return constants.values(replace(graph, tensors=tuple(tensors)), node).get(node.outputs[0])
+    # The node alone, in a graph of its own: copies of long graphs for each of their nodes take long.
+    count = len(operands)
+    tensors = [*operands, replace(graph.tensors[node.outputs[0]], shape=(256,))]
+    alone = replace(graph, tensors=tuple(replace(x, index=i) for i, x in enumerate(tensors)))
+    return constants.values(alone, replace(node, inputs=tuple(range(count)), outputs=(count,))).get(count)
