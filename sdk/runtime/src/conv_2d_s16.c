@@ -1,18 +1,10 @@
 #include "mw/conv_2d_s16.h"
 
-#include "mw/mac_s16.h"
 #include "mw/requantize.h"
 
 #define MW_LAYER struct mw_conv_2d_s16
-#define MW_VALUE int16_t
-#define MW_WEIGHT int8_t
-#define MW_SUM int64_t
 
-static inline int64_t mac(const MW_LAYER *layer, int64_t sum, const int16_t *in, const int8_t *weights, int32_t count)
-{
-    (void)layer;
-    return mw_mac_s16(sum, in, weights, count);
-}
+#include "mw/products_s16.h"
 
 static inline int16_t output(const MW_LAYER *layer, int64_t sum, int32_t channel)
 {

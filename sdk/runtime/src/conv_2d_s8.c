@@ -3,18 +3,8 @@
 #include "mw/requantize.h"
 
 #define MW_LAYER struct mw_conv_2d_s8
-#define MW_VALUE int8_t
-#define MW_WEIGHT int8_t
-#define MW_SUM int32_t
 
-static inline int32_t mac(const MW_LAYER *layer, int32_t sum, const int8_t *in, const int8_t *weights, int32_t count)
-{
-    const int32_t in_zp = layer->in_zp;
-    for (int32_t i = 0; i < count; ++i) {
-        sum += (in[i] - in_zp) * weights[i];
-    }
-    return sum;
-}
+#include "mw/products_s8.h"
 
 static inline int8_t output(const MW_LAYER *layer, int32_t sum, int32_t channel)
 {
