@@ -7,7 +7,7 @@ import binascii
 import statistics
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -75,10 +75,10 @@ class LayerLatency:
 class Measurement:
     """What a device did with the inputs.
 
-    `outputs` has one tuple a sample, one array a model output. `layers` come from a run that timed each layer
-    apart; empty when not asked for. `stack_bytes` is what an inference uses, `stack_peak_bytes` the most
-    that anything used since start; None where the device cannot tell. `hello` is what the device says about
-    itself.
+    `outputs` has one tuple a sample, one array a model output; none where `on_outputs` took them. `layers`
+    come from a run that timed each layer apart; empty when not asked for. `stack_bytes` is what an inference
+    uses, `stack_peak_bytes` the most that anything used since start; None where the device cannot tell.
+    `hello` is what the device says about itself.
     """
 
     outputs: tuple[tuple[Array, ...], ...]
@@ -97,6 +97,7 @@ def measure(
     emulation: Emulation | None = None,
     warmup: int = 1,
     layers: bool = True,
+    on_outputs: Callable[[int, tuple[Array, ...]], None] | None = None,
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
 ) -> Measurement:
@@ -104,25 +105,37 @@ def measure(
 
     The model's state is reset before each run, but for the second and later samples of a stream.
 
-    A sample is one array a model input, in the input's type. Times are microseconds of the device's timer, or
-    instructions where `emulation` tells how its timer counts them. Raises StaleFirmware when the device runs
+    A sample is one array a model input, in the input's type. `on_outputs` gets the number of each sample and
+    its outputs as they come; without it, the measurement keeps all of them.
+
+    Times are microseconds of the device's timer, or instructions where `emulation` tells how its timer counts
+    them. Raises StaleFirmware when the device runs
     other firmware than the image, InputError for arrays that do not fit the model, and the link's errors:
     NoPort, DeviceTimeout, LinkCorrupt, DeviceError.
     """
     graph = image.project.graph
-    samples = [_bytes_of(sample, [graph.tensors[i] for i in graph.inputs]) for sample in inputs]
-    if not samples:
+    if not inputs:
         raise InputError("no inputs to measure with", "give at least one sample")
+    for sample in inputs:
+        _check(sample, [graph.tensors[i] for i in graph.inputs])
+    kept: list[tuple[Array, ...]] = []
     with Link(url, image.project.board.serial.baud, on_log) as link:
         device = _Device(link, image)
         for _ in range(warmup):
-            device.run(samples[0], reset=True)
+            device.run(_bytes_of(inputs[0]), reset=True)
         runs: list[_Run] = []
-        for sample in samples:
-            progress("measure", len(runs), len(samples))
-            runs.append(device.run(sample, reset=not graph.streams or not runs))
-        progress("measure", len(samples), len(samples))
-        layer_ticks = device.layer_ticks(samples[0]) if layers else ()
+        for number, sample in enumerate(inputs):
+            progress("measure", number, len(inputs))
+            run = device.run(_bytes_of(sample), reset=not graph.streams or not runs)
+            pairs = zip(run.outputs, graph.outputs, strict=True)
+            outputs = tuple(_array(data, graph.tensors[i]) for data, i in pairs)
+            if on_outputs is None:
+                kept.append(outputs)
+            else:
+                on_outputs(number, outputs)
+            runs.append(replace(run, outputs=()))
+        progress("measure", len(inputs), len(inputs))
+        layer_ticks = device.layer_ticks(_bytes_of(inputs[0])) if layers else ()
         peak_bytes = _number(link.request("memory"), "stack_peak", 0, 2**32 - 1)
 
     def time(ticks: int) -> int | float:
@@ -132,10 +145,7 @@ def measure(
 
     times = tuple(time(run.ticks) for run in runs)
     return Measurement(
-        outputs=tuple(
-            tuple(_array(data, graph.tensors[i]) for data, i in zip(run.outputs, graph.outputs, strict=True))
-            for run in runs
-        ),
+        outputs=tuple(kept),
         latency=Latency("measured", "us", times)
         if emulation is None
         else Latency("emulated", "instructions", times),
@@ -300,7 +310,7 @@ def _base64(record: Record, key: str, size: int) -> bytes:
     return data
 
 
-def _bytes_of(sample: tuple[Array, ...], tensors: Sequence[Tensor]) -> tuple[bytes, ...]:
+def _check(sample: tuple[Array, ...], tensors: Sequence[Tensor]) -> None:
     if len(sample) != len(tensors):
         raise InputError(
             f"a sample has {len(sample)} arrays, the model has {len(tensors)} inputs",
@@ -313,6 +323,9 @@ def _bytes_of(sample: tuple[Array, ...], tensors: Sequence[Tensor]) -> tuple[byt
                 f"input {tensor.name[:80]!r}: got {array.dtype} {array.shape}, expected {expected}",
                 "convert the samples with microwright.data.to_input",
             )
+
+
+def _bytes_of(sample: tuple[Array, ...]) -> tuple[bytes, ...]:
     # The devices are little-endian.
     return tuple(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in sample)
 

@@ -8,16 +8,16 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from microwright import accuracy as accuracies
 from microwright import board as boards
 from microwright import build as builds
 from microwright import comparison, coverage, load, noise, project, report, runners, samples, sources, verify
+from microwright.accuracy import Scorer, Scores, task
 from microwright.build import Image
 from microwright.comparison import Comparison
 from microwright.coverage import Caution
-from microwright.data import Data
+from microwright.data import Data, shape_text
 from microwright.errors import InputError
-from microwright.graph import Graph
+from microwright.graph import Array, Graph
 from microwright.graph import read as read_graph
 from microwright.link import ignore
 from microwright.load import Model
@@ -189,7 +189,20 @@ def take_samples(
     taken = samples.of_data(graph, loaded)
     for caution in coverage.of_data(graph, loaded):
         on_caution(caution)
+    if loaded.labels is not None and task(graph, taken.labels) is None:
+        on_caution(_unscored(graph, loaded.labels))
     return taken
+
+
+def _unscored(graph: Graph, labels: Array) -> Caution:
+    output = graph.tensors[graph.outputs[0]]
+    what = "class indices" if labels.dtype.kind == "i" else f"targets of shape {shape_text(labels.shape[1:])}"
+    return Caution(
+        "unscored-labels",
+        f"labels are {what}, the first output is {output.dtype} {shape_text(output.shape)}: "
+        "no accuracy or AUC applies",
+        "outputs are compared with the reference all the same; scores need one class index a sample",
+    )
 
 
 def evaluate(
@@ -208,9 +221,7 @@ def evaluate(
     The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends. The
     report carries the cautions.
     """
-    graph = image.project.graph
-    judge = verify.reference(graph)
-    expected = None if judge is None else comparison.run_reference(judge, wanted.inputs, progress)
+    judge = _Judge(image.project.graph, wanted)
     # A device at a URL may be an emulator that somebody else started: its board says so.
     emulation = runners.get(image.project.board, runner).emulation
     with contextlib.nullcontext() if url is not None else runners.start(image, runner=runner) as device:
@@ -220,16 +231,41 @@ def evaluate(
             wanted.inputs,
             emulation=emulation,
             layers=layers,
+            on_outputs=judge.take,
             progress=progress,
             on_log=on_log,
         )
-    agreement = None
-    if judge is not None and expected is not None:
-        agreement = verify.agreement(judge.name, expected, measured.outputs, verify.tolerance(graph))
-    accuracy = None
-    if wanted.labels is not None:
-        accuracy = accuracies.accuracy(measured.outputs, wanted.labels, graph.tensors[graph.outputs[0]])
-    return report.make(image, measured, agreement, accuracy, cautions)
+    return report.make(image, measured, judge.agreement, judge.scores, cautions)
+
+
+class _Judge:
+    """Holds outputs against the reference's and the labels as they come, and keeps none of them."""
+
+    def __init__(self, graph: Graph, wanted: Samples) -> None:
+        self._wanted = wanted
+        self._reference = verify.reference(graph)
+        if self._reference is not None:
+            self._reference.reset()
+            self._tally = verify.Tally(self._reference.name, verify.tolerance(graph))
+        self._scorer = None if wanted.labels is None else Scorer(graph, wanted.labels, wanted.classes)
+        self._scored = 0
+
+    def take(self, number: int, outputs: tuple[Array, ...]) -> None:
+        """The outputs of a sample. The reference runs it now; a second run of one is compared, not scored."""
+        inputs = self._wanted.inputs[number]
+        if self._reference is not None:
+            self._tally.add(self._reference.run(inputs), outputs)
+        if self._scorer is not None and number == self._scored:
+            self._scorer.add(inputs, outputs)
+            self._scored += 1
+
+    @property
+    def agreement(self) -> Agreement | None:
+        return None if self._reference is None else self._tally.agreement
+
+    @property
+    def scores(self) -> Scores | None:
+        return None if self._scorer is None else self._scorer.scores
 
 
 def compare_models(

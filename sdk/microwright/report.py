@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from microwright import __version__, _output, costs, ops
+from microwright.accuracy import Scores
 from microwright.build import Image
 from microwright.costs import Estimate
 from microwright.coverage import Caution
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SCHEMA = 1
+
+# A terminal has room for so many columns of a confusion matrix.
+_MAX_SHOWN = 16
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Report:
-    """One measurement. `agreement` is None where no reference interpreter is installed, `accuracy` (0 to 1)
-    where no labels were given, `estimated` where the latency is not emulated or the core is not known.
-    `cautions` say what speaks against trusting the model.
+    """One measurement. `agreement` is None where no reference interpreter is installed, `scores` where no
+    labels were given that outputs can be held against, `estimated` where the latency is not emulated or the
+    core is not known. `cautions` say what speaks against trusting the model.
     """
 
     model: ModelFacts
@@ -89,16 +93,21 @@ class Report:
     memory: Memory
     layers: tuple[Layer, ...]
     agreement: Agreement | None
-    accuracy: float | None
+    scores: Scores | None
     estimated: Estimate | None = None
     cautions: tuple[Caution, ...] = ()
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of samples, 0 to 1, whose class the device names; None where outputs are no classes."""
+        return None if self.scores is None else self.scores.accuracy
 
 
 def make(
     image: Image,
     measurement: Measurement,
     agreement: Agreement | None,
-    accuracy: float | None,
+    scores: Scores | None,
     cautions: Sequence[Caution] = (),
 ) -> Report:
     """Report of a measurement with an image."""
@@ -134,7 +143,7 @@ def make(
             for node in [given[graph.nodes[timed.index].index]]
         ),
         agreement=agreement,
-        accuracy=accuracy,
+        scores=scores,
         estimated=costs.of_count(latency.median, board.cpu.core, board.cpu.clock_hz)
         if latency.kind == "emulated"
         else None,
@@ -169,6 +178,8 @@ def to_json(report: Report) -> Mapping[str, object]:
     }
     if report.accuracy is not None:
         content["accuracy"] = report.accuracy
+    if report.scores is not None:
+        content["scores"] = asdict(report.scores)
     if report.estimated is not None:
         content["estimated"] = asdict(report.estimated)
     return content
@@ -223,13 +234,50 @@ def render(report: Report, console: Console) -> None:
     table.add_row("  code", _bytes(memory.code_bytes), "and all else that is not the model")
     table.add_row("  weights", _bytes(memory.weights_bytes), "and other constants of the model")
     table.add_row("agreement", *_agreement(report.agreement))
-    if report.accuracy is not None:
-        table.add_row("accuracy", f"{report.accuracy:.2%}", "on the device")
+    if report.scores is not None:
+        _add_scores(table, report.scores)
     if model.calibrated_randomly:
         table.add_row("calibration", "random", "what the model computes is not representative")
     console.print(table)
+    if report.scores is not None and report.scores.confusion:
+        console.print(_confusion(report.scores))
     if report.layers:
         console.print(_layers(report))
+
+
+def _add_scores(table: Table, scores: Scores) -> None:
+    if scores.accuracy is not None:
+        table.add_row("accuracy", f"{scores.accuracy:.2%}", f"of {scores.samples:,} inputs, on the device")
+    what = "of the error between input and output" if scores.task == "anomalies" else "on the device"
+    if len(scores.classes) > 2:
+        what = "mean of each class against the rest, on the device"
+    if scores.auc is not None:
+        table.add_row("AUC", f"{scores.auc:.4f}", what)
+
+
+def _confusion(scores: Scores) -> Table:
+    """Rows are labels, columns what the device names; classes that neither has are left out."""
+    from rich import box
+    from rich.table import Table
+
+    shown = [each for each in scores.classes if each.samples or each.named]
+    table = Table(box=box.SIMPLE, pad_edge=False, collapse_padding=True)
+    table.add_column("label", overflow="ellipsis", no_wrap=True)
+    narrow = len(shown) <= _MAX_SHOWN
+    for each in shown if narrow else ():
+        table.add_column(each.name[:8] or str(each.index), justify="right", no_wrap=True)
+    for title in ("inputs", "recall", "precision", "AUC"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for each in shown:
+        row = scores.confusion[each.index]
+        table.add_row(
+            each.name[:20] or str(each.index),
+            *(f"{row[other.index]:,}" if row[other.index] else "" for other in shown if narrow),
+            f"{each.samples:,}",
+            *("" if part is None else f"{part:.1%}" for part in (each.recall, each.precision)),
+            "" if each.auc is None else f"{each.auc:.4f}",
+        )
+    return table
 
 
 def _layers(report: Report) -> Table:

@@ -17,11 +17,12 @@ from microwright.graph import Array, Graph, Tensor
 class Samples:
     """`inputs` has one tuple a sample, in it one array a model input, in the input's type and shape.
 
-    `labels` are class indices of the first output, or None.
+    `labels` are class indices of the first output, or None; `classes` their names, where they are known.
     """
 
     inputs: tuple[tuple[Array, ...], ...]
     labels: Array | None
+    classes: tuple[str, ...] = ()
 
 
 def inputs(graph: Graph) -> tuple[Input, ...]:
@@ -42,7 +43,7 @@ def of_data(graph: Graph, data: Data) -> Samples:
         )
     arrays = [datas.to_input(graph, position, array) for position, array in enumerate(data.inputs)]
     inputs = tuple(tuple(array[i] for array in arrays) for i in range(data.samples))
-    return Samples(inputs, _class_indices(graph, data.labels))
+    return Samples(inputs, _class_indices(graph, data.labels), data.classes)
 
 
 def random(graph: Graph, count: int) -> Samples:

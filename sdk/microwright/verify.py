@@ -121,6 +121,52 @@ def tolerance(graph: Graph) -> float | None:
     return None if ops.is_exact(passes.run(graph)) else _TOLERANCE
 
 
+class Tally:
+    """Counts how far outputs agree with a reference, sample by sample; keeps none of them.
+
+    `allowed` is their graph's `tolerance`.
+    """
+
+    def __init__(self, reference_name: str, allowed: float | None = None) -> None:
+        self._name = reference_name
+        self._allowed = allowed
+        self._inputs = self._compared = self._mismatched = self._furthest = 0
+        self._within = allowed is not None
+
+    def add(self, expected: tuple[Array, ...], actual: tuple[Array, ...]) -> None:
+        """Compare the outputs of the next sample. Raises MismatchError where they cannot be compared."""
+        number = self._inputs
+        if len(expected) != len(actual):
+            raise _incomparable(
+                f"sample {number} has {len(actual)} outputs, {self._name} has {len(expected)}"
+            )
+        for position, (a, b) in enumerate(zip(expected, actual, strict=True)):
+            if a.shape != b.shape or a.dtype != b.dtype:
+                raise _incomparable(
+                    f"sample {number}: output {position} is {b.dtype} {list(b.shape)}, "
+                    f"{self._name} has {a.dtype} {list(a.shape)}"
+                )
+            self._compared += a.nbytes
+            different = int(np.count_nonzero(as_bytes(a) != as_bytes(b)))
+            if different:
+                self._mismatched += different
+                self._furthest = max(self._furthest, _furthest(a, b))
+                self._within = self._within and is_close(a, b, self._allowed or 0.0)
+        self._inputs += 1
+
+    @property
+    def agreement(self) -> Agreement:
+        """Of all samples so far."""
+        return Agreement(
+            self._name,
+            self._inputs,
+            self._compared,
+            self._mismatched,
+            self._furthest,
+            self._allowed if self._within else None,
+        )
+
+
 def agreement(
     reference_name: str,
     expected: Sequence[tuple[Array, ...]],
@@ -133,33 +179,18 @@ def agreement(
     """
     if len(expected) != len(actual):
         raise _incomparable(f"{len(actual)} samples were computed, {reference_name} has {len(expected)}")
-    compared = mismatched = furthest = 0
-    within = allowed is not None
-    for number, (wanted, got) in enumerate(zip(expected, actual, strict=True)):
-        if len(wanted) != len(got):
-            raise _incomparable(f"sample {number} has {len(got)} outputs, {reference_name} has {len(wanted)}")
-        for position, (a, b) in enumerate(zip(wanted, got, strict=True)):
-            if a.shape != b.shape or a.dtype != b.dtype:
-                raise _incomparable(
-                    f"sample {number}: output {position} is {b.dtype} {list(b.shape)}, "
-                    f"{reference_name} has {a.dtype} {list(a.shape)}"
-                )
-            compared += a.nbytes
-            different = int(np.count_nonzero(_as_bytes(a) != _as_bytes(b)))
-            if different:
-                mismatched += different
-                furthest = max(furthest, _furthest(a, b))
-                within = within and _is_close(a, b, allowed or 0.0)
-    return Agreement(
-        reference_name, len(expected), compared, mismatched, furthest, allowed if within else None
-    )
+    tally = Tally(reference_name, allowed)
+    for wanted, got in zip(expected, actual, strict=True):
+        tally.add(wanted, got)
+    return tally.agreement
 
 
 def _incomparable(message: str) -> MismatchError:
     return MismatchError(message, "compare outputs of the same model for the same samples")
 
 
-def _as_bytes(array: Array) -> Array:
+def as_bytes(array: Array) -> Array:
+    """The bytes of an array, in one row."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
@@ -170,7 +201,7 @@ def _furthest(a: Array, b: Array) -> int:
     return max(abs(int(p) - int(q)) for p, q in zip(x.tolist(), y.tolist(), strict=True))
 
 
-def _is_close(a: Array, b: Array, tolerance: float) -> bool:
+def is_close(a: Array, b: Array, tolerance: float) -> bool:
     """Whether no element differs by more than a part of `a`'s largest, or for integers by more than 1."""
     x, y = a.astype(np.float64), b.astype(np.float64)
     limit = tolerance * float(np.abs(x).max()) if a.dtype.kind == "f" else 1.0

@@ -341,6 +341,8 @@ def test_deploy_writes_the_report_and_shows_it(
     assert content["agreement"]["compared_bytes"] == 7 * CLASSES
     assert content["agreement"]["mismatched_bytes"] == 0
     assert 0 <= content["accuracy"] <= 1
+    assert content["scores"]["samples"] == 7
+    assert sum(map(sum, content["scores"]["confusion"])) == 7
     assert [layer["op"] for layer in content["layers"]] == [
         "CONV_2D",
         "AVERAGE_POOL_2D",

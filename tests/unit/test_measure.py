@@ -116,6 +116,19 @@ def test_layers_and_warm_up_can_be_left_out(over: Measure) -> None:
     assert len(fake.executed) == 2 and measurement.layers == ()
 
 
+def test_outputs_may_be_taken_as_they_come(over: Measure) -> None:
+    fake, inputs = device(), samples(3)
+    taken: list[tuple[int, int, int]] = []
+
+    def take(number: int, outputs: tuple[Array, ...]) -> None:
+        taken.append((number, len(fake.executed), int(outputs[0][0, 0])))
+
+    measurement = over(fake.receive, inputs, on_outputs=take)
+    assert measurement.outputs == ()
+    # Each before the next sample runs.
+    assert taken == [(i, i + 2, int(inputs[i][0][0, 0])) for i in range(3)]
+
+
 def test_an_emulators_time_is_instructions(over: Measure) -> None:
     fake = device(says={"timer_hz": 32_000_000}, ticks=lambda run: run)
     measurement = over(fake.receive, samples(4), emulation=Emulation(1_000_000_000), warmup=0)

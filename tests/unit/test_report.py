@@ -12,10 +12,23 @@ import pytest
 from rich.console import Console
 
 from microwright import costs, report
+from microwright.accuracy import ClassScores, Scores
 from microwright.errors import MismatchError, OutputError
 from microwright.measure import Latency
 from microwright.report import Layer, Memory, ModelFacts, Report
 from microwright.verify import Agreement
+
+_SCORES = Scores(
+    "classes",
+    40,
+    0.975,
+    0.9875,
+    (
+        ClassScores(0, "cat", 20, 21, 20, 20 / 21, 1.0, 0.9875),
+        ClassScores(1, "[bold]dog", 20, 19, 19, 1.0, 0.95, 0.9875),
+    ),
+    ((20, 0), (1, 19)),
+)
 
 _REPORT = Report(
     model=ModelFacts("net", "ab" * 32, 1234567, 4321),
@@ -41,7 +54,7 @@ _REPORT = Report(
         Layer(1, "SOFTMAX", "[bold]b", 0, 25),
     ),
     agreement=Agreement("tflite_micro 1", 4, 40, 0, 0),
-    accuracy=0.975,
+    scores=_SCORES,
 )
 
 
@@ -106,12 +119,41 @@ def test_the_json_is_schema_1() -> None:
         },
         "warnings": [],
         "accuracy": 0.975,
+        "scores": {
+            "task": "classes",
+            "samples": 40,
+            "accuracy": 0.975,
+            "auc": 0.9875,
+            "classes": (
+                {
+                    "index": 0,
+                    "name": "cat",
+                    "samples": 20,
+                    "named": 21,
+                    "correct": 20,
+                    "precision": 20 / 21,
+                    "recall": 1.0,
+                    "auc": 0.9875,
+                },
+                {
+                    "index": 1,
+                    "name": "[bold]dog",
+                    "samples": 20,
+                    "named": 19,
+                    "correct": 19,
+                    "precision": 1.0,
+                    "recall": 0.95,
+                    "auc": 0.9875,
+                },
+            ),
+            "confusion": ((20, 0), (1, 19)),
+        },
     }
 
 
 def test_what_was_not_given_or_not_checked_is_not_claimed() -> None:
-    content = report.to_json(replace(_REPORT, accuracy=None, agreement=None))
-    assert "accuracy" not in content
+    content = report.to_json(replace(_REPORT, scores=None, agreement=None))
+    assert not {"accuracy", "scores"} & content.keys()
     assert content["agreement"] is None
 
 
@@ -155,7 +197,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> Non
     with pytest.raises(OutputError, match="cannot be written"):
         report.write(_REPORT, blocked / "report.json")
     assert blocked.read_text() == "old"
-    broken = replace(_REPORT, accuracy=float("nan"))
+    broken = replace(_REPORT, scores=replace(_SCORES, accuracy=float("nan")))
     with pytest.raises(ValueError, match="JSON"):
         report.write(broken, blocked)
     assert blocked.read_text() == "old"
@@ -187,7 +229,7 @@ def test_the_terminal_says_what_is_not_known() -> None:
         _REPORT.memory, stack_bytes=None, ram_total_bytes=None, ram_limit_bytes=None, flash_limit_bytes=None
     )
     latency = Latency("measured", "us", (1234.5,))
-    shown = _shown(replace(_REPORT, memory=memory, latency=latency, layers=(), agreement=None, accuracy=None))
+    shown = _shown(replace(_REPORT, memory=memory, latency=latency, layers=(), agreement=None, scores=None))
     assert "unknown" in shown
     assert "not checked" in shown
     assert "1,234.5 us" in shown

@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microwright import verify
-from microwright.accuracy import accuracy
 from microwright.errors import InputError, MismatchError, UnsupportedOp
-from microwright.graph import Array, Graph, Quantization, Tensor, read
+from microwright.graph import Array, Graph, read
 from microwright.verify import Agreement
 from tests.support.tflite_maker import Maker
 
@@ -236,57 +235,3 @@ def test_nothing_compared_agrees() -> None:
 def test_what_cannot_be_compared_is_a_mismatch(actual: list[tuple[Array, ...]], says: str) -> None:
     with pytest.raises(MismatchError, match=says):
         verify.agreement("theirs", [(np.zeros((1, 4), np.int8),)], actual)
-
-
-_OUTPUTS = [_row(-128, 5, 0), _row(9, 5, 0), _row(3, 3, 0), _row(0, 1, 2)]
-
-
-@pytest.mark.parametrize(
-    "labels",
-    [
-        np.array([1, 0, 1, 2]),
-        np.array([1, 0, 1, 2], np.uint8),
-        np.array([[1.0], [0.0], [1.0], [2.0]], np.float32),
-        np.eye(3, dtype=np.float32)[[1, 0, 1, 2]],
-    ],
-    ids=["integers", "bytes", "column of floats", "one-hot"],
-)
-def test_accuracy_takes_the_first_largest_output(labels: Array) -> None:
-    assert accuracy(_OUTPUTS, labels) == 0.75
-
-
-def test_accuracy_of_one_output_splits_at_one_half() -> None:
-    tensor = Tensor(0, "p", "int8", (1, 1), Quantization((1 / 256,), (-128,)), None)
-    outputs = [_row(-128), _row(-1), _row(0), _row(127)]
-    assert accuracy(outputs, np.array([0, 0, 1, 1]), tensor) == 1.0
-    floats = [(np.array([[p]], np.float32),) for p in (0.0, 0.49, 0.5, 1.0)]
-    assert accuracy(floats, np.array([0, 0, 1, 1])) == 1.0
-
-
-def test_accuracy_of_one_logit_splits_at_zero() -> None:
-    tensor = Tensor(0, "logit", "int8", (1, 1), Quantization((0.05,), (10,)), None)
-    outputs = [_row(-128), _row(9), _row(10), _row(12)]
-    assert accuracy(outputs, np.array([0, 0, 1, 1]), tensor) == 1.0
-
-
-@pytest.mark.parametrize(
-    ("labels", "says"),
-    [
-        (np.array([1, 0, 1]), "3 labels for 4 samples"),
-        (np.array([1, 0, 1, 3]), "labels are 0 to 3, the model's classes 0 to 2"),
-        (np.array([1, 0, 1, -1]), "labels are -1 to 1"),
-        (np.array([0.5, 0, 1, 2]), "no class indices"),
-        (np.array([np.nan, 0, 1, 2]), "no class indices"),
-        (np.array(["a", "b", "c", "d"]), "no class indices"),
-        (np.zeros((4, 2, 2)), "no class indices"),
-        (np.array(1), "no class indices"),
-    ],
-)
-def test_labels_that_are_none_are_refused(labels: Array, says: str) -> None:
-    with pytest.raises(InputError, match=says):
-        accuracy(_OUTPUTS, labels)
-
-
-def test_accuracy_of_nothing_is_refused() -> None:
-    with pytest.raises(InputError, match="no samples"):
-        accuracy([], np.zeros(0, np.int64))

@@ -6,9 +6,28 @@ import threading
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 SHOW_AFTER_S = 2.0
+
+
+class _Rate(ProgressColumn):
+    """How much is done a second, of the last half minute."""
+
+    def render(self, task: Task) -> Text:
+        """Empty until it is known."""
+        return Text(f"{task.speed:.3g}/s" if task.speed and task.total else "")
 
 
 class Bars:
@@ -78,7 +97,9 @@ class Bars:
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
+                _Rate(),
                 TimeElapsedColumn(),
+                TimeRemainingColumn(),
                 console=self._console,
                 transient=True,
             )
