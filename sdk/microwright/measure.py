@@ -8,7 +8,7 @@ import statistics
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,11 @@ RUN_TIMEOUT_S = 120.0
 _SMALLEST_CHUNK_BYTES = 16
 _LARGEST_CHUNK_BYTES = 4096
 _TRIES = 3
+
+# What a device answers that does not have what was sent to it: it restarted, or a request came twice.
+_FORGOT = ("hello", "order", "incomplete", "crc")
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ def measure(
             runs.append(replace(run, outputs=()))
         progress("measure", len(inputs), len(inputs))
         layer_ticks = device.layer_ticks(_bytes_of(inputs[0])) if layers else ()
-        peak_bytes = _number(link.request("memory"), "stack_peak", 0, 2**32 - 1)
+        peak_bytes = device.stack_peak_bytes(_bytes_of(inputs[0]))
 
     def time(ticks: int) -> int | float:
         if emulation is None:
@@ -168,19 +173,9 @@ class _Device:
 
     def __init__(self, link: Link, image: Image) -> None:
         self._link = link
-        hello = link.request("hello")
+        self._build_id = image.build_id
+        hello = self._greet()
         self.hello = hello.args
-        if hello.args.get("proto") != str(PROTOCOL):
-            raise StaleFirmware(
-                f"the device speaks protocol {hello.args.get('proto', '?')[:20]}, expected {PROTOCOL}",
-                "generate, build and flash the project again",
-            )
-        build = hello.args.get("build", "")
-        if build != image.build_id:
-            raise StaleFirmware(
-                f"the device runs build {build[:12] or 'unknown'}, the image is build {image.build_id[:12]}",
-                "flash the image that was built last",
-            )
         graph = image.project.graph
         self._input_bytes = tuple(graph.tensors[i].size_bytes for i in graph.inputs)
         self._output_bytes = tuple(graph.tensors[i].size_bytes for i in graph.outputs)
@@ -194,6 +189,22 @@ class _Device:
         # The samples that made the state which the device should be in.
         self._since_reset: list[tuple[bytes, ...]] = []
 
+    def _greet(self) -> Record:
+        """Its hello; that of other firmware is refused."""
+        hello = self._link.request("hello")
+        if hello.args.get("proto") != str(PROTOCOL):
+            raise StaleFirmware(
+                f"the device speaks protocol {hello.args.get('proto', '?')[:20]}, expected {PROTOCOL}",
+                "generate, build and flash the project again",
+            )
+        build = hello.args.get("build", "")
+        if build != self._build_id:
+            raise StaleFirmware(
+                f"the device runs build {build[:12] or 'unknown'}, the image is build {self._build_id[:12]}",
+                "flash the image that was built last",
+            )
+        return hello
+
     def run(self, sample: tuple[bytes, ...], *, reset: bool, layers: bool = False) -> _Run:
         """One inference, from the state after a reset or after the run before.
 
@@ -205,12 +216,13 @@ class _Device:
         last = len(self._since_reset) - 1
         for attempt in range(_TRIES):
             try:
+                if attempt:
+                    self._greet()
                 for step in range(0 if attempt else last, last):
                     self._run_once(self._since_reset[step], step, layers)
                 return self._run_once(sample, last, layers)
             except Refused as refused:
-                # It lost what was written, by a reset or by a request that came twice.
-                if refused.code not in ("order", "incomplete", "crc"):
+                if refused.code not in _FORGOT:
                     raise
                 problem = str(refused)
             except _OutputDamaged:
@@ -242,10 +254,31 @@ class _Device:
     def layer_ticks(self, sample: tuple[bytes, ...]) -> tuple[int, ...]:
         """Timer ticks of each layer in one inference."""
         self.run(sample, reset=True, layers=True)
-        return tuple(
-            _number(self._link.request("layer", index=index), "ticks", 0, 2**63)
-            for index in range(self._layers)
+        return self._ask(
+            lambda: tuple(
+                _number(self._link.request("layer", index=index), "ticks", 0, 2**63)
+                for index in range(self._layers)
+            ),
+            again=lambda: self.run(sample, reset=True, layers=True),
         )
+
+    def stack_peak_bytes(self, sample: tuple[bytes, ...]) -> int:
+        """The most that the stack was since start, an inference included."""
+        return self._ask(
+            lambda: _number(self._link.request("memory"), "stack_peak", 0, 2**32 - 1),
+            again=lambda: self.run(sample, reset=True),
+        )
+
+    def _ask(self, question: Callable[[], _T], again: Callable[[], object]) -> _T:
+        """The answer about an inference, which is done `again` where the device restarted since."""
+        for _ in range(_TRIES - 1):
+            try:
+                return question()
+            except Refused as refused:
+                if refused.code not in _FORGOT:
+                    raise
+            again()
+        return question()
 
     def _write(self, index: int, data: bytes) -> None:
         offset = 0

@@ -174,13 +174,16 @@ def firmware(folder: Path) -> Path:
     return compile_firmware(folder, "firmware", f"-DMW_LINK_CHUNK={CHUNK}")
 
 
-def talk(firmware: Path, sent: bytes) -> list[bytes]:
-    """The lines that the firmware answers; the sanitizers have nothing to say."""
-    done = subprocess.run([firmware], input=sent, capture_output=True, timeout=120)
+HELLO = record(65535, "hello")
+
+
+def talk(firmware: Path, sent: bytes, greeting: bytes = HELLO) -> list[bytes]:
+    """The lines that the firmware answers after the greeting; the sanitizers have nothing to say."""
+    done = subprocess.run([firmware], input=greeting + sent, capture_output=True, timeout=120)
     assert done.returncode == 0 and done.stderr == b"", done.stderr.decode()
     banner, *lines, rest = done.stdout.split(b"\n")
     assert banner == b"microwright: a model on stub" and rest == b""
-    return lines
+    return lines[1:] if greeting else lines
 
 
 def codes(firmware: Path, *requests: bytes) -> list[str]:
@@ -216,6 +219,7 @@ def link(firmware: Path) -> Iterator[Link]:
             connection, _ = listener.accept()
             with connection, subprocess.Popen([firmware], stdin=connection, stdout=connection) as process:
                 connection.close()
+                link.request("hello")
                 yield link
                 link.close()
                 assert process.wait(10) == 0
@@ -237,6 +241,12 @@ def test_it_says_what_it_is(link: Link) -> None:
         "layers": "2",
         "arena": "106",
     }
+
+
+def test_who_has_booted_waits_for_hello(firmware: Path) -> None:
+    requests = [*inference(1, DATA), record(5, "layer", index=0), record(6, "memory"), record(7, "nothing")]
+    answers = [parse(line) for line in talk(firmware, b"".join(requests) + HELLO + requests[0], b"")]
+    assert [answer[2].get("code", answer[1]) for answer in answers if answer] == ["hello"] * 7 + ["ok"] * 2
 
 
 def test_an_inference(link: Link) -> None:

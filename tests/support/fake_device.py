@@ -57,6 +57,7 @@ class FakeDevice:
         self._last = 0
         self._last_run: tuple[int, bytes] = (0, b"")
         self._timed = False
+        self._greeted = False
 
     def receive(self, data: bytes) -> bytes:
         """What it sends in answer to some bytes."""
@@ -74,6 +75,9 @@ class FakeDevice:
 
     def _serve(self, seq: int, verb: str, args: dict[str, str]) -> bytes:
         repeated, self._last = seq == self._last, seq
+        self._greeted = self._greeted or verb == "hello"
+        if not self._greeted:
+            return record(seq, "error", code="hello")
         if verb == "run" and repeated and self._last_run[0] == seq:
             return self._last_run[1]
         answer = getattr(self, f"_{verb}", None)
@@ -149,6 +153,10 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self.now_s += seconds
 
 
 @dataclass

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt, NoPort
-from microwright.link import Link, Record, Refused, records
+from microwright.link import Link, PortLost, Record, Refused, ignore, records
 from microwright.link.port import POLL_S, SerialPort
 from tests.support.fake_device import Clock, FakeDevice, FakePort, Faults, record
 
@@ -37,7 +37,7 @@ def linked(
 ) -> tuple[Link, FakePort, Clock]:
     clock = Clock()
     port = FakePort(receive, clock, faults)
-    return Link("fake", 115_200, on_log, open_port=port.open, clock=clock), port, clock
+    return Link("fake", 115_200, on_log, open_port=port.open, clock=clock, sleep=clock.sleep), port, clock
 
 
 def seq_of(line: bytes) -> int:
@@ -200,6 +200,9 @@ def test_a_line_that_damages_everything_is_an_error_of_the_link() -> None:
 
 def test_the_devices_error_is_raised_with_its_code() -> None:
     link, _, _ = linked(FakeDevice(summing, [4], [2]).receive)
+    with pytest.raises(Refused, match="refuses 'memory': hello"):
+        link.request("memory")
+    link.request("hello")
     with pytest.raises(Refused, match="refuses 'dance': verb") as caught:
         link.request("dance")
     assert caught.value.code == "verb" and isinstance(caught.value, DeviceError)
@@ -214,6 +217,7 @@ def test_a_repeated_run_is_not_executed_again() -> None:
         return b"" if b" run " in data and next(lost) else reply
 
     link, _, _ = linked(receive)
+    link.request("hello")
     link.request("write", input=0, offset=0, data="AA==")
     assert link.request("run", crc="d202ef8d").args["ticks"] == "1000"
     assert len(device.executed) == 1
@@ -223,8 +227,114 @@ def test_numbers_wrap_within_the_range_of_the_protocol() -> None:
     link, port, _ = linked(FakeDevice(summing, [1], [2]).receive)
     link._seq = records.MAX_SEQ - 1
     for _ in range(3):
-        link.request("memory")
+        link.request("hello")
     assert [seq_of(line) for line in port.sent] == [65535, 1, 2]
+
+
+# A port that goes away
+
+
+class Plug:
+    """A device's plug: pulled, the port is lost, and opens again where `back_after_s` have passed."""
+
+    def __init__(
+        self,
+        receive: Callable[[bytes], bytes],
+        back_after_s: float,
+        on_log: Callable[[str], None] = ignore,
+    ) -> None:
+        self._receive = receive
+        self._back_after_s = back_after_s
+        self._clock = Clock()
+        self._back_s = 0.0
+        self.pull_at: set[int] = set()  # numbers of writes
+        self.say_first = b""
+        self.opened = self.writes = 0
+        clock = self._clock
+        self.link = Link("plug", 115_200, on_log, open_port=self._open, clock=clock, sleep=clock.sleep)
+
+    @property
+    def now_s(self) -> float:
+        return self._clock.now_s
+
+    def _open(self, url: str, baud: int) -> FakePort:
+        if self.now_s < self._back_s:
+            raise NoPort("nothing there", "")
+        self.opened += 1
+        port = FakePort(self._receive, self._clock)
+        read, write = port.read, port.write
+
+        def reading(timeout_s: float) -> bytes:
+            if self.say_first:
+                said, self.say_first = self.say_first, b""
+                return said
+            if self._back_s > self.now_s:
+                raise PortLost("lost port plug", "plug it in")
+            return read(timeout_s)
+
+        def writing(data: bytes) -> None:
+            self.writes += 1
+            write(data)
+            if self.writes in self.pull_at:
+                self._back_s = self.now_s + self._back_after_s
+
+        port.read, port.write = reading, writing  # type: ignore[method-assign]
+        return port
+
+
+def test_what_was_under_way_when_the_port_went_is_asked_again() -> None:
+    device = FakeDevice(summing, [1], [2])
+    plug = Plug(device.receive, back_after_s=2.0)
+    plug.link.request("hello")
+    plug.link.request("write", input=0, offset=0, data="AA==")
+    plug.pull_at = {3}
+    assert plug.link.request("run", crc="d202ef8d").args["ticks"] == "1000"
+    assert len(device.executed) == 1 and plug.opened == 2 and 2 < plug.now_s < 2.5
+
+
+def test_a_port_that_stays_away_is_an_error_soon() -> None:
+    plug = Plug(FakeDevice(summing, [1], [2]).receive, back_after_s=1000)
+    plug.link.request("hello")
+    plug.pull_at = {2}
+    with pytest.raises(PortLost, match="lost port plug"):
+        plug.link.request("run", timeout_s=120, crc="00000000")
+    assert 4.9 < plug.now_s < 5.5
+
+
+def test_a_port_that_goes_each_time_is_an_error_at_the_deadline() -> None:
+    plug = Plug(FakeDevice(summing, [1], [2]).receive, back_after_s=0.3)
+    plug.pull_at = set(range(1000))
+    with pytest.raises(PortLost, match="lost port plug"):
+        plug.link.request("hello")
+    assert 9.9 < plug.now_s < 10.5
+
+
+def test_the_rest_of_a_line_that_a_lost_port_cut_is_not_joined_to_what_comes_later() -> None:
+    device = FakeDevice(summing, [1], [2])
+    lines: list[str] = []
+    plug = Plug(device.receive, back_after_s=1.0, on_log=lines.append)
+    plug.say_first = b"half a line"
+    plug.pull_at = {1}
+    assert plug.link.request("hello").args["board"] == "fake"
+    assert lines == ["half a line"] and plug.link.damaged_lines == 0
+
+
+def test_a_port_that_takes_no_data_is_tried_until_the_deadline() -> None:
+    clock = Clock()
+    port = FakePort(FakeDevice(summing, [4], [2]).receive, clock)
+
+    def full(data: bytes) -> None:
+        clock.sleep(2.5)
+        raise DeviceTimeout("port fake takes no data", "reset the device")
+
+    write = port.write
+    port.write = full  # type: ignore[method-assign]
+    link = Link("fake", 115_200, open_port=port.open, clock=clock)
+    with pytest.raises(DeviceTimeout, match="takes no data"):
+        link.request("hello")
+    assert 10 <= clock.now_s <= 12.5
+    port.write = lambda data: full(data) if clock.now_s < 15 else write(data)  # type: ignore[method-assign]
+    assert link.request("hello").args["board"] == "fake"
 
 
 # Faults
@@ -233,6 +343,7 @@ def test_numbers_wrap_within_the_range_of_the_protocol() -> None:
 def exchanges(count: int, faults: Faults, chunk: int) -> tuple[int, int]:
     """Write random bytes, run, read back; returns how many went right and how many ended in an error."""
     device = FakeDevice(lambda inputs: [bytes(reversed(inputs[0]))], [chunk], [chunk])
+    device.receive(record(1, "hello"))
     link, _, _ = linked(device.receive, faults)
     right = errors = 0
     for _ in range(count):
@@ -279,22 +390,26 @@ def test_faulty_lines_give_the_right_bytes_or_an_error_thoroughly(kind: str, see
 
 
 class Served:
-    """A device behind a TCP socket; closes it after so many received pieces."""
+    """A device behind a TCP socket; closes it after so many received pieces, so many times."""
 
-    def __init__(self, receive: Callable[[bytes], bytes], pieces: int | None = None) -> None:
+    def __init__(
+        self, receive: Callable[[bytes], bytes], pieces: int | None = None, connections: int = 1
+    ) -> None:
         self._receive = receive
         self._pieces = pieces
+        self._connections = connections
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve)
 
     def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection:
-            pieces = 0
-            while pieces != self._pieces and (data := connection.recv(4096)):
-                pieces += 1
-                connection.sendall(self._receive(data))
+        for _ in range(self._connections):
+            connection, _ = self._listener.accept()
+            with connection:
+                pieces = 0
+                while pieces != self._pieces and (data := connection.recv(4096)):
+                    pieces += 1
+                    connection.sendall(self._receive(data))
 
     def __enter__(self) -> Served:
         self._thread.start()
@@ -319,11 +434,14 @@ def test_it_works_over_pyserial() -> None:
         assert time.monotonic() - start < 100 * POLL_S, "a request waits for no timeout"
 
 
-def test_a_device_that_goes_away_is_an_error() -> None:
-    with Served(FakeDevice(summing, [4], [2]).receive, pieces=1) as served, Link(served.url, 115_200) as link:
-        link.request("hello")
-        with pytest.raises(DeviceError, match="lost port socket://"):
-            link.request("hello")
+def test_a_port_that_goes_away_is_opened_again() -> None:
+    device = FakeDevice(summing, [4], [2])
+    with (
+        Served(device.receive, pieces=2, connections=3) as served,
+        Link(served.url, 115_200, sleep=lambda seconds: None) as link,
+    ):
+        for _ in range(5):
+            assert link.request("hello").args["board"] == "fake"
 
 
 def test_what_a_device_said_before_it_went_away_still_arrives() -> None:

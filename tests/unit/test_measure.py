@@ -294,9 +294,41 @@ def test_a_device_that_restarts_over_and_over_is_an_error(over: Measure) -> None
         return fake.receive(data)
 
     with pytest.raises(
-        LinkCorrupt, match="failed 3 times in a row, at last with: the device refuses 'run': incomplete"
+        LinkCorrupt, match="failed 3 times in a row, at last with: the device refuses 'run': hello"
     ):
         over(receive, samples(1))
+
+
+@pytest.mark.parametrize("at", [b" layer index=1", b" memory "])
+def test_a_device_that_restarts_after_its_runs_does_one_again(over: Measure, at: bytes) -> None:
+    fake = device()
+    restarts = [None]
+
+    def receive(data: bytes) -> bytes:
+        if at in data and restarts:
+            restarts.pop()
+            fake.reset()
+        return fake.receive(data)
+
+    inputs = samples(2)
+    measurement = over(receive, inputs)
+    assert_right(measurement, inputs)
+    assert [layer.latency for layer in measurement.layers] == [100, 200, 300]
+    assert measurement.latency.runs == 2 and len(fake.executed) == 5
+
+
+def test_a_device_that_comes_back_with_other_firmware_is_refused(over: Measure) -> None:
+    fake = device()
+
+    def receive(data: bytes) -> bytes:
+        if len(fake.executed) == 2:
+            fake.says = {"build": "ffff" * 10}
+            fake.executed.append([])
+            fake.reset()
+        return fake.receive(data)
+
+    with pytest.raises(StaleFirmware, match="runs build ffffffffffff"):
+        over(receive, samples(5))
 
 
 def test_outputs_that_change_under_way_are_an_error(over: Measure) -> None:

@@ -21,6 +21,10 @@ static uint64_t overhead;
 // Inferences since the last reset of the model's state.
 static uint32_t steps;
 
+// Whether a host has said hello since boot. Until then nothing else is done: whoever has begun something has to learn
+// that it is gone, and perhaps the firmware that it knew with it.
+static bool greeted;
+
 // Ticks of each layer in the last run that timed them, if that went well.
 #if MW_LAYERS > 0
 static uint64_t layer_ticks[MW_LAYERS];
@@ -282,7 +286,10 @@ static void serve(const struct mw_link_request *request)
     const bool repeated = request->seq == last_seq;
     last_seq = request->seq;
     if (mw_link_equal(request->verb, "hello")) {
+        greeted = true;
         serve_hello(request->seq);
+    } else if (!greeted) {
+        reply_error(request->seq, "hello");
     } else if (mw_link_equal(request->verb, "write")) {
         serve_write(request);
     } else if (mw_link_equal(request->verb, "run")) {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
 from typing import Protocol
 
@@ -10,18 +12,24 @@ from microwright.errors import DeviceError, DeviceTimeout, NoPort
 # A read gives up after this long and looks at its deadline. It is set once: changing the timeout of an open
 # port sends commands to the device server at the other end of rfc2217://.
 POLL_S = 0.02
-_WRITE_TIMEOUT_S = 10.0
+# A write waits for what does not fit the system's buffer: for the longest line at most, and a little.
+_WRITE_TIMEOUT_S = 2.0
+_LONGEST_LINE_BYTES = 8192
+
+
+class PortLost(DeviceError):
+    """The port was open and is gone: unplugged, its program ended, the connection closed."""
 
 
 class Port(Protocol):
     """A byte stream to a device and back."""
 
     def read(self, timeout_s: float) -> bytes:
-        """What has arrived; waits for the first byte, b"" where none comes in time. Raises DeviceError."""
+        """What has arrived; waits for the first byte, b"" where none comes in time. Raises PortLost."""
         ...
 
     def write(self, data: bytes) -> None:
-        """Send all of it. Raises DeviceError."""
+        """Send all of it. Raises PortLost; DeviceTimeout where the device takes no more of it."""
         ...
 
     def close(self) -> None:
@@ -36,11 +44,19 @@ class SerialPort:
         import serial
 
         self._url = url
-        self._errors = (serial.SerialException, OSError)
+        self._errors: tuple[type[Exception], ...] = (serial.SerialException, OSError)
+        if sys.platform != "win32":
+            import termios  # whose error is no OSError: a port that goes away while it is being set up
+
+            self._errors += (termios.error,)
         self._write_timeout = serial.SerialTimeoutException
         try:
             self._serial = serial.serial_for_url(
-                url, baudrate=baud, timeout=POLL_S, write_timeout=_WRITE_TIMEOUT_S, exclusive=True
+                url,
+                baudrate=baud,
+                timeout=POLL_S,
+                write_timeout=_WRITE_TIMEOUT_S + _LONGEST_LINE_BYTES * 10 / baud,
+                exclusive=True,
             )
         except (
             *self._errors,
@@ -80,7 +96,7 @@ class SerialPort:
             self._serial.write(data)
         except self._write_timeout:
             raise DeviceTimeout(
-                f"port {self._url} took no data for {_WRITE_TIMEOUT_S:g} s",
+                f"port {self._url} takes no data",
                 "reset the device; check that its firmware runs and reads its serial port",
             ) from None
         except self._errors as error:
@@ -90,12 +106,13 @@ class SerialPort:
         """See Port."""
         # pyserial forgets to close a socket that the other end has closed already.
         connection = getattr(self._serial, "_socket", None)
-        self._serial.close()
+        with contextlib.suppress(*self._errors):
+            self._serial.close()
         if connection is not None:
             connection.close()
 
-    def _lost(self, error: Exception) -> DeviceError:
-        return DeviceError(
+    def _lost(self, error: Exception) -> PortLost:
+        return PortLost(
             f"lost port {self._url}: {_one_line(error)}",
             "check that the board is still plugged in, or the emulator still running",
         )

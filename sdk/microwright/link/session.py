@@ -10,7 +10,7 @@ from types import TracebackType
 
 from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt
 from microwright.link import records
-from microwright.link.port import Port, SerialPort
+from microwright.link.port import Port, PortLost, SerialPort
 from microwright.link.records import Record
 
 _log = logging.getLogger("microwright.link")
@@ -25,6 +25,10 @@ _QUIET_S = 0.02
 _MAX_DAMAGED = 16
 _MAX_LINE_BYTES = 65536
 
+# A port that is gone is tried again at this interval. A board that enumerates anew takes about two seconds.
+_REOPEN_S = 0.1
+_BACK_S = 5.0
+
 
 def ignore(line: str) -> None:
     """Log lines go nowhere."""
@@ -33,7 +37,12 @@ def ignore(line: str) -> None:
 class Refused(DeviceError):
     """The device answered with an error; `code` is its name in `docs/protocol.md`."""
 
-    def __init__(self, verb: str, code: str, hint: str) -> None:
+    def __init__(self, verb: str, code: str) -> None:
+        hint = (
+            "it restarted: watch its log, check its power supply"
+            if code == "hello"
+            else "build and flash the project's firmware again"
+        )
         super().__init__(f"the device refuses {verb!r}: {code}", hint)
         self.code = code
 
@@ -41,8 +50,9 @@ class Refused(DeviceError):
 class Link:
     """A device at the other end of a serial line; a context manager.
 
-    `on_log` gets each line that is no record, without control characters. `open_port` and `clock` stand for
-    the serial port and the time. Raises NoPort where the port cannot be opened.
+    `on_log` gets each line that is no record, without control characters. `open_port`, `clock` and `sleep`
+    stand for the serial port and the time. Raises NoPort where the port cannot be opened. One that goes away
+    later is opened again as soon as it is back.
     """
 
     def __init__(
@@ -53,11 +63,14 @@ class Link:
         *,
         open_port: Callable[[str, int], Port] = SerialPort,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._url = url
         self._baud = baud
         self._on_log = on_log
+        self._open_port = open_port
         self._clock = clock
+        self._sleep = sleep
         self._received = bytearray()
         # Not 1 each time: replies to an earlier session may still be under way.
         self._seq = secrets.randbelow(records.MAX_SEQ) + 1
@@ -90,24 +103,36 @@ class Link:
         """Ask, and return the device's `ok`. Repeats what is lost or damaged; the device does nothing twice.
 
         Raises Refused when the device says `error`, DeviceTimeout when nothing comes within `timeout_s`,
-        LinkCorrupt when nothing comes through undamaged.
+        LinkCorrupt when nothing comes through undamaged, PortLost when the port goes away and stays away.
         """
         self._seq = self._seq % records.MAX_SEQ + 1
         line = records.encode(self._seq, verb, args)
         deadline = self._clock() + timeout_s
         wait_s = _FIRST_WAIT_S + 2 * (len(line) + records.OVERHEAD_CHARS) * 10 / self._baud
         damaged = sent = 0
+        failed: DeviceError | None = None  # how the port failed the latest try
         while damaged < _MAX_DAMAGED and self._clock() < deadline:
             before = self._damaged_lines
-            self._port.write(line)
+            failed = None
             sent += 1
-            reply = self._await(min(deadline, self._clock() + wait_s))
+            try:
+                self._port.write(line)
+                reply = self._await(min(deadline, self._clock() + wait_s))
+            except PortLost as error:
+                self._reopen(error, deadline)
+                failed = error
+                continue
+            except DeviceTimeout as error:
+                failed = error
+                continue
             if reply is not None:
                 return self._checked(verb, reply)
             if self._damaged_lines > before:
                 damaged += 1
             else:
                 wait_s *= 2
+        if failed is not None:
+            raise failed
         if damaged:
             raise LinkCorrupt(
                 f"the link to {self._url} damages data: {damaged} of {sent} tries of {verb!r} failed by it",
@@ -119,6 +144,23 @@ class Link:
             + (f"; {self._other_lines} lines of other text came" if self._other_lines else ""),
             "check that the project's firmware runs on the device, that this is its port, and the baud rate",
         )
+
+    def _reopen(self, lost: PortLost, deadline: float) -> None:
+        """Open the port that was lost as soon as it is back. Raises `lost` where it stays away."""
+        _log.info("%s", lost.message)
+        self._port.close()
+        if self._received:
+            self._received += b"\n"  # the rest of this line is lost
+        until = min(deadline, self._clock() + _BACK_S)
+        while self._clock() < until:
+            self._sleep(_REOPEN_S)
+            try:
+                self._port = self._open_port(self._url, self._baud)
+            except DeviceError:
+                continue
+            _log.info("port %s is back", self._url)
+            return
+        raise lost
 
     def _await(self, until: float) -> Record | None:
         """The reply to the latest request, or None at `until`, or soon after something damaged arrived."""
@@ -165,7 +207,5 @@ class Link:
 
     def _checked(self, verb: str, reply: Record) -> Record:
         if reply.verb == "error":
-            raise Refused(
-                verb, reply.args.get("code", "unknown")[:40], "build and flash the project's firmware again"
-            )
+            raise Refused(verb, reply.args.get("code", "unknown")[:40])
         return reply
