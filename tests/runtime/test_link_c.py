@@ -67,7 +67,7 @@ enum mw_status mw_model_layer(void *arena, int layer)
     uint8_t *const a = arena;
     work += layer == 0 ? 123u : 18446744073709551000u;
     if (layer != 0) {
-        return MW_OK;
+        return layer < MW_LAYERS ? MW_OK : MW_ERROR_INDEX;
     }
     uint8_t in[45];
     memcpy(in, a, 45);
@@ -160,6 +160,7 @@ def compile_firmware(folder: Path, name: str, *defines: str) -> Path:
     sources = [
         common / "app" / "main.c",
         common / "app" / "mw_link.c",
+        common / "app" / "mw_walk.c",
         folder / "mw_model.c",
         folder / "port.c",
     ]
@@ -283,6 +284,62 @@ def test_layers_are_timed_apart_and_64_bits_wide(link: Link) -> None:
     assert reply.args["ticks"] == str(123 + 18446744073709551000)
     with pytest.raises(Refused, match="argument"):
         link.request("layer", index=2)
+
+
+def test_an_inference_layer_by_layer_and_the_arena_in_between(firmware: Path) -> None:
+    *writes, run = inference(1, DATA, until=0)
+
+    def look(seq: int, offset: int, count: int, **options: int) -> bytes:
+        return record(seq, "arena", offset=offset, bytes=count, **options)
+
+    def advance(seq: int, until: int) -> bytes:
+        return record(seq, "advance", until=until)
+
+    requests = [
+        run,
+        look(5, 0, 5, data=1),
+        advance(6, 1),
+        look(7, 0, 32, data=1),
+        advance(8, 2),
+        look(9, 0, 106),
+    ]
+    answers = talk(firmware, b"".join([*writes, *requests]))[3:]
+    args = [(parse(answer) or (0, "", {}))[2] for answer in answers]
+    # The place of the inputs: not overwritten before the first layer ran.
+    assert base64.b64decode(args[1]["data"]) == DATA[:5]
+    after = (bytes([sum(DATA) % 256, 1, 0, 0, 0, 0]) + DATA[5:] * 3)[:106]
+    assert base64.b64decode(args[3]["data"]) == after[:32]
+    assert args[5]["crc"] == f"{zlib.crc32(after):08x}"
+    # Layers that ran already do not run again, by whichever number they are asked for.
+    again = [run, advance(6, 1), advance(6, 1), advance(7, 1), advance(8, 0), look(9, 1, 1, data=1)]
+    last = parse(talk(firmware, b"".join([*writes, *again]))[-1])
+    assert last is not None and base64.b64decode(last[2]["data"]) == b"\x01"
+
+
+def test_a_walk_needs_a_run_that_stopped_and_stays_in_the_arena(firmware: Path) -> None:
+    look, advance = record(8, "arena", offset=0, bytes=1), record(9, "advance", until=1)
+    *writes, run = inference(1, DATA, until=1)
+    assert codes(firmware, look, advance) == ["incomplete", "incomplete"]
+    assert codes(firmware, *writes, run, look, advance) == ["ok"] * 6
+    assert codes(firmware, *writes, run, *inference(10, DATA), look, advance)[-2:] == ["incomplete"] * 2
+    outside = [
+        {"offset": 0, "bytes": 107},
+        {"offset": 107, "bytes": 0},
+        {"offset": 4294967295, "bytes": 2},
+        {"offset": 0, "bytes": CHUNK + 1, "data": 1},
+        {"offset": 0},
+    ]
+    refused = [record(20 + i, "arena", **args) for i, args in enumerate(outside)]
+    assert codes(firmware, *writes, run, *refused, record(30, "advance"))[4:] == ["argument"] * 6
+    # Beyond the last layer.
+    too_far = [record(31, "advance", until=4294967295), look]
+    assert codes(firmware, *writes, run, *too_far)[4:] == ["model", "incomplete"]
+    *writes, run = inference(1, b"\xff" + DATA[1:], until=0)
+    assert codes(firmware, *writes, run, record(5, "advance", until=1), look)[3:] == [
+        "ok",
+        "model",
+        "incomplete",
+    ]
 
 
 def test_a_repeated_run_is_answered_again_without_running(firmware: Path) -> None:

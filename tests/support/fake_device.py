@@ -32,7 +32,7 @@ def parse(line: bytes) -> tuple[int, str, dict[str, str]] | None:
 @dataclass
 class FakeDevice:
     """Feed it bytes, get its bytes. `executed` has each run that it did, `history` the inputs of those since
-    the model was reset; `says` overrides its hello.
+    the model was reset; `says` overrides its hello. `arena` is what lies in it once so many layers ran.
     """
 
     model: Model
@@ -42,6 +42,7 @@ class FakeDevice:
     chunk: int = 384
     ticks: Callable[[int], int] = lambda run: 1000 + run
     stack: int = 512
+    arena: Callable[[int], bytes] = lambda layers: bytes(4096)
     says: Mapping[str, int | str] = field(default_factory=dict)
     executed: list[list[bytes]] = field(default_factory=list)
 
@@ -58,6 +59,7 @@ class FakeDevice:
         self._last_run: tuple[int, bytes] = (0, b"")
         self._timed = False
         self._greeted = False
+        self._walked: int | None = None
 
     def receive(self, data: bytes) -> bytes:
         """What it sends in answer to some bytes."""
@@ -117,7 +119,9 @@ class FakeDevice:
         self._inputs[index] = written
         return {}
 
-    def _run(self, crc: str, layers: str = "0", reset: str = "0") -> dict[str, int | str] | str:
+    def _run(
+        self, crc: str, layers: str = "0", reset: str = "0", until: str = ""
+    ) -> dict[str, int | str] | str:
         if [len(data) for data in self._inputs] != list(self.input_bytes):
             return "incomplete"
         if crc != f"{zlib.crc32(b''.join(self._inputs)):08x}":
@@ -127,6 +131,7 @@ class FakeDevice:
         self._outputs = self.model(self._inputs)
         self._inputs = [b"" for _ in self.input_bytes]
         self._timed = self._timed or layers == "1"
+        self._walked = int(until) if until else None
         return {
             "ticks": self.ticks(len(self.executed) - 1),
             "stack": self.stack,
@@ -136,6 +141,20 @@ class FakeDevice:
 
     def _layer(self, index: str) -> dict[str, int | str] | str:
         return {"ticks": 100 * (int(index) + 1)} if self._timed else "incomplete"
+
+    def _advance(self, until: str) -> dict[str, int | str] | str:
+        if self._walked is None:
+            return "incomplete"
+        self._walked = max(self._walked, int(until))
+        return {}
+
+    def _arena(self, offset: str, bytes: str, data: str = "0") -> dict[str, int | str] | str:
+        if self._walked is None:
+            return "incomplete"
+        piece = self.arena(self._walked)[int(offset) : int(offset) + int(bytes)]
+        if data == "1":
+            return {"data": binascii.b2a_base64(piece, newline=False).decode()}
+        return {"crc": f"{zlib.crc32(piece):08x}"}
 
     def _read(self, output: str, offset: str, bytes: str) -> dict[str, int | str] | str:
         data = self._outputs[int(output)][int(offset) : int(offset) + int(bytes)]

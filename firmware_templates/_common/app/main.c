@@ -4,6 +4,7 @@
 #include "mw_link.h"
 #include "mw_model.h"
 #include "mw_port.h"
+#include "mw_walk.h"
 
 #define PROTOCOL 1
 #define MODEL_HASH_BYTES 16
@@ -196,7 +197,9 @@ static void serve_run(const struct mw_link_request *request)
     uint32_t expected;
     uint32_t layers = 0;
     uint32_t reset = 0;
+    uint32_t until;
     last_run.seq = 0;
+    mw_walk_end();
     mw_link_number(request, "layers", &layers);
     mw_link_number(request, "reset", &reset);
     if (!mw_link_checksum(request, "crc", &expected)) {
@@ -222,7 +225,12 @@ static void serve_run(const struct mw_link_request *request)
     }
     last_run.step = ++steps;
     mw_port_stack_paint();
-    last_run.status = invoke(layers != 0, &last_run.ticks);
+    if (mw_link_number(request, "until", &until)) {
+        last_run.ticks = 0;
+        last_run.status = mw_walk_begin(mw_arena, until);
+    } else {
+        last_run.status = invoke(layers != 0, &last_run.ticks);
+    }
     last_run.stack_bytes = mw_port_stack_used_bytes();
 
     last_run.seq = request->seq;
@@ -305,7 +313,10 @@ static void serve(const struct mw_link_request *request)
     } else if (mw_link_equal(request->verb, "memory")) {
         serve_memory(request->seq);
     } else {
-        reply_error(request->seq, "verb");
+        const char *const code = mw_walk_serve(&wire, request, mw_arena);
+        if (code != NULL) {
+            reply_error(request->seq, code);
+        }
     }
 }
 

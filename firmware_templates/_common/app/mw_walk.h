@@ -1,0 +1,19 @@
+// Walking through an inference layer by layer, with a look into the arena in between: the requests `advance` and `arena`
+// of docs/protocol.md. The host knows where in the arena each tensor lies.
+
+#ifndef MW_WALK_H
+#define MW_WALK_H
+
+#include "mw_link.h"
+#include "mw_model.h"
+
+// Runs the first `until` layers; `advance` runs the next ones. MW_ERROR_INDEX beyond the last.
+enum mw_status mw_walk_begin(uint8_t *arena, uint32_t until);
+
+// The arena serves for something else from here on.
+void mw_walk_end(void);
+
+// Answers a request. Returns the code of an error, which is not answered yet, or NULL.
+const char *mw_walk_serve(struct mw_link *link, const struct mw_link_request *request, uint8_t *arena);
+
+#endif
