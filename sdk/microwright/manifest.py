@@ -11,7 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias, get_args
 
 from microwright import __version__
+from microwright import profile as profiles
 from microwright.errors import InputError, OutputError
+from microwright.profile import Profile
 from microwright.target import OPTIMIZE, Optimize
 
 MANIFEST = "microwright.json"
@@ -38,6 +40,7 @@ class Manifest:
     calibrated_randomly: bool
     arena_bytes: int
     files: Mapping[str, str]
+    profile: Profile | None = None
 
     def to_bytes(self) -> bytes:
         """The content of `microwright.json`."""
@@ -54,6 +57,7 @@ class Manifest:
                 "calibrated_randomly": self.calibrated_randomly,
             },
             "arena_bytes": self.arena_bytes,
+            "profile": profiles.to_manifest(self.profile),
             "files": self.files,
         }
         return (json.dumps(content, indent=2) + "\n").encode()
@@ -98,6 +102,7 @@ def read(directory: Path) -> Manifest:
         calibrated_randomly=content["model"].get("calibrated_randomly") is True,
         arena_bytes=content["arena_bytes"],
         files=content["files"],
+        profile=profiles.of_manifest(content.get("profile")),
     )
 
 
@@ -150,6 +155,10 @@ def replaceable(directory: Path, kind: Kind, force: bool) -> Manifest | None:
 
 def _sound(manifest: Any) -> bool:
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        return False
+    try:
+        profiles.of_manifest(manifest.get("profile"))
+    except ValueError:
         return False
     model, files, arena = manifest.get("model"), manifest.get("files"), manifest.get("arena_bytes")
     return (

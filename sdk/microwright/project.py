@@ -2,7 +2,8 @@
 
 A template is a folder of firmware_templates/ that mirrors the project's folders. A project is made of layers,
 of which a later one wins: `_common`, the `_common` of each folder above the template, the template. Only what
-ends in `.j2` is rendered. The UART driver comes from `_uart/`, chosen by the board.
+ends in `.j2` is rendered. The UART driver comes from `_uart/`, chosen by the board; what a profile adds,
+from `_mlperf_tiny/`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import contextlib
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from microwright import _folder, _paths, _template, manifest, passes
+from microwright import profile as profiles
 from microwright.board import Board, did_you_mean
 from microwright.board import parse as parse_board
 from microwright.emit import aot
@@ -24,6 +26,7 @@ from microwright.graph import Graph
 from microwright.graph import read as read_graph
 from microwright.library import Library, compile_model
 from microwright.manifest import MANIFEST, Manifest
+from microwright.profile import MlperfTiny, Profile
 from microwright.target import Optimize
 
 _IMAGES = ("firmware.elf", "firmware.bin", "firmware.hex")
@@ -41,6 +44,7 @@ class Project:
     model_sha256: str
     arena_bytes: int
     files: Mapping[str, str]
+    profile: Profile | None = None
 
     @cached_property
     def model(self) -> Graph:
@@ -69,21 +73,24 @@ def create(
     *,
     engine: str = aot.ENGINE,
     optimize: Optimize = "balanced",
+    profile: MlperfTiny | None = None,
     force: bool = False,
 ) -> Project:
     """Generate the project of a model for a board in a folder.
 
     The folder has to be new, empty, or a project whose generated files nobody edited (`force` drops such
     edits); files that somebody added to a project stay, and so does its build folder for the same board.
-    Nothing is written when anything fails. Same input, same bytes.
+    Nothing is written when anything fails. Same input, same bytes. With a `profile` the firmware answers
+    MLPerf Tiny's protocol, too.
 
     Raises UnsupportedOp, TooLarge, OutputError, BoardError, and InputError for an unknown engine.
     """
     directory = directory.resolve()
     previous = manifest.replaceable(directory, "project", force)
     library = compile_model(model, board, engine=engine, optimize=optimize)
-    files = _files(library)
-    written = library.manifest("project", files)
+    settled = None if profile is None else profiles.settle(profile, model)
+    files = _files(library, settled)
+    written = replace(library.manifest("project", files), profile=settled)
     files[MANIFEST] = written.to_bytes()
     _folder.put(directory, files, previous.generated if previous else frozenset())
     if previous is not None:
@@ -120,21 +127,23 @@ def _project(directory: Path, board: Board, written: Manifest) -> Project:
         model_sha256=written.model_sha256,
         arena_bytes=written.arena_bytes,
         files=written.files,
+        profile=written.profile,
     )
 
 
-def _files(library: Library) -> dict[str, bytes]:
+def _files(library: Library, profile: Profile | None) -> dict[str, bytes]:
     """All files of the project but the manifest."""
     board = library.board
     files = dict(library.files)
     files["model/model.tflite"] = library.plan.graph.flatbuffer
     files["board.toml"] = board.text.encode()
-    layers = _template_files(board)
+    layers = _template_files(board, profile)
     files.update({path: source.read_bytes() for path, source in layers.items() if not path.endswith(".j2")})
     context = {
         **library.context,
         "sources": sorted(path for path in files if path.endswith(".c")),
         "stack_bytes": board.stack_bytes,
+        "profile": None if profile is None else profiles.settings(profile, library.plan.graph),
     }
     for path, source in layers.items():
         if path.endswith(".j2"):
@@ -142,7 +151,7 @@ def _files(library: Library) -> dict[str, bytes]:
     return files
 
 
-def _template_files(board: Board) -> dict[str, Path]:
+def _template_files(board: Board, profile: Profile | None) -> dict[str, Path]:
     """Path in the project (still with `.j2`) -> file of the template."""
     root = _paths.firmware_templates()
     parts = PurePosixPath(board.template).parts
@@ -156,6 +165,8 @@ def _template_files(board: Board) -> dict[str, Path]:
             "the templates are: " + ", ".join(known),
         )
     folders = [root.joinpath(*parts[:depth], "_common") for depth in range(len(parts))]
+    if profile is not None:
+        folders.append(root / "_mlperf_tiny")
     files: dict[str, Path] = {}
     for folder in (*folders, root.joinpath(*parts)):
         files.update({str(PurePosixPath(p.relative_to(folder))): p for p in _walk(folder)})

@@ -2,6 +2,9 @@
 
 #include "mw_board.h"
 #include "mw_link.h"
+#ifdef MW_MLPERF_TINY
+#include "mw_mlperf.h"
+#endif
 #include "mw_model.h"
 #include "mw_port.h"
 #include "mw_walk.h"
@@ -330,6 +333,13 @@ int main(void)
     const enum mw_status status = mw_model_init(mw_arena);
     struct mw_link_request request;
     while (mw_link_receive(&wire, &request)) {
+#ifdef MW_MLPERF_TINY
+        if (request.command != NULL) {
+            steps = 0; // the state is lost
+            mw_mlperf_serve(&wire, request.command, status == MW_OK ? mw_arena : NULL);
+            continue;
+        }
+#endif
         if (status == MW_OK) {
             serve(&request);
         } else {

@@ -36,9 +36,7 @@ bool mw_link_equal(const char *a, const char *b)
     return *a == *b;
 }
 
-// Reads decimal digits up to the first other character, which it returns; NULL where there is no digit or the number
-// has more than 32 bits.
-static const char *decimal(const char *text, uint32_t *value)
+const char *mw_link_decimal(const char *text, uint32_t *value)
 {
     if (*text < '0' || *text > '9') {
         return NULL;
@@ -92,7 +90,7 @@ static bool parse(struct mw_link *link, struct mw_link_request *request)
             *c = '\0';
         }
     }
-    const char *text = decimal(line + 1, &request->seq);
+    const char *text = mw_link_decimal(line + 1, &request->seq);
     if (text == NULL || *text != '\0' || request->seq > 65535 || text == end) {
         return false;
     }
@@ -108,11 +106,23 @@ static bool parse(struct mw_link *link, struct mw_link_request *request)
 bool mw_link_receive(struct mw_link *link, struct mw_link_request *request)
 {
     link->length = 0;
+#ifdef MW_LINK_COMMAND_END
+    request->command = NULL;
+#endif
     for (;;) {
         const int byte = mw_port_getc();
         if (byte < 0) {
             return false;
         }
+#ifdef MW_LINK_COMMAND_END
+        if (byte == MW_LINK_COMMAND_END) {
+            // What is too long is no command, nor is half a record, which lost its newline: both become unknown ones.
+            const uint32_t end = link->length < MW_LINK_LINE_BYTES ? link->length : 0;
+            link->line[end] = '\0';
+            request->command = link->line;
+            return true;
+        }
+#endif
         if (byte != '\n') {
             // '@' stands nowhere else in a record, so that a record that lost its newline costs only itself.
             if (byte == '@') {
@@ -165,7 +175,7 @@ bool mw_link_number(const struct mw_link_request *request, const char *key, uint
 {
     const char *text = value_of(request, key);
     if (text != NULL) {
-        text = decimal(text, value);
+        text = mw_link_decimal(text, value);
     }
     return text != NULL && *text == '\0';
 }

@@ -20,6 +20,11 @@
 // A line without its newline: base64 of a chunk, and everything else in the longest request.
 #define MW_LINK_LINE_BYTES ((MW_LINK_CHUNK + 2) / 3 * 4 + 64)
 
+// What ends a command of MLPerf Tiny's protocol, where the firmware answers it, too; in no request of ours.
+#ifdef MW_MLPERF_TINY
+#define MW_LINK_COMMAND_END '%'
+#endif
+
 struct mw_link {
     uint32_t crc;                  // of the record being sent, up to here
     uint32_t length;               // of the line being received; MW_LINK_LINE_BYTES + 1 when it is too long
@@ -28,6 +33,9 @@ struct mw_link {
 
 // A request that arrived. It points into the link's line and lives until the next mw_link_receive.
 struct mw_link_request {
+#ifdef MW_LINK_COMMAND_END
+    char *command;     // another protocol's command, in place of all that follows; else NULL
+#endif
     uint32_t seq;      // 1 to 65535
     const char *verb;
     const char *words; // key=value words, each ended by a NUL
@@ -39,6 +47,9 @@ bool mw_link_receive(struct mw_link *link, struct mw_link_request *request);
 
 // Whether two texts are equal.
 bool mw_link_equal(const char *a, const char *b);
+
+// Reads a number of 32 bits up to the first character that is no digit, which it returns; NULL where there is none.
+const char *mw_link_decimal(const char *text, uint32_t *value);
 
 // An argument as a decimal number, or as a checksum of 8 hex digits; false where it is absent or anything else.
 bool mw_link_number(const struct mw_link_request *request, const char *key, uint32_t *value);
