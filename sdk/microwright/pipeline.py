@@ -23,6 +23,7 @@ from microwright.link import ignore
 from microwright.load import Model
 from microwright.measure import measure
 from microwright.noise import LayerNoise
+from microwright.profile import MlperfTiny
 from microwright.progress import Progress, silent
 from microwright.quantize import Recipe, quantize
 from microwright.report import Report
@@ -42,6 +43,7 @@ def deploy(
     data: Source | str | Path | None = None,
     engine: str = "aot",
     optimize: Optimize = "balanced",
+    profile: MlperfTiny | None = None,
     random_inputs: int = 20,
     json_path: str | Path | None = None,
     calibration: Recipe | Source | str | Path | None = None,
@@ -56,7 +58,7 @@ def deploy(
     Quantises a Keras model as `load_graph` does, generates the firmware project in `out`
     (default: `project_directory`), builds it, starts it, runs the samples of `data` or random ones, and
     compares what the device gives with the reference interpreter. Writes the report to `report.json` in the
-    project, and to `json_path`.
+    project, and to `json_path`. With a `profile` the firmware answers MLPerf Tiny's protocol, too.
 
     Outputs that differ are the report's news, not an exception: see `report.require_agreement`. Raises any
     other MicrowrightError.
@@ -73,7 +75,9 @@ def deploy(
     builds.require_tools(board)
     runners.require_tool(board, runner)
     directory = Path(out) if out is not None else project_directory(model, board_id)
-    made = project.create(directory, graph, board, engine=engine, optimize=optimize, force=force)
+    made = project.create(
+        directory, graph, board, engine=engine, optimize=optimize, profile=profile, force=force
+    )
     image = builds.build(made, progress)
     result = evaluate(image, wanted, cautions=cautions, runner=runner, progress=progress, on_log=on_log)
     report.write(result, made.directory / REPORT)

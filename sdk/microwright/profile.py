@@ -68,7 +68,7 @@ def settle(wanted: MlperfTiny, graph: Graph) -> Profile:
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise _refusal(
             graph,
-            f"it has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, MLPerf Tiny's models one each",
+            f"it has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, and each has to be one",
             "leave the profile out",
         )
     source, output = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]

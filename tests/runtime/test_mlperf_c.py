@@ -242,7 +242,9 @@ def test_records_and_commands_share_the_line(firmware: Path) -> None:
     data = bytes(range(50))
     load = "".join(f"{command}%" for command in loading(data)).encode()
     hello = record(7, "hello")
-    lines = run(firmware, load + hello + b"db 00" + hello + b"infer 1 0%" + hello + b"@17 wri" + b"name%name%")
+    lines = run(
+        firmware, load + hello + b"db 00" + hello + b"infer 1 0%" + hello + b"@17 wri" + b"name%name%"
+    )
     hellos = [parsed for line in lines if (parsed := parse(line.encode()))]
     assert [(seq, verb) for seq, verb, _ in hellos] == [(7, "ok")] * 3
     assert results(lines) == pytest.approx(
@@ -257,7 +259,14 @@ def test_a_record_runs_on_what_records_wrote(firmware: Path) -> None:
     load = "".join(f"{command}%" for command in loading(bytes([7] * 50))).encode()
     write = record(1, "write", input=0, offset=0, data="A" * 64)
     rest = record(2, "write", input=0, offset=48, data="AAA=")
-    sent = load + write + rest + b"infer 1 0%" + record(3, "run", crc=f"{zlib.crc32(data):08x}")
+    sent = (
+        record(9, "hello")
+        + load
+        + write
+        + rest
+        + b"infer 1 0%"
+        + record(3, "run", crc=f"{zlib.crc32(data):08x}")
+    )
     parsed = parse(run(firmware, sent)[-1].encode())
     # The inference in between used the place of the input: the run says so, or ran on the right one.
     assert parsed is not None and (parsed[1] == "ok" or parsed[2]["code"] == "crc")
@@ -279,8 +288,9 @@ def test_check_tells_of_damage_either_way(firmware: Path) -> None:
 def test_hostile_bytes(firmware: Path, seed: int) -> None:
     """Whatever comes, nothing is read or written outside, and the device answers afterwards."""
     rng = random.Random(seed)
-    words = [b"db ", b"load ", b"infer ", b"print ", b"50", b"1", b"0", b"4294967295", b"%", b"%", b"ff" * 31]
-    words += [b"@17 ", b"\n", b"\0", b" ", record(3, "hello"), b"x" * 700, b"results%", b"check%", b"db load 50%"]
+    words = [b"db ", b"load ", b"infer ", b"print ", b"50", b"1", b"0", b"4294967295", b"%", b"%", b" "]
+    words += [b"ff" * 31, b"@17 ", b"\n", b"\0", record(3, "hello"), b"x" * 700, b"results%", b"check%"]
+    words += [b"db load 50%"]
     sent = b"".join(rng.choice(words) for _ in range(3000))
     flipped = bytes(byte ^ (1 << rng.randrange(8) if rng.random() < 0.01 else 0) for byte in sent)
     # Long runs are no matter of memory.

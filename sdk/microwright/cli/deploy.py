@@ -10,6 +10,7 @@ import click
 from microwright.cli import _options
 
 if TYPE_CHECKING:
+    from microwright.profile import MlperfTiny
     from microwright.quantize import Recipe
     from microwright.sources import Source
     from microwright.target import Optimize
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 )
 @_options.engine
 @_options.optimize
+@_options.profile
 @_options.sources("data", "calibration")
 @_options.inputs
 @_options.recipe
@@ -37,6 +39,7 @@ def command(
     random_inputs: int,
     engine: str,
     optimize: Optimize,
+    profile: MlperfTiny | None,
     recipe: Recipe,
     runner: str | None,
     json_path: Path | None,
@@ -59,6 +62,7 @@ def command(
             data=data,
             engine=engine,
             optimize=optimize,
+            profile=profile,
             random_inputs=random_inputs,
             json_path=json_path,
             calibration=recipe,

@@ -10,6 +10,7 @@ import click
 from microwright.cli import _options
 
 if TYPE_CHECKING:
+    from microwright.profile import MlperfTiny
     from microwright.quantize import Recipe
     from microwright.target import Optimize
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 )
 @_options.engine
 @_options.optimize
+@_options.profile
 @_options.sources("calibration")
 @_options.recipe
 @click.option("--force", is_flag=True, help="Drop edits of the project's generated files.")
@@ -31,6 +33,7 @@ def command(
     out: Path | None,
     engine: str,
     optimize: Optimize,
+    profile: MlperfTiny | None,
     recipe: Recipe,
     force: bool,
 ) -> None:
@@ -45,5 +48,12 @@ def command(
     with _options.progress() as progress:
         graph = pipeline.load_graph(model.load(), recipe, progress=progress, on_caution=_options.caution)
     directory = out or pipeline.project_directory(model.path, board_id)
-    made = project.create(directory, graph, board, engine=engine, optimize=optimize, force=force)
+    made = project.create(
+        directory, graph, board, engine=engine, optimize=optimize, profile=profile, force=force
+    )
     click.echo(f"{directory}: {len(made.files)} files, arena {made.arena_bytes:,} bytes")
+    if made.profile is not None:
+        click.echo(
+            f"MLPerf Tiny: {made.profile.model}; input {made.profile.sent}, "
+            f"{made.profile.input_bytes:,} bytes; result {made.profile.result}"
+        )
