@@ -30,11 +30,17 @@ def unrolled(network: Any) -> Iterator[None]:
 
 def refuse(concrete: Any, name: str) -> None:
     """Raise InputError where a traced function has a loop: the converter would crash while calibrating it."""
-    definition = concrete.graph.as_graph_def()
-    bodies = [definition.node, *(function.node_def for function in definition.library.function)]
-    loop = next((node for body in bodies for node in body if node.op in _LOOPS), None)
+    loop = next((node for node in nodes(concrete) if node.op in _LOOPS), None)
     if loop is not None:
         raise InputError(
             f"{name}: {loop.name[:80]!r} is a loop, which has no int8 form",
             "unroll the recurrent layer (unroll=True), so that it becomes fully connected layers",
         )
+
+
+def nodes(concrete: Any) -> Iterator[Any]:
+    """The operators of a traced function and of all that it calls."""
+    definition = concrete.graph.as_graph_def()
+    yield from definition.node
+    for function in definition.library.function:
+        yield from function.node_def

@@ -42,6 +42,19 @@ def of_graph(graph: Graph) -> tuple[Caution, ...]:
     )
 
 
+def unused(given: bool) -> tuple[Caution, ...]:
+    """What to say where a model was trained with all of its ranges, and samples are given to set some."""
+    if not given:
+        return ()
+    return (
+        Caution(
+            "calibration-unused",
+            "the model was trained with all of its ranges, calibration samples set none",
+            "leave --calibration and --calibrate-randomly out",
+        ),
+    )
+
+
 def of_data(graph: Graph, data: Data) -> tuple[Caution, ...]:
     """Real values of samples far beyond what the model's inputs can hold."""
     cautions: list[Caution] = []

@@ -6,6 +6,7 @@ import contextlib
 import re
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from microwright import board as boards
@@ -17,7 +18,7 @@ from microwright.comparison import Comparison
 from microwright.coverage import Caution
 from microwright.data import Data, shape_text
 from microwright.errors import InputError
-from microwright.graph import Array, Graph
+from microwright.graph import TRAINED, Array, Graph
 from microwright.graph import read as read_graph
 from microwright.link import ignore
 from microwright.load import Model
@@ -126,8 +127,8 @@ def quantized(
     """A float model quantised by a recipe.
 
     `on_caution` is told what the calibration samples leave out, also of what the validation samples have.
-    Raises InputError where there are no calibration samples and random ones were not asked for, or where they
-    are and the scheme takes none.
+    Raises InputError where calibration samples are missing and random ones were not asked for, or where they
+    are given and the scheme takes none.
     """
     inputs = load.inputs(model)
     if recipe.scheme == "float32" and (recipe.calibration is not None or recipe.calibrate_randomly):
@@ -142,22 +143,20 @@ def quantized(
                 f"{model.path}: calibration samples and random calibration are both asked for", "choose one"
             )
         calibration = sources.load(recipe.calibration, inputs, progress=progress)
-    elif recipe.scheme != "float32" and not recipe.calibrate_randomly:
-        raise InputError(
-            f"{model.path} has to be quantised, which takes samples of its input",
-            "add --calibration SAMPLES (a .npz, a .csv, a folder of images, ...), or give an int8 .tflite; "
-            "for sizes and latency alone, --calibrate-randomly will do",
-        )
     graph = quantize(
         model,
         calibration,
+        randomly=recipe.calibrate_randomly,
         scheme=recipe.scheme,
         input_type=recipe.input_type,
         output_type=recipe.output_type,
         progress=progress,
     )
     found = coverage.of_graph(graph)
-    if calibration is not None:
+    if graph.ranges == TRAINED:
+        found += coverage.unused(recipe.calibration is not None or recipe.calibrate_randomly)
+    elif calibration is not None and recipe.calibration is not None:
+        graph = replace(graph, ranges=f"{graph.ranges} of {Path(recipe.calibration.where).name}")
         found += coverage.examine(calibration, inputs, validation)
     for caution in found:
         on_caution(caution)

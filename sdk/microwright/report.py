@@ -31,7 +31,8 @@ _MAX_SHOWN = 16
 @dataclass(frozen=True)
 class ModelFacts:
     """The model that was measured: the hash of its `.tflite`, the multiply-accumulates of one inference, the
-    bytes of the constants that its operators read, and whether random samples calibrated it.
+    bytes of the constants that its operators read, whether random samples calibrated it, and where its ranges
+    came from (empty: not known).
     """
 
     name: str
@@ -39,6 +40,7 @@ class ModelFacts:
     macs: int
     weights_bytes: int
     calibrated_randomly: bool = False
+    ranges: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,12 @@ def make(
     latency = measurement.latency
     return Report(
         model=ModelFacts(
-            model.name, model.sha256, ops.macs(model), model.weights_bytes, model.calibrated_randomly
+            model.name,
+            model.sha256,
+            ops.macs(model),
+            model.weights_bytes,
+            model.calibrated_randomly,
+            model.ranges,
         ),
         board=board.id,
         engine=project.engine,
@@ -236,8 +243,8 @@ def render(report: Report, console: Console) -> None:
     table.add_row("agreement", *_agreement(report.agreement))
     if report.scores is not None:
         _add_scores(table, report.scores)
-    if model.calibrated_randomly:
-        table.add_row("calibration", "random", "what the model computes is not representative")
+    if model.ranges:
+        table.add_row("ranges", "", model.ranges)
     console.print(table)
     if report.scores is not None and report.scores.confusion:
         console.print(_confusion(report.scores))

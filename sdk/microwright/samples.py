@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +27,10 @@ class Samples:
 def inputs(graph: Graph) -> tuple[Input, ...]:
     """The inputs of a graph."""
     tensors = [graph.tensors[index] for index in graph.inputs]
-    return tuple(Input(_name(t), t.shape[1:] if t.shape[:1] == (1,) else t.shape) for t in tensors)
+    return tuple(
+        Input(name, t.shape[1:] if t.shape[:1] == (1,) else t.shape)
+        for name, t in zip(graph.input_names, tensors, strict=True)
+    )
 
 
 def of_data(graph: Graph, data: Data) -> Samples:
@@ -54,11 +56,6 @@ def random(graph: Graph, count: int) -> Samples:
     tensors = [graph.tensors[index] for index in graph.inputs]
     inputs = (tuple(_random(generator, tensor) for tensor in tensors) for _ in range(count))
     return Samples(tuple(inputs), None)
-
-
-def _name(tensor: Tensor) -> str:
-    """`image` of `serving_default_image:0`, as TensorFlow Lite's converter calls the input `image`."""
-    return re.sub(r"^serving_default_|:0$", "", tensor.name)
 
 
 def _class_indices(graph: Graph, labels: Array | None) -> Array | None:

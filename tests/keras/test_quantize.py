@@ -197,4 +197,4 @@ def test_random_samples_do_not_fill_the_memory() -> None:
     huge = load.from_keras(keras.Model(x, keras.layers.ReLU()(x)), "huge")
 
     with pytest.raises(InputError, match="100 random samples of its inputs take more"):
-        quantize.quantize(huge, None)
+        quantize.quantize(huge, randomly=True)

@@ -154,6 +154,9 @@ class Maker:
         self.subgraphs = 1
         self.others: list[Maker] = []
         """Subgraphs behind the main one, without inputs and outputs."""
+        self.signatures: list[tuple[str, Mapping[str, int], Mapping[str, int]]] = []
+        """Of the main subgraph: key, inputs and outputs."""
+        self.description = b""
         self.external_buffers = False
         """Whether the constants lie behind the flatbuffer, as in files above 2 GB."""
 
@@ -236,11 +239,15 @@ class Maker:
         made = [self._subgraph(b, inputs, outputs, places, codes)] * self.subgraphs
         made += [other._subgraph(b, (), (), places, codes) for other in self.others]
         subgraphs = _offsets(b, made)
+        signatures = _offsets(b, [_signature(b, *signature) for signature in self.signatures])
+        description = b.CreateString(self.description)
         tflite.ModelStart(b)
+        tflite.ModelAddDescription(b, description)
         tflite.ModelAddVersion(b, self.version)
         tflite.ModelAddOperatorCodes(b, opcodes)
         tflite.ModelAddSubgraphs(b, subgraphs)
         tflite.ModelAddBuffers(b, buffers)
+        tflite.ModelAddSignatureDefs(b, signatures)
         b.Finish(tflite.ModelEnd(b), b"TFL3")
         return bytes(b.Output())
 
@@ -359,6 +366,27 @@ class Maker:
             tflite.OperatorAddBuiltinOptionsType(b, getattr(tflite.BuiltinOptions, str(table)))
             tflite.OperatorAddBuiltinOptions(b, options)
         return int(tflite.OperatorEnd(b))
+
+
+def _signature(
+    b: flatbuffers.Builder, key: str, inputs: Mapping[str, int], outputs: Mapping[str, int]
+) -> int:
+    name = b.CreateString(key)
+    ends = []
+    for tensors in (inputs, outputs):
+        entries = []
+        for each, tensor in tensors.items():
+            text = b.CreateString(each)
+            tflite.TensorMapStart(b)
+            tflite.TensorMapAddName(b, text)
+            tflite.TensorMapAddTensorIndex(b, tensor)
+            entries.append(tflite.TensorMapEnd(b))
+        ends.append(_offsets(b, entries))
+    tflite.SignatureDefStart(b)
+    tflite.SignatureDefAddInputs(b, ends[0])
+    tflite.SignatureDefAddOutputs(b, ends[1])
+    tflite.SignatureDefAddSignatureKey(b, name)
+    return int(tflite.SignatureDefEnd(b))
 
 
 def _options(b: flatbuffers.Builder, table: str, options: Mapping[str, Any]) -> int:

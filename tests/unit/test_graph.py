@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from microwright import _schema
 from microwright.errors import InputError, MicrowrightError, UnsupportedOp
-from microwright.graph import Graph, Quantization, read
+from microwright.graph import Graph, Quantization, mark, read
 from tests.support.tflite_maker import Maker
 
 _FUZZ = settings(
@@ -41,6 +41,7 @@ def _conv() -> Maker:
     m.tensor((1, 128), "int8", scale=0.2, zero_point=127, name="z")
     m.node("CONV_2D", [0, 1, 2], [3], padding="SAME", stride_w=2, stride_h=1)
     m.node("RESHAPE", [3, 4], [5], new_shape=(1, 128))
+    m.signatures = [("serving_default", {"image": 0}, {"scores": 5})]
     return m
 
 
@@ -351,6 +352,70 @@ def test_what_is_no_model_is_refused(data: bytes) -> None:
     with pytest.raises(InputError, match="is no TFL3 flatbuffer") as caught:
         read(data, "photo")
     _assert_readable(caught.value)
+
+
+def test_inputs_and_outputs_have_the_names_of_the_signature() -> None:
+    m = _conv()
+    m.signatures.insert(0, ("another", {"a": 0}, {"b": 5}))
+    graph = _read(m)
+    assert (graph.input_names, graph.output_names) == (("image",), ("scores",))
+    # The default one counts, or the first, and a tensor may be two outputs.
+    m.signatures = [("another", {"a": 0}, {"b": 5, "c": 5, "d": 3}), ("third", {}, {})]
+    assert _read(m, outputs=(5, 3, 5)).output_names == ("b", "d", "c")
+
+
+def test_what_the_signature_does_not_name_has_the_name_of_its_tensor() -> None:
+    m = _conv()
+    m.tensors[0].name = "serving_default_image:0"
+    m.signatures = [("serving_default", {"image\n": 0}, {"": 5, "other": 2})]
+    graph = _read(m)
+    assert (graph.input_names, graph.output_names) == (("image",), ("z",))
+
+
+def test_a_signature_of_tensors_that_do_not_exist_is_refused() -> None:
+    m = _conv()
+    m.signatures = [("serving_default", {"image": 0}, {"scores": 6})]
+    with pytest.raises(InputError, match="signature 0: output 0 is tensor 6 of 6"):
+        _read(m)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "randomly"),
+    [
+        ("trained", False),
+        ("calibrated on 300 samples", False),
+        ("trained, the rest calibrated on 12 samples", False),
+        ("random, not representative", True),
+        ("trained, the rest random, not representative", True),
+    ],
+)
+def test_what_is_written_into_a_file_is_read_again(ranges: str, randomly: bool) -> None:
+    m = _conv()
+    m.description = b"MLIR Converted."
+    plain = m.build([0], [5])
+    written = mark.write(plain, ranges=ranges, inputs=[("é/1", 0)], outputs=[("scores", 5)])
+    graph = read(written, "made")
+    assert (graph.ranges, graph.calibrated_randomly) == (ranges, randomly)
+    assert (graph.input_names, graph.output_names) == (("é/1",), ("scores",))
+    # The schema's own package finds the same, and what was there stays where it was.
+    signature = tflite.Model.GetRootAs(written).SignatureDefs(0)
+    assert (signature.SignatureKey(), signature.Outputs(0).TensorIndex()) == (b"serving_default", 5)
+    assert graph.nodes == read(plain, "made").nodes
+
+
+@pytest.mark.parametrize(
+    ("description", "ranges"),
+    [
+        (b"Microwright: calibrated with random samples, not representative", "random, not representative"),
+        (b"Microwright: ranges calibrated on all samples", ""),
+        (b"Microwright: ranges \xff", ""),
+        (b"ranges trained", ""),
+    ],
+)
+def test_a_description_is_trusted_as_far_as_it_is_known(description: bytes, ranges: str) -> None:
+    m = _conv()
+    m.description = description
+    assert _read(m).ranges == ranges
 
 
 def test_a_hostile_name_cannot_break_the_message() -> None:

@@ -31,7 +31,7 @@ _SCORES = Scores(
 )
 
 _REPORT = Report(
-    model=ModelFacts("net", "ab" * 32, 1234567, 4321),
+    model=ModelFacts("net", "ab" * 32, 1234567, 4321, ranges="calibrated on 300 samples"),
     board="mps2-an386",
     engine="aot",
     optimize="size",
@@ -73,6 +73,7 @@ def test_the_json_is_schema_1() -> None:
             "macs": 1234567,
             "weights_bytes": 4321,
             "calibrated_randomly": False,
+            "ranges": "calibrated on 300 samples",
         },
         "board": "mps2-an386",
         "engine": "aot",

@@ -57,8 +57,10 @@ def graph(known: Graph, cautions: Sequence[Caution]) -> Mapping[str, object]:
         "model": known.name,
         "sha256": known.sha256,
         "calibrated_randomly": known.calibrated_randomly,
+        "ranges": known.ranges,
         "warnings": [asdict(caution) for caution in cautions],
-        "inputs": [_tensor(known, index) for index in known.inputs],
+        "inputs": _ends(known, known.inputs, known.input_names),
+        "outputs": _ends(known, known.outputs, known.output_names),
         "macs": ops.macs(known),
         "weights_bytes": known.weights_bytes,
         "layers": [
@@ -109,6 +111,10 @@ def on_board(known: Board, rewritten: Rewritten, planned: Plan, judged: Verdict)
         ],
         "zeros": verdict.to_json(judged),
     }
+
+
+def _ends(known: Graph, indices: Sequence[int], names: Sequence[str]) -> list[Mapping[str, object]]:
+    return [{"name": name, **_tensor(known, index)} for name, index in zip(names, indices, strict=True)]
 
 
 def _tensor(known: Graph, index: int) -> Mapping[str, object]:

@@ -69,4 +69,6 @@ def command(
         _options.console().print(_tables.comparison(compared, names))
         if compared.classes:
             _options.console().print(_tables.classes(compared, names))
+    if graph.ranges:
+        click.echo(f"ranges: {graph.ranges}")
     click.echo(f"{out}: {len(graph.flatbuffer):,} bytes, {graph.weights_bytes:,} of them weights")

@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from microwright.graph import mark
+
 DType: TypeAlias = Literal["bool", "float32", "int8", "int16", "int32", "int64", "uint8"]
 Array: TypeAlias = npt.NDArray[np.generic]
 Option: TypeAlias = bool | int | float | str | tuple[int, ...]
@@ -86,8 +88,9 @@ class Node:
 class Graph:
     """A model as a list of nodes in execution order. `tensors[i].index == i`.
 
-    `flatbuffer` is the file that the graph was read from, `sha256` its hash. `calibrated_randomly`: its
-    ranges come from random samples, so that what it computes is not representative.
+    `flatbuffer` is the file that the graph was read from, `sha256` its hash. `input_names` and `output_names`
+    are those of its signature. `ranges` says where the ranges of an int8 model came from, empty where that is
+    not known.
     """
 
     name: str
@@ -97,7 +100,14 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     flatbuffer: bytes
-    calibrated_randomly: bool = False
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+    ranges: str = ""
+
+    @property
+    def calibrated_randomly(self) -> bool:
+        """Whether random samples set ranges, so that what it computes is not representative."""
+        return self.ranges.endswith(mark.RANDOM)
 
     @property
     def states(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from microwright import _schema
 from microwright._flatbuffer import File, Table
 from microwright.errors import InputError, UnsupportedOp
-from microwright.graph import mark, variables
+from microwright.graph import mark, names, variables
 from microwright.graph.model import ITEM_BYTES, Array, DType, Graph, Node, Option, Quantization, Tensor
 from microwright.graph.variables import Section
 
@@ -67,6 +67,7 @@ def read(flatbuffer: bytes, name: str) -> Graph:
     _check_inputs(file, inputs, [tables[index] for index in inputs])
     _check_order(file, nodes, inputs, outputs, tensors)
     variables.check(file, nodes, outputs, tensors)
+    input_names, output_names = names.ends(model, main.tensors, inputs, outputs)
     return Graph(
         name=name,
         sha256=hashlib.sha256(flatbuffer).hexdigest(),
@@ -75,7 +76,9 @@ def read(flatbuffer: bytes, name: str) -> Graph:
         inputs=inputs,
         outputs=outputs,
         flatbuffer=flatbuffer,
-        calibrated_randomly=mark.RANDOM in _description(model),
+        input_names=input_names,
+        output_names=output_names,
+        ranges=mark.ranges(_description(model)),
     )
 
 

@@ -10,6 +10,7 @@ from microwright.load.model import (
     input_shapes,
     inputs,
     inputs_of,
+    output_names,
     predict,
     save,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "inputs_of",
     "keras_model",
     "load",
+    "output_names",
     "predict",
     "save",
 ]

@@ -88,6 +88,24 @@ def input_shapes(model: Model) -> tuple[Shape, ...]:
     return tuple(each.shape for each in inputs(model))
 
 
+def output_names(model: Model) -> tuple[str, ...]:
+    """Names of the outputs of `function`: keys of a signature or of a dictionary, else layers. Empty where a
+    class of the user's does not tell.
+    """
+    network: Any = model.keras
+    if model.kind == "saved_model":
+        return tuple(sorted(network.structured_outputs))
+    outputs = getattr(network, "output", None)
+    if isinstance(outputs, dict):
+        return tuple(map(str, outputs))
+    names: list[str] = list(getattr(network, "output_names", None) or [])
+    if not names and getattr(network, "layers", None):
+        names = [network.layers[-1].name]
+    # A layer that is called several times has several outputs.
+    seen = [names[:i].count(name) for i, name in enumerate(names)]
+    return tuple(f"{name}_{before}" if before else name for name, before in zip(names, seen, strict=True))
+
+
 def function(model: Model) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """The float model in inference mode, from input tensors to output tensors, and the inputs' dtypes."""
     names = [name for name, _, _ in _entries(model)]
