@@ -32,8 +32,18 @@ class ClassScore:
 
 
 @dataclass(frozen=True)
+class OutputDifference:
+    """How far two models differ in an output, in real values; `name` is the first model's."""
+
+    name: str
+    max_difference: float
+    mean_difference: float
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """How far two models agree on `samples` samples, in real values of their first output.
+    """How far two models agree on `samples` samples, in real values of the first model's first output;
+    `outputs` has the differences of each.
 
     `same_class` counts the samples that both put into the same class. The accuracies are 0 to 1, None
     without labels. `classes` are those that the labels have.
@@ -46,6 +56,7 @@ class Comparison:
     accuracy: float | None
     other_accuracy: float | None
     classes: tuple[ClassScore, ...]
+    outputs: tuple[OutputDifference, ...]
 
 
 def compare(
@@ -53,16 +64,19 @@ def compare(
 ) -> Comparison:
     """Run both models on the data's real values, or on random inputs of the one that is a `.tflite`.
 
-    A `.tflite` runs on the reference interpreter, a Keras model on TensorFlow. Raises InputError where the
-    data or the outputs do not fit, ToolMissing where what runs a model is not installed.
+    A `.tflite` runs on the reference interpreter, a Keras model on TensorFlow. Outputs are paired by their
+    names, where both models have the same, or else in their order. Raises InputError where the data or the
+    outputs do not fit, ToolMissing where what runs a model is not installed.
     """
     data = data if data is not None else random_data(model, other, random_inputs)
-    one, two = (_reals(each, data, progress) for each in (model, other))
-    if one.shape != two.shape:
-        raise InputError(
-            f"{model.path} has {one.shape[1]} outputs, {other.path} has {two.shape[1]}",
-            "compare models of the same task",
-        )
+    ones, twos = (_reals(each, data, progress) for each in (model, other))
+    if set(ones) == set(twos):
+        twos = {name: twos[name] for name in ones}
+    outputs = [
+        _difference(model, other, name, one, two)
+        for (name, one), two in zip(ones.items(), twos.values(), strict=False)
+    ]
+    one, two = next(iter(ones.values())), next(iter(twos.values()))
     labels = data.labels if data.labels is not None and data.labels.dtype.kind == "i" else None
     last = max(one.shape[1], 2) - 1
     if labels is not None and int(labels.max()) > last:
@@ -70,17 +84,28 @@ def compare(
             f"{model.path}: y has the class {labels.max()}, the model's classes are 0 to {last}",
             "give labels as indices of the model's output",
         )
-    difference = np.abs(one.astype(np.float64) - two)
     classes, other_classes = accuracy.classes(one), accuracy.classes(two)
     return Comparison(
         samples=data.samples,
         same_class=int(np.count_nonzero(classes == other_classes)),
-        max_difference=float(difference.max()),
-        mean_difference=float(difference.mean()),
+        max_difference=outputs[0].max_difference,
+        mean_difference=outputs[0].mean_difference,
         accuracy=None if labels is None else float(np.mean(classes == labels)),
         other_accuracy=None if labels is None else float(np.mean(other_classes == labels)),
         classes=() if labels is None else _scores(labels, classes, other_classes, data.classes),
+        outputs=tuple(outputs),
     )
+
+
+def _difference(model: Model, other: Model, name: str, one: _Reals, two: _Reals) -> OutputDifference:
+    if one.shape != two.shape:
+        raise InputError(
+            f"{model.path} has {one.shape[1]} values in the output {name[:80]!r}, "
+            f"{other.path} has {two.shape[1]}",
+            "compare models of the same task",
+        )
+    difference = np.abs(one.astype(np.float64) - two)
+    return OutputDifference(name, float(difference.max()), float(difference.mean()))
 
 
 def _scores(
@@ -158,12 +183,19 @@ def random_data(model: Model, other: Model, count: int) -> Data:
     raise InputError("two Keras models have no range to draw random inputs from", "give samples with --data")
 
 
-def _reals(model: Model, data: Data, progress: Progress) -> _Reals:
-    """First output for each sample, (samples, elements), as real values."""
+def _reals(model: Model, data: Data, progress: Progress) -> dict[str, _Reals]:
+    """Each output by its name: (samples, elements), as real values."""
     if model.flatbuffer is None:
-        return np.asarray(load.predict(model, data)[0], np.float32).reshape(data.samples, -1)
-    graph = graphs.read(model.flatbuffer, model.name)
-    inputs = samples.of_data(graph, Data(data.inputs, None)).inputs
-    outputs = run_reference(require_reference(graph), inputs, progress)
-    first = np.stack([sample[0].reshape(-1) for sample in outputs])
-    return accuracy.real(first, graph.tensors[graph.outputs[0]])
+        outputs = [np.asarray(output, np.float32) for output in load.predict(model, data)]
+        names = load.output_names(model, len(outputs))
+    else:
+        graph = graphs.read(model.flatbuffer, model.name)
+        inputs = samples.of_data(graph, Data(data.inputs, None)).inputs
+        computed = run_reference(require_reference(graph), inputs, progress)
+        tensors = [graph.tensors[index] for index in graph.outputs]
+        outputs = [
+            accuracy.real(np.stack(each), tensor)
+            for each, tensor in zip(zip(*computed, strict=True), tensors, strict=True)
+        ]
+        names = graph.output_names
+    return {name: output.reshape(data.samples, -1) for name, output in zip(names, outputs, strict=True)}

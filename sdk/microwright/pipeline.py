@@ -249,7 +249,7 @@ class _Judge:
         self._reference = verify.reference(graph)
         if self._reference is not None:
             self._reference.reset()
-            self._tally = verify.Tally(self._reference.name, verify.tolerance(graph))
+            self._tally = verify.Tally(self._reference.name, verify.tolerance(graph), graph.output_names)
         self._scorer = None if wanted.labels is None else Scorer(graph, wanted.labels, wanted.classes)
         self._scored = 0
 

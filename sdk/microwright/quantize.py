@@ -260,9 +260,7 @@ def _converted(
     if failure:
         raise _failed(model, failure + chatter.text, scheme)
     plain = graph.read(flatbuffer, model.name)
-    names = load.output_names(model)
-    if len(names) != len(plain.outputs):
-        names = tuple(f"output_{i}" for i in range(len(plain.outputs)))
+    names = load.output_names(model, len(plain.outputs))
     inputs = [each.name for each in load.inputs(model)]
     signed = mark.write(
         flatbuffer,

@@ -318,7 +318,16 @@ def _agreement(agreement: Agreement | None) -> tuple[str, str]:
         detail += f", by up to {agreement.max_difference}"
     if agreement.tolerance is not None:
         detail += f", all within {agreement.tolerance:g} of the largest output"
-    return verdict, detail
+    return verdict, detail + of_outputs(agreement)
+
+
+def of_outputs(agreement: Agreement) -> str:
+    """What a line says of the outputs of a model that has several: those that differ, or all."""
+    if len(agreement.outputs) < 2:
+        return ""
+    named = [each.name for each in agreement.outputs if each.mismatched_bytes]
+    names = ", ".join(short_name(name) for name in named or [each.name for each in agreement.outputs])
+    return f"; {'differing' if named else 'all'} outputs: {names}"
 
 
 def _spread(latency: Latency) -> str:

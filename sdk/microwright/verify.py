@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -42,6 +43,15 @@ _MAX_ARENA_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
+class OutputAgreement:
+    """An output's part in an `Agreement`."""
+
+    name: str
+    mismatched_bytes: int
+    max_difference: int
+
+
+@dataclass(frozen=True)
 class Agreement:
     """How far outputs agree with a reference.
 
@@ -49,7 +59,7 @@ class Agreement:
     over all of their outputs. `max_difference` is the largest difference of two elements in units of the last
     place (for integers simply their difference). `tolerance` is None where all bytes had to be equal, or
     where more differs; else no element differs by more than this part of its output's largest one, or by more
-    than 1 where it is an integer.
+    than 1 where it is an integer. `outputs` has each output that has a name.
     """
 
     reference: str
@@ -58,6 +68,7 @@ class Agreement:
     mismatched_bytes: int
     max_difference: int
     tolerance: float | None = None
+    outputs: tuple[OutputAgreement, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,13 +135,16 @@ def tolerance(graph: Graph) -> float | None:
 class Tally:
     """Counts how far outputs agree with a reference, sample by sample; keeps none of them.
 
-    `allowed` is their graph's `tolerance`.
+    `allowed` is their graph's `tolerance`, and `names` are the names of its outputs.
     """
 
-    def __init__(self, reference_name: str, allowed: float | None = None) -> None:
+    def __init__(self, reference_name: str, allowed: float | None = None, names: Sequence[str] = ()) -> None:
         self._name = reference_name
         self._allowed = allowed
-        self._inputs = self._compared = self._mismatched = self._furthest = 0
+        self._names = names
+        self._inputs = self._compared = 0
+        # By the output's position.
+        self._mismatched, self._furthest = Counter[int](), Counter[int]()
         self._within = allowed is not None
 
     def add(self, expected: tuple[Array, ...], actual: tuple[Array, ...]) -> None:
@@ -149,8 +163,8 @@ class Tally:
             self._compared += a.nbytes
             different = int(np.count_nonzero(as_bytes(a) != as_bytes(b)))
             if different:
-                self._mismatched += different
-                self._furthest = max(self._furthest, _furthest(a, b))
+                self._mismatched[position] += different
+                self._furthest[position] = max(self._furthest[position], _furthest(a, b))
                 self._within = self._within and is_close(a, b, self._allowed or 0.0)
         self._inputs += 1
 
@@ -161,9 +175,13 @@ class Tally:
             self._name,
             self._inputs,
             self._compared,
-            self._mismatched,
-            self._furthest,
+            self._mismatched.total(),
+            max(self._furthest.values(), default=0),
             self._allowed if self._within else None,
+            tuple(
+                OutputAgreement(name, self._mismatched[i], self._furthest[i])
+                for i, name in enumerate(self._names)
+            ),
         )
 
 
@@ -172,14 +190,16 @@ def agreement(
     expected: Sequence[tuple[Array, ...]],
     actual: Sequence[tuple[Array, ...]],
     allowed: float | None = None,
+    names: Sequence[str] = (),
 ) -> Agreement:
-    """Compare outputs, one tuple of arrays a sample; `allowed` is their graph's `tolerance`.
+    """Compare outputs, one tuple of arrays a sample; `allowed` is their graph's `tolerance`, and
+    `names` the names of its outputs.
 
     Raises MismatchError where they cannot be compared.
     """
     if len(expected) != len(actual):
         raise _incomparable(f"{len(actual)} samples were computed, {reference_name} has {len(expected)}")
-    tally = Tally(reference_name, allowed)
+    tally = Tally(reference_name, allowed, names)
     for wanted, got in zip(expected, actual, strict=True):
         tally.add(wanted, got)
     return tally.agreement

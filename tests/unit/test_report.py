@@ -117,6 +117,7 @@ def test_the_json_is_schema_1() -> None:
             "mismatched_bytes": 0,
             "max_difference": 0,
             "tolerance": None,
+            "outputs": (),
         },
         "warnings": [],
         "accuracy": 0.975,

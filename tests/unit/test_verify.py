@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from microwright import verify
+from microwright import report, verify
 from microwright.errors import InputError, MismatchError, UnsupportedOp
 from microwright.graph import Array, Graph, read
-from microwright.verify import Agreement
+from microwright.verify import Agreement, OutputAgreement
 from tests.support.tflite_maker import Maker
 
 
@@ -168,6 +168,14 @@ def test_agreement_counts_bytes_and_the_largest_difference() -> None:
     ]
     assert verify.agreement("theirs", expected, expected) == Agreement("theirs", 2, 14, 0, 0)
     assert verify.agreement("theirs", expected, actual) == Agreement("theirs", 2, 14, 3, 258)
+
+
+def test_the_outputs_that_differ_are_named() -> None:
+    wanted = (np.zeros(2, np.int8), np.zeros(3, np.int8))
+    got = (np.zeros(2, np.int8), np.array([0, 5, 2], np.int8))
+    found = verify.agreement("theirs", [wanted], [got], names=("score", "box"))
+    assert found.outputs == (OutputAgreement("score", 0, 0), OutputAgreement("box", 2, 5))
+    assert report.of_outputs(found) == "; differing outputs: box"
 
 
 @given(st.floats(width=32, allow_nan=False), st.integers(1, 9))

@@ -12,12 +12,12 @@ from microwright import ops
 from microwright.board import Board
 from microwright.comparison import Comparison
 from microwright.doctor import Finding
-from microwright.graph import Graph, Node, Tensor
+from microwright.graph import Graph, Node
 from microwright.load import Model
 from microwright.noise import LayerNoise
 from microwright.passes import Rewritten
 from microwright.plan import Plan
-from microwright.report import short_name
+from microwright.report import of_outputs, short_name
 from microwright.verify import Agreement
 
 if TYPE_CHECKING:
@@ -44,12 +44,24 @@ def layers(graph: Graph) -> Table:
             _macs(graph, node),
             f"{graph.constant_bytes(node):,}",
             node.op,
-            ", ".join(_type(graph.tensors[i]) for i in node.outputs),
+            ", ".join(_type(graph, i) for i in node.outputs),
             short_name(node.name),
         )
-    inputs = ", ".join(_type(graph.tensors[i]) for i in graph.inputs)
     table.add_section()
-    table.add_row("", f"{ops.macs(graph):,}", f"{graph.weights_bytes:,}", "all", "", f"input {inputs}")
+    table.add_row("", f"{ops.macs(graph):,}", f"{graph.weights_bytes:,}", "all", "", "")
+    return table
+
+
+def ends(graph: Graph) -> Table:
+    """A graph's inputs and outputs, and where its ranges came from."""
+    table = _table("", "type", "name")
+    for what, indices, names in (
+        ("input", graph.inputs, graph.input_names),
+        ("output", graph.outputs, graph.output_names),
+    ):
+        for index, name in zip(indices, names, strict=True):
+            table.add_row(what, _type(graph, index), short_name(name))
+    table.add_row("ranges", "", graph.ranges or "unknown")
     return table
 
 
@@ -58,7 +70,8 @@ def _macs(graph: Graph, node: Node) -> str:
     return "no kernel" if op is None else f"{op.macs(graph, node):,}"
 
 
-def _type(tensor: Tensor) -> str:
+def _type(graph: Graph, index: int) -> str:
+    tensor = graph.tensors[index]
     return f"{tensor.dtype} {'x'.join(str(size) for size in tensor.shape)}"
 
 
@@ -144,7 +157,8 @@ def agreement(result: Agreement) -> str:
     verdict = f"{result.mismatched_bytes:,} bytes differ" if result.mismatched_bytes else "all equal"
     if result.mismatched_bytes and result.tolerance is not None:
         verdict += f", all within {result.tolerance:g} of the largest output"
-    return f"{result.compared_bytes:,} bytes of {result.inputs} inputs against {result.reference}: {verdict}"
+    compared = f"{result.compared_bytes:,} bytes of {result.inputs} inputs against {result.reference}"
+    return f"{compared}: {verdict}{of_outputs(result)}"
 
 
 def comparison(result: Comparison, names: tuple[str, str]) -> Table:
@@ -152,8 +166,10 @@ def comparison(result: Comparison, names: tuple[str, str]) -> Table:
     table = Table(box=box.SIMPLE, show_header=False, pad_edge=False)
     same = result.same_class / result.samples
     table.add_row("same class", f"{same:.2%}", f"{result.same_class:,} of {result.samples:,} samples")
-    table.add_row("largest difference", f"{result.max_difference:.6g}", "of the first output, in real values")
-    table.add_row("mean difference", f"{result.mean_difference:.6g}", "")
+    for output in result.outputs:
+        what = f"of {short_name(output.name)!r}, in real values"
+        table.add_row("largest difference", f"{output.max_difference:.6g}", what)
+        table.add_row("mean difference", f"{output.mean_difference:.6g}", "")
     if result.accuracy is not None and result.other_accuracy is not None:
         points = 100 * (result.other_accuracy - result.accuracy)
         table.add_row(f"accuracy, {names[0]}", f"{result.accuracy:.2%}", "")

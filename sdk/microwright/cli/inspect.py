@@ -62,6 +62,7 @@ def command(
     facts = _facts.graph(graph, cautions)
     if not as_json:
         console.print(_tables.layers(graph))
+        console.print(_tables.ends(graph))
     if board is None:
         if as_json:
             _facts.show(facts)

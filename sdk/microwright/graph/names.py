@@ -26,7 +26,12 @@ def ends(
         tuple(known[index].pop(0) if known.get(index) else _plain(tensors[index].name) for index in ends)
         for known, ends in zip(named, (inputs, outputs), strict=True)
     )
-    return first, last
+    return _unlike(first), _unlike(last)
+
+
+def _unlike(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, all of them with their position where some are the same."""
+    return names if len(set(names)) == len(names) else tuple(f"{n}:{i}" for i, n in enumerate(names))
 
 
 def _named(signature: Table, slot: int, tensors: Sequence[Tensor]) -> dict[int, list[str]]:

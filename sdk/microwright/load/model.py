@@ -88,9 +88,9 @@ def input_shapes(model: Model) -> tuple[Shape, ...]:
     return tuple(each.shape for each in inputs(model))
 
 
-def output_names(model: Model) -> tuple[str, ...]:
-    """Names of the outputs of `function`: keys of a signature or of a dictionary, else layers. Empty where a
-    class of the user's does not tell.
+def output_names(model: Model, count: int) -> tuple[str, ...]:
+    """Names of the `count` outputs of `function`, each another: keys of a signature or of a dictionary, else
+    layers, or numbers where a class of the user's does not tell.
     """
     network: Any = model.keras
     if model.kind == "saved_model":
@@ -101,6 +101,8 @@ def output_names(model: Model) -> tuple[str, ...]:
     names: list[str] = list(getattr(network, "output_names", None) or [])
     if not names and getattr(network, "layers", None):
         names = [network.layers[-1].name]
+    if len(names) != count:
+        return tuple(f"output_{i}" for i in range(count))
     # A layer that is called several times has several outputs.
     seen = [names[:i].count(name) for i, name in enumerate(names)]
     return tuple(f"{name}_{before}" if before else name for name, before in zip(names, seen, strict=True))
