@@ -15,7 +15,7 @@ import numpy as np
 from microwright.build import Image
 from microwright.errors import DeviceError, InputError, LinkCorrupt, StaleFirmware
 from microwright.graph import Array, Tensor
-from microwright.link import TIMEOUT_S, Link, Record, Refused, ignore
+from microwright.link import TIMEOUT_S, Connect, Link, Record, Refused, ignore
 from microwright.progress import Progress, silent
 from microwright.runners import Emulation
 
@@ -105,6 +105,7 @@ def measure(
     on_outputs: Callable[[int, tuple[Array, ...]], None] | None = None,
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
+    connect: Connect = Link,
 ) -> Measurement:
     """Run the model on the device at `url` once for each sample, after `warmup` runs.
 
@@ -114,9 +115,9 @@ def measure(
     its outputs as they come; without it, the measurement keeps all of them.
 
     Times are microseconds of the device's timer, or instructions where `emulation` tells how its timer counts
-    them. Raises StaleFirmware when the device runs
-    other firmware than the image, InputError for arrays that do not fit the model, and the link's errors:
-    NoPort, DeviceTimeout, LinkCorrupt, DeviceError.
+    them. `connect` opens the line: a Link, or one of a Recorder or a Replay. Raises StaleFirmware when the
+    device runs other firmware than the image, InputError for arrays that do not fit the model, and the link's
+    errors: NoPort, DeviceTimeout, LinkCorrupt, DeviceError.
     """
     graph = image.project.graph
     if not inputs:
@@ -124,7 +125,7 @@ def measure(
     for sample in inputs:
         _check(sample, [graph.tensors[i] for i in graph.inputs])
     kept: list[tuple[Array, ...]] = []
-    with Link(url, image.project.board.serial.baud, on_log) as link:
+    with connect(url, image.project.board.serial.baud, on_log) as link:
         device = _Device(link, image)
         for _ in range(warmup):
             device.run(_bytes_of(inputs[0]), reset=True)

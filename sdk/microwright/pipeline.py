@@ -20,7 +20,7 @@ from microwright.data import Data, shape_text
 from microwright.errors import InputError
 from microwright.graph import TRAINED, Array, Graph
 from microwright.graph import read as read_graph
-from microwright.link import ignore
+from microwright.link import Connect, Link, ignore
 from microwright.load import Model
 from microwright.measure import measure
 from microwright.noise import LayerNoise
@@ -53,13 +53,15 @@ def deploy(
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
     on_caution: Callable[[Caution], None] = coverage.ignore,
+    connect: Connect = Link,
 ) -> Report:
     """From a model, loaded or as a path, to a measurement on a board.
 
     Quantises a Keras model as `load_graph` does, generates the firmware project in `out`
     (default: `project_directory`), builds it, starts it, runs the samples of `data` or random ones, and
     compares what the device gives with the reference interpreter. Writes the report to `report.json` in the
-    project, and to `json_path`. With a `profile` the firmware answers MLPerf Tiny's protocol, too.
+    project, and to `json_path`. With a `profile` the firmware answers MLPerf Tiny's protocol, too. `connect`
+    opens the serial line, see `measure`.
 
     Outputs that differ are the report's news, not an exception: see `report.require_agreement`. Raises any
     other MicrowrightError.
@@ -80,7 +82,9 @@ def deploy(
         directory, graph, board, engine=engine, optimize=optimize, profile=profile, force=force
     )
     image = builds.build(made, progress)
-    result = evaluate(image, wanted, cautions=cautions, runner=runner, progress=progress, on_log=on_log)
+    result = evaluate(
+        image, wanted, cautions=cautions, runner=runner, progress=progress, on_log=on_log, connect=connect
+    )
     report.write(result, made.directory / REPORT)
     if json_path is not None:
         report.write(result, Path(json_path))
@@ -218,6 +222,7 @@ def evaluate(
     cautions: Sequence[Caution] = (),
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
+    connect: Connect = Link,
 ) -> Report:
     """Run samples on a device with the image and on the reference interpreter, and compare.
 
@@ -237,6 +242,7 @@ def evaluate(
             on_outputs=judge.take,
             progress=progress,
             on_log=on_log,
+            connect=connect,
         )
     return report.make(image, measured, judge.agreement, judge.scores, cautions)
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microwright import measure as module
 from microwright.errors import DeviceError, DeviceTimeout, InputError, LinkCorrupt, StaleFirmware
 from microwright.graph import Array, DType, Graph, Node, Tensor
 from microwright.link import Link
@@ -78,9 +77,9 @@ def over(monkeypatch: pytest.MonkeyPatch) -> Measure:
     ) -> Measurement:
         clock = Clock()
         port = FakePort(receive, clock, faults)
-        monkeypatch.setattr(module, "Link", partial(Link, open_port=port.open, clock=clock))
         try:
-            return measure(image(), "fake", inputs, **options)
+            connect = partial(Link, open_port=port.open, clock=clock)
+            return measure(image(), "fake", inputs, connect=connect, **options)
         finally:
             assert port.closed
 

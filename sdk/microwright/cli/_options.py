@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from microwright.coverage import Caution
+    from microwright.link import Connect
     from microwright.load import Model, Shapes
     from microwright.profile import Result, Sent
     from microwright.progress import Progress
@@ -313,6 +314,32 @@ def runner(function: _F) -> _F:
     return click.option(
         "--runner", metavar="NAME", help="Flash tool or emulator; default: the first of the board file."
     )(function)
+
+
+def record(function: _F) -> _F:
+    """--record FILE."""
+    return click.option(
+        "--record", type=PATH, metavar="FILE", help="Keep all that goes over the serial line in a file."
+    )(function)
+
+
+@contextlib.contextmanager
+def line(
+    port: str | None, record: Path | None, replay: Path | None = None
+) -> Iterator[tuple[str | None, Connect]]:
+    """Where the device is, and what opens the line to it: a port, kept in a file or not, or a recording."""
+    from microwright.link import Link, Recorder, Replay
+
+    if replay is not None:
+        if port is not None or record is not None:
+            raise click.UsageError("--replay needs no device: it takes neither --port nor --record")
+        with Replay(replay) as played:
+            yield played.url, played.connect
+    elif record is not None:
+        with Recorder(record) as recorder:
+            yield port, recorder.connect
+    else:
+        yield port, Link
 
 
 def console() -> Console:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @_options.inputs
 @_options.recipe
 @_options.runner
+@_options.record
 @click.option("--json", "json_path", type=_options.PATH, metavar="FILE", help="Write the report here, too.")
 @click.option("--force", is_flag=True, help="Drop edits of the project's generated files.")
 def command(
@@ -42,6 +43,7 @@ def command(
     profile: MlperfTiny | None,
     recipe: Recipe,
     runner: str | None,
+    record: Path | None,
     json_path: Path | None,
     force: bool,
 ) -> None:
@@ -54,7 +56,7 @@ def command(
     from microwright import pipeline, report
 
     directory = out or pipeline.project_directory(model.path, board_id)
-    with _options.progress() as progress:
+    with _options.progress() as progress, _options.line(None, record) as (_, connect):
         result = pipeline.deploy(
             model.load(),
             board_id,
@@ -71,6 +73,7 @@ def command(
             progress=progress,
             on_log=_options.device_log,
             on_caution=_options.caution,
+            connect=connect,
         )
     report.render(result, _options.console())
     click.echo(f"project  {directory}")

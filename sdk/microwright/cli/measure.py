@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 @click.argument("project", type=_options.PATH)
 @click.option("--port", metavar="URL", help="A device that runs already: a port, or a URL of pyserial.")
 @_options.runner
+@_options.record
+@click.option("--replay", type=_options.PATH, metavar="FILE", help="Play a recording in place of a device.")
 @_options.sources("data")
 @_options.inputs
 @click.option("--json", "json_path", type=_options.PATH, metavar="FILE", help="Write the report here.")
@@ -25,6 +27,8 @@ def command(
     project: Path,
     port: str | None,
     runner: str | None,
+    record: Path | None,
+    replay: Path | None,
     data: Source | None,
     random_inputs: int,
     json_path: Path | None,
@@ -33,7 +37,8 @@ def command(
     """Measure a built project on its board.
 
     Starts the firmware, or takes the device at --port; runs the inputs, compares the outputs with the
-    reference interpreter, and reports latency and memory.
+    reference interpreter, and reports latency and memory. --replay with the file of --record, and else the
+    same options, gives the same report without a device.
     """
     from microwright import build as builds
     from microwright import coverage, pipeline, report
@@ -42,7 +47,7 @@ def command(
     image = builds.open_image(projects.open_project(project))
     graph = image.project.graph
     cautions = list(coverage.of_graph(graph))
-    with _options.progress() as progress:
+    with _options.progress() as progress, _options.line(port, record, replay) as (url, connect):
         samples = pipeline.take_samples(
             graph, data, random_inputs, progress=progress, on_caution=cautions.append
         )
@@ -51,12 +56,13 @@ def command(
         result = pipeline.evaluate(
             image,
             samples,
-            url=port,
+            url=url,
             runner=runner,
             layers=not no_layers,
             cautions=cautions,
             progress=progress,
             on_log=_options.device_log,
+            connect=connect,
         )
     if json_path is not None:
         report.write(result, json_path)

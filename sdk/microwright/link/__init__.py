@@ -1,7 +1,19 @@
 """Framed, checksummed records over a serial line, for whatever pyserial can open."""
 
 from microwright.link.port import Port, PortLost
+from microwright.link.recording import Recorder, Replay
 from microwright.link.records import Record
-from microwright.link.session import TIMEOUT_S, Link, Refused, ignore
+from microwright.link.session import TIMEOUT_S, Connect, Link, Refused, ignore
 
-__all__ = ["TIMEOUT_S", "Link", "Port", "PortLost", "Record", "Refused", "ignore"]
+__all__ = [
+    "TIMEOUT_S",
+    "Connect",
+    "Link",
+    "Port",
+    "PortLost",
+    "Record",
+    "Recorder",
+    "Refused",
+    "Replay",
+    "ignore",
+]

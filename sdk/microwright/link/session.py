@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import TypeAlias
 
 from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt
 from microwright.link import records
@@ -51,8 +52,9 @@ class Link:
     """A device at the other end of a serial line; a context manager.
 
     `on_log` gets each line that is no record, without control characters. `open_port`, `clock` and `sleep`
-    stand for the serial port and the time. Raises NoPort where the port cannot be opened. One that goes away
-    later is opened again as soon as it is back.
+    stand for the serial port and the time; `first_seq` is the number of the first request, else a random one.
+    Raises NoPort where the port cannot be opened. One that goes away later is opened again as soon as it is
+    back.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Link:
         open_port: Callable[[str, int], Port] = SerialPort,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        first_seq: int | None = None,
     ) -> None:
         self._url = url
         self._baud = baud
@@ -73,7 +76,8 @@ class Link:
         self._sleep = sleep
         self._received = bytearray()
         # Not 1 each time: replies to an earlier session may still be under way.
-        self._seq = secrets.randbelow(records.MAX_SEQ) + 1
+        first = secrets.randbelow(records.MAX_SEQ) + 1 if first_seq is None else first_seq
+        self._seq = first - 1  # a request takes the next number
         self._damaged_lines = 0
         self._other_lines = 0
         self._port = open_port(url, baud)
@@ -209,3 +213,7 @@ class Link:
         if reply.verb == "error":
             raise Refused(verb, reply.args.get("code", "unknown")[:40])
         return reply
+
+
+# What opens a Link: URL, baud rate, where log lines go.
+Connect: TypeAlias = Callable[[str, int, Callable[[str], None]], Link]
