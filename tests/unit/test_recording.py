@@ -68,7 +68,7 @@ def test_a_replay_gives_what_the_device_gave(case: str, tmp_path: Path) -> None:
 
 def test_a_recording_reads_as_documented(recorded: Path) -> None:
     lines = recorded.read_text().splitlines()
-    assert lines[:2] == ["microwright recording 1", "0.000000 open /dev/ttyACM0 115200"]
+    assert lines[:2] == ["# microwright recording 1", "0.000000 open /dev/ttyACM0 115200"]
     assert lines[2].startswith("0.000000 > @") and " hello #" in lines[2] and lines[2].endswith("\\n")
     assert lines[3].startswith("0.0") and " < @" in lines[3] and " ok proto=1 " in lines[3]
     assert lines[-1].endswith(" close")
@@ -219,7 +219,7 @@ def test_a_recording_of_another_build_is_stale_firmware(
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        (b"recording 1", b"recording 2", "line 1: 'microwright recording 1' is not its first line"),
+        (b"recording 1", b"recording 2", "line 1: '# microwright recording 1' is not its first line"),
         (b" open ", b" opened ", "line 2: .* is no event"),
         (b" 115200", b" 9600", "line 2: .* where port /dev/ttyACM0 is opened at 115200 baud"),
         (b"#", b"\\q", "is no escape sequence"),

@@ -23,7 +23,7 @@ from microwright.link import records
 from microwright.link.port import Port, PortLost, SerialPort
 from microwright.link.session import Link
 
-_TITLE = "microwright recording 1"
+_TITLE = "# microwright recording 1"
 
 _STEP_S = 1e-6
 
