@@ -222,7 +222,7 @@ def test_a_recording_of_another_build_is_stale_firmware(
         (b"recording 1", b"recording 2", "line 1: '# microwright recording 1' is not its first line"),
         (b" open ", b" opened ", "line 2: .* is no event"),
         (b" 115200", b" 9600", "line 2: .* where port /dev/ttyACM0 is opened at 115200 baud"),
-        (b"#", b"\\q", "is no escape sequence"),
+        (b" #", b"\\q", "is no escape sequence"),
         (b"ok proto", b"\xffk proto", "is not ASCII"),
         (b" < @", b" error [1] @", "is no error of a port"),
         (b" < @", b' error ["SystemExit", "", ""]\n0.0 < @', "is no error of a port"),
