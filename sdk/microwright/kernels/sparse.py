@@ -17,10 +17,10 @@ def reachable(kept: Mask, most: int) -> Mask:
     """Blocks to store, so that in no row a step is longer than `most`; kept [rows, blocks]."""
     stored: Mask = kept.copy()
     for row in stored:
-        at = -1
-        for block in np.flatnonzero(row):
-            row[at + most : block : most] = True
-            at = int(block)
+        blocks, back = np.flatnonzero(row), steps(row)
+        far = back > most
+        for block, step in zip(blocks[far], back[far], strict=True):
+            row[block - step + most : block : most] = True
     return stored
 
 

@@ -5,6 +5,8 @@ A value in Qm.n is an int32 that stands for value / 2**n, with m + n = 31. Round
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from microwright.ops.quantized import Multiplier
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
@@ -20,6 +22,10 @@ _ESTIMATE_SLOPE = -1010580540
 # 3/2 in Q3.28, sqrt(2)/2 in Q0.31.
 _THREE_HALVES = (1 << 28) + (1 << 27)
 _HALF_SQRT_2 = 1518500250
+
+
+# Passes look at a table several times, and layers of one scale have the same.
+_remembered = lru_cache(maxsize=1 << 16)
 
 
 def doubling_high_mul(a: int, b: int) -> int:
@@ -98,6 +104,7 @@ def two_over_one_plus(x: int) -> int:
     return y
 
 
+@_remembered
 def logistic(x: int, integer_bits: int) -> int:
     """1 / (1 + exp(-x)) in Q0.31 for x in Q(integer_bits).(31 - integer_bits)."""
     if x == 0:
@@ -106,6 +113,7 @@ def logistic(x: int, integer_bits: int) -> int:
     return positive if x > 0 else INT32_MAX - positive
 
 
+@_remembered
 def tanh(x: int, integer_bits: int) -> int:
     """tanh(x) in Q0.31 for x in Q(integer_bits).(31 - integer_bits): 2 / (1 + exp(-2x)) - 1."""
     if x == 0:

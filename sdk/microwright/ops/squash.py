@@ -49,12 +49,13 @@ def op(name: str, function: Callable[[int], int], scale: float, zero_point: int,
         _, shift = math.frexp(in_scale * unit)
         # The largest argument below 15, in the input's integers.
         radius = math.floor(15 * unit / 2.0**shift)
+        to_argument = multiplier(in_scale * unit)
 
         def squashed(value: int) -> int:
             x = value - in_zero_point
             if abs(x) >= radius:
                 return 127 if x > 0 else -128
-            return function(fixed_point.requantize(x, multiplier(in_scale * unit)))
+            return function(fixed_point.requantize(x, to_argument))
 
         return squashed
 

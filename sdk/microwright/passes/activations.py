@@ -26,23 +26,18 @@ _ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
 def run(graph: Graph) -> Graph:
     """The graph without the ReLUs that the layers in front of them can do."""
-    while True:
-        fused = _fuse_one(graph)
-        if fused is None:
-            return graph
-        graph = fused
-
-
-def _fuse_one(graph: Graph) -> Graph | None:
-    writers, reads = edit.writers(graph), edit.reads(graph)
+    reads = edit.reads(graph)
+    nodes: dict[int, Node] = {}
+    writers: dict[int, int] = {}
     for node in graph.nodes:
-        layer = writers.get(node.inputs[0])
-        if node.op in _CLAMPS and layer is not None and layer.op in _LAYERS and reads[node.inputs[0]] == 1:
-            fused = _fused(graph, layer, node)
-            if fused is not None:
-                nodes = (fused if n is layer else n for n in graph.nodes if n is not node)
-                return replace(graph, nodes=tuple(nodes))
-    return None
+        fused = None
+        if node.op in _CLAMPS and reads[node.inputs[0]] == 1 and node.inputs[0] in writers:
+            layer = nodes[writers[node.inputs[0]]]
+            fused = _fused(graph, layer, node) if layer.op in _LAYERS else None
+        kept = node if fused is None else fused
+        nodes[kept.index] = kept
+        writers.update(dict.fromkeys(kept.outputs, kept.index))
+    return graph if len(nodes) == len(graph.nodes) else replace(graph, nodes=tuple(nodes.values()))
 
 
 def _fused(graph: Graph, layer: Node, clamp: Node) -> Node | None:
