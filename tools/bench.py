@@ -51,7 +51,6 @@ from microwright.costs import Estimate
 from microwright.errors import InputError, MicrowrightError
 from microwright.graph import Graph
 from microwright.measure import measure
-from microwright.plan import plan
 from microwright.progress import Progress, silent
 from microwright.report import Layer, Report
 from microwright.target import Optimize
@@ -66,12 +65,11 @@ WIDTH = 130
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A model that was measured on a board, what it executed, and the kernels of each layer that is left."""
+    """A model that was measured on a board, and what it executed."""
 
     board: Board
     report: Report
     profile: Profile
-    kernels: tuple[tuple[str, ...], ...]
 
 
 def run(model: Graph, on: Board, *, optimize: Optimize = "balanced", samples_count: int = SAMPLES) -> Result:
@@ -84,23 +82,14 @@ def run(model: Graph, on: Board, *, optimize: Optimize = "balanced", samples_cou
         inputs = samples.random(made.graph, samples_count).inputs
         options = instruction_profile.options(image, plugin, counts)
         with runners.start(image, runner="qemu", options=options) as device:
-            measured = measure(image, device.url, inputs, emulation=device.emulation)
+            measured = measure(image, device.url, inputs, emulation=device.emulation, layers=True)
         profile = instruction_profile.read(image, counts)
         judge = verify.reference(model)
         agreement = None
         if judge is not None:
             expected = comparison.run_reference(judge, inputs, silent)
             agreement = verify.agreement(judge.name, expected, measured.outputs)
-        calls = plan(made.graph, target.of(on, optimize)).calls
-        return Result(
-            board=on,
-            report=report.make(image, measured, agreement, None),
-            profile=profile,
-            kernels=tuple(
-                tuple(call.step.kernel for call in calls if call.node == node)
-                for node in range(len(made.graph.nodes))
-            ),
-        )
+        return Result(on, report.make(image, measured, agreement, None), profile)
 
 
 def to_json(result: Result, beside: Anchors) -> dict[str, Any]:
@@ -122,16 +111,15 @@ def to_json(result: Result, beside: Anchors) -> dict[str, Any]:
         "layers": [
             {
                 **asdict(layer),
-                "kernels": kernels,
                 "estimated_cycles": _estimate(result, runs).value,
             }
-            for layer, runs, kernels in _layers(result)
+            for layer, runs in _layers(result)
         ],
     }
 
 
-def _layers(result: Result) -> Iterable[tuple[Layer, tuple[Run, ...], tuple[str, ...]]]:
-    return zip(result.report.layers, result.profile.layers, result.kernels, strict=True)
+def _layers(result: Result) -> Iterable[tuple[Layer, tuple[Run, ...]]]:
+    return zip(result.report.layers, result.profile.layers, strict=True)
 
 
 def _estimate(result: Result, runs: Iterable[Run]) -> Estimate:
@@ -221,13 +209,13 @@ def print_profile(result: Result, layer: int | None, blocks: int, console: Conso
     )
     if layer is None:
         rows = []
-        for each, executed, kernels in _layers(result):
+        for each, executed in _layers(result):
             count = instruction_profile.instructions(executed)
             rows.append(
                 (
                     str(each.index),
                     each.op,
-                    ", ".join(kernels),
+                    ", ".join(each.kernels),
                     f"{each.macs:,}",
                     f"{count / each.macs:.2f}" if each.macs else "",
                     *_numbers(result, executed, total),

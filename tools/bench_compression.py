@@ -189,7 +189,7 @@ def on_device(network: Any, parts: Split, progress: Progress) -> Report:
     wanted = samples.of_data(graph, parts.test)
     with tempfile.TemporaryDirectory(prefix="microwright-") as folder:
         made = project.create(Path(folder, "project"), graph, board.load(BOARD))
-        result = pipeline.evaluate(build.build(made, progress), wanted, layers=False, progress=progress)
+        result = pipeline.evaluate(build.build(made, progress), wanted, progress=progress)
     report.require_agreement(result.agreement, f"{graph.name} on {BOARD}")
     return result
 

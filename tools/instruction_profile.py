@@ -20,7 +20,7 @@ _PLUGIN = Path(__file__).with_name("count_blocks.c")
 # The timer runs from the one to the other (firmware_templates/_common/app/main.c).
 _BEGIN, _END = "mw_port_timer_start", "mw_port_timer_ticks"
 # What the timer runs over that is not the model.
-_OVERHEAD = (_BEGIN, "systick_handler")
+_OVERHEAD = (_BEGIN, "systick_ticks", "systick_handler")
 
 _FUNCTION = re.compile(r"^[0-9a-f]+ <([^>]+)>:$")
 _INSTRUCTION = re.compile(r"^ *([0-9a-f]+):\t(\S+)(?:\t([^@;]*))?")

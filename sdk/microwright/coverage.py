@@ -18,7 +18,7 @@ _SHOWN = 4
 
 @dataclass(frozen=True)
 class Caution:
-    """Something that a user should know of a quantised model and that is no error. `name` stays the same."""
+    """Something that a user should know of a model or a figure, no error. `name` stays the same."""
 
     name: str
     message: str

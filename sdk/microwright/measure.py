@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import statistics
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from microwright.build import Image
 from microwright.errors import DeviceError, InputError, LinkCorrupt, StaleFirmware
 from microwright.graph import Array, Tensor
-from microwright.link import TIMEOUT_S, Connect, Link, Record, Refused, ignore
+from microwright.latency import Latency, Timer
+from microwright.link import TIMEOUT_S, Connect, Link, Record, Refused, answers, clock, ignore
 from microwright.progress import Progress, silent
 from microwright.runners import Emulation
 
@@ -32,40 +31,6 @@ _TRIES = 3
 _FORGOT = ("hello", "order", "incomplete", "crc")
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Times of inferences: what kind of number they are, their unit, one sample a run."""
-
-    kind: Literal["measured", "emulated"]
-    unit: Literal["us", "instructions"]
-    samples: tuple[int | float, ...]
-
-    @property
-    def runs(self) -> int:
-        """Number of samples."""
-        return len(self.samples)
-
-    @property
-    def min(self) -> int | float:
-        """The shortest."""
-        return min(self.samples)
-
-    @property
-    def median(self) -> int | float:
-        """The middle one, or the mean of the middle two."""
-        return statistics.median(self.samples)
-
-    @property
-    def p95(self) -> int | float:
-        """The shortest that at least 95 % of the samples do not exceed (nearest rank)."""
-        return sorted(self.samples)[-(-95 * self.runs // 100) - 1]
-
-    @property
-    def max(self) -> int | float:
-        """The longest."""
-        return max(self.samples)
 
 
 @dataclass(frozen=True)
@@ -101,62 +66,75 @@ def measure(
     *,
     emulation: Emulation | None = None,
     warmup: int = 1,
-    layers: bool = True,
+    runs: int | None = None,
+    layers: bool = False,
     on_outputs: Callable[[int, tuple[Array, ...]], None] | None = None,
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
     connect: Connect = Link,
 ) -> Measurement:
-    """Run the model on the device at `url` once for each sample, after `warmup` runs.
+    """Run the model on the device at `url`: `warmup` times, and then `runs` times with the samples in turn.
 
-    The model's state is reset before each run, but for the second and later samples of a stream.
+    By default each sample is run once. The model's state is reset before each run, but for the second and
+    later samples of a stream. `layers` adds a run that times each layer apart.
 
     A sample is one array a model input, in the input's type. `on_outputs` gets the number of each sample and
-    its outputs as they come; without it, the measurement keeps all of them.
+    its outputs as they come; without it, the measurement keeps all of them. A sample that runs again has to
+    give the same.
 
     Times are microseconds of the device's timer, or instructions where `emulation` tells how its timer counts
     them. `connect` opens the line: a Link, or one of a Recorder or a Replay. Raises StaleFirmware when the
-    device runs other firmware than the image, InputError for arrays that do not fit the model, and the link's
-    errors: NoPort, DeviceTimeout, LinkCorrupt, DeviceError.
+    device runs other firmware than the image, InputError for arrays that do not fit the model and for runs
+    that do not fit the samples, and the link's errors: NoPort, DeviceTimeout, LinkCorrupt, DeviceError.
     """
     graph = image.project.graph
-    if not inputs:
-        raise InputError("no inputs to measure with", "give at least one sample")
+    turns = _turns(len(inputs), runs, graph.streams)
     for sample in inputs:
         _check(sample, [graph.tensors[i] for i in graph.inputs])
     kept: list[tuple[Array, ...]] = []
     with connect(url, image.project.board.serial.baud, on_log) as link:
         device = _Device(link, image)
-        for _ in range(warmup):
-            device.run(_bytes_of(inputs[0]), reset=True)
-        runs: list[_Run] = []
-        for number, sample in enumerate(inputs):
-            progress("measure", number, len(inputs))
-            run = device.run(_bytes_of(sample), reset=not graph.streams or not runs)
-            pairs = zip(run.outputs, graph.outputs, strict=True)
-            outputs = tuple(_array(data, graph.tensors[i]) for data, i in pairs)
-            if on_outputs is None:
-                kept.append(outputs)
-            else:
-                on_outputs(number, outputs)
-            runs.append(replace(run, outputs=()))
-        progress("measure", len(inputs), len(inputs))
+        warm = [device.run(_bytes_of(inputs[0]), reset=True) for _ in range(warmup)]
+        done: list[_Run] = []
+        for turn in turns:
+            progress("measure", len(done), len(turns))
+            run = device.run(_bytes_of(inputs[turn]), reset=not graph.streams or not done)
+            if len(done) < len(inputs):
+                pairs = zip(run.outputs, graph.outputs, strict=True)
+                outputs = tuple(_array(data, graph.tensors[i]) for data, i in pairs)
+                if on_outputs is None:
+                    kept.append(outputs)
+                else:
+                    on_outputs(turn, outputs)
+            elif run.crc != done[turn].crc:
+                raise DeviceError(
+                    f"the device gives other outputs for sample {turn} than it gave before",
+                    "check its power supply, and that nothing else writes to the model's arena",
+                )
+            done.append(replace(run, outputs=()))
+        progress("measure", len(turns), len(turns))
         layer_ticks = device.layer_ticks(_bytes_of(inputs[0])) if layers else ()
         peak_bytes = device.stack_peak_bytes(_bytes_of(inputs[0]))
+        ratio = device.clock_ratio() if emulation is None else None
 
     def time(ticks: int) -> int | float:
         if emulation is None:
-            return round(ticks * 1e6 / device.timer_hz, 3)
-        return (2 * ticks * emulation.instructions_per_second + device.timer_hz) // (2 * device.timer_hz)
+            return round(ticks * 1e6 / device.timer.hz, 3)
+        return (2 * ticks * emulation.instructions_per_second + device.timer.hz) // (2 * device.timer.hz)
 
-    times = tuple(time(run.ticks) for run in runs)
     return Measurement(
         outputs=tuple(kept),
-        latency=Latency("measured", "us", times)
-        if emulation is None
-        else Latency("emulated", "instructions", times),
+        latency=Latency(
+            kind="measured" if emulation is None else "emulated",
+            unit="us" if emulation is None else "instructions",
+            samples=tuple(time(run.ticks) for run in done),
+            inputs=turns,
+            first=time((warm or done)[0].ticks),
+            first_since_boot=device.fresh,
+            timer=replace(device.timer, clock_ratio=ratio),
+        ),
         layers=tuple(LayerLatency(index, time(ticks)) for index, ticks in enumerate(layer_ticks)),
-        stack_bytes=max(run.stack_bytes for run in runs) or None,
+        stack_bytes=max(run.stack_bytes for run in done) or None,
         stack_peak_bytes=peak_bytes or None,
         hello=device.hello,
     )
@@ -167,6 +145,7 @@ class _Run:
     ticks: int
     stack_bytes: int
     outputs: tuple[bytes, ...]
+    crc: int
 
 
 class _Device:
@@ -183,10 +162,16 @@ class _Device:
         for key, sizes in (("inputs", self._input_bytes), ("outputs", self._output_bytes)):
             wanted = ",".join(str(size) for size in sizes)
             if hello.args.get(key) != wanted:
-                raise _nonsense(hello, key, f"{wanted} bytes")
-        self._layers = _number(hello, "layers", len(graph.nodes), len(graph.nodes))
-        self._chunk_bytes = _number(hello, "chunk", _SMALLEST_CHUNK_BYTES, _LARGEST_CHUNK_BYTES)
-        self.timer_hz = _number(hello, "timer_hz", 1, 10**10)
+                raise answers.wrong(hello, key, f"{wanted} bytes")
+        self._layers = answers.number(hello, "layers", len(graph.nodes), len(graph.nodes))
+        self._chunk_bytes = answers.number(hello, "chunk", _SMALLEST_CHUNK_BYTES, _LARGEST_CHUNK_BYTES)
+        self.timer = Timer(
+            hello.args.get("counter", "")[:40] or "unknown",
+            answers.number(hello, "timer_hz", 1, 10**10),
+            answers.number(hello, "overhead", 0, 2**63),
+        )
+        self._restarted = False
+        self._begun = self._ask(lambda: clock.read(link), again=self._greet)
         # The samples that made the state which the device should be in.
         self._since_reset: list[tuple[bytes, ...]] = []
 
@@ -225,6 +210,7 @@ class _Device:
             except Refused as refused:
                 if refused.code not in _FORGOT:
                     raise
+                self._restarted |= refused.code == "hello"
                 problem = str(refused)
             except _OutputDamaged:
                 problem = "outputs that differ from the device's checksum"
@@ -242,7 +228,7 @@ class _Device:
             crc = zlib.crc32(data, crc)
         options = ({} if step else {"reset": 1}) | ({"layers": 1} if layers else {})
         reply = self._link.request("run", timeout_s=RUN_TIMEOUT_S, crc=f"{crc:08x}", **options)
-        if _number(reply, "step", 0, 2**32 - 1) != step + 1:
+        if answers.number(reply, "step", 0, 2**32 - 1) != step + 1:
             raise _StateLost
         outputs = tuple(self._read(index, size) for index, size in enumerate(self._output_bytes))
         crc = 0
@@ -250,14 +236,19 @@ class _Device:
             crc = zlib.crc32(data, crc)
         if reply.args.get("crc") != f"{crc:08x}":
             raise _OutputDamaged
-        return _Run(_number(reply, "ticks", 0, 2**63), _number(reply, "stack", 0, 2**32 - 1), outputs)
+        return _Run(
+            answers.number(reply, "ticks", 0, 2**63),
+            answers.number(reply, "stack", 0, 2**32 - 1),
+            outputs,
+            crc,
+        )
 
     def layer_ticks(self, sample: tuple[bytes, ...]) -> tuple[int, ...]:
         """Timer ticks of each layer in one inference."""
         self.run(sample, reset=True, layers=True)
         return self._ask(
             lambda: tuple(
-                _number(self._link.request("layer", index=index), "ticks", 0, 2**63)
+                answers.number(self._link.request("layer", index=index), "ticks", 0, 2**63)
                 for index in range(self._layers)
             ),
             again=lambda: self.run(sample, reset=True, layers=True),
@@ -266,7 +257,7 @@ class _Device:
     def stack_peak_bytes(self, sample: tuple[bytes, ...]) -> int:
         """The most that the stack was since start, an inference included."""
         return self._ask(
-            lambda: _number(self._link.request("memory"), "stack_peak", 0, 2**32 - 1),
+            lambda: answers.number(self._link.request("memory"), "stack_peak", 0, 2**32 - 1),
             again=lambda: self.run(sample, reset=True),
         )
 
@@ -278,8 +269,25 @@ class _Device:
             except Refused as refused:
                 if refused.code not in _FORGOT:
                     raise
+                self._restarted |= refused.code == "hello"
             again()
         return question()
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it had done no inference when the link was opened."""
+        return self._begun.runs == 0
+
+    def clock_ratio(self) -> tuple[float, float] | None:
+        """Bounds of its clock over the host's since the link was opened; None where it restarted since."""
+        if self._restarted:
+            return None
+        try:
+            return clock.ratio(self._link, self._begun, self.timer.hz)
+        except Refused as refused:
+            if refused.code != "hello":
+                raise
+            return None
 
     def _write(self, index: int, data: bytes) -> None:
         offset = 0
@@ -295,7 +303,7 @@ class _Device:
             count = min(self._chunk_bytes, size - len(data))
             reply = self._transfer("read", output=index, offset=len(data), bytes=count)
             if reply is not None:
-                data += _base64(reply, "data", count)
+                data += answers.data(reply, "data", count)
         return data
 
     def _transfer(self, verb: str, **args: int | str) -> Record | None:
@@ -309,39 +317,30 @@ class _Device:
             return None
 
 
+def _turns(samples: int, runs: int | None, streams: bool) -> tuple[int, ...]:
+    """The sample of each run."""
+    if not samples:
+        raise InputError("no inputs to measure with", "give at least one sample")
+    runs = samples if runs is None else runs
+    if runs < samples:
+        raise InputError(
+            f"{runs} runs are fewer than the {samples} samples",
+            "each sample is run once at least: ask for as many runs, or give fewer samples",
+        )
+    if runs > samples and streams:
+        raise InputError(
+            f"{runs} runs of {samples} samples: the model's samples are one stream, which cannot begin again",
+            "leave the number of runs out, or give as many samples",
+        )
+    return tuple(run % samples for run in range(runs))
+
+
 class _StateLost(Exception):
     """The device started again since the inference before."""
 
 
 class _OutputDamaged(Exception):
     """The outputs are not those that the device computed its checksum of."""
-
-
-def _nonsense(record: Record, key: str, wanted: str) -> DeviceError:
-    said = record.args.get(key)
-    return DeviceError(
-        f"the device says {key}={said[:40]}, expected {wanted}"
-        if said is not None
-        else f"the device does not say {key}, expected {wanted}",
-        "build and flash the project's firmware again",
-    )
-
-
-def _number(record: Record, key: str, low: int, high: int) -> int:
-    text = record.args.get(key, "")
-    if not (0 < len(text) <= 20 and text.isascii() and text.isdigit() and low <= int(text) <= high):
-        raise _nonsense(record, key, str(low) if low == high else f"a number from {low} to {high}")
-    return int(text)
-
-
-def _base64(record: Record, key: str, size: int) -> bytes:
-    try:
-        data = base64.b64decode(record.args.get(key, ""), validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
-    if len(data) != size:
-        raise _nonsense(record, key, f"{size} bytes of base64")
-    return data
 
 
 def _check(sample: tuple[Array, ...], tensors: Sequence[Tensor]) -> None:

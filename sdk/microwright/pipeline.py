@@ -49,6 +49,9 @@ def deploy(
     json_path: str | Path | None = None,
     calibration: Recipe | Source | str | Path | None = None,
     runner: str | None = None,
+    warmup: int = 1,
+    runs: int | None = None,
+    per_layer: bool = False,
     force: bool = False,
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
@@ -59,9 +62,9 @@ def deploy(
 
     Quantises a Keras model as `load_graph` does, generates the firmware project in `out`
     (default: `project_directory`), builds it, starts it, runs the samples of `data` or random ones, and
-    compares what the device gives with the reference interpreter. Writes the report to `report.json` in the
-    project, and to `json_path`. With a `profile` the firmware answers MLPerf Tiny's protocol, too. `connect`
-    opens the serial line, see `measure`.
+    compares what the device gives with the reference interpreter; `warmup`, `runs` and `per_layer` are those
+    of `evaluate`. Writes the report to `report.json` in the project, and to `json_path`. With a `profile` the
+    firmware answers MLPerf Tiny's protocol, too. `connect` opens the serial line, see `measure`.
 
     Outputs that differ are the report's news, not an exception: see `report.require_agreement`. Raises any
     other MicrowrightError.
@@ -83,7 +86,17 @@ def deploy(
     )
     image = builds.build(made, progress)
     result = evaluate(
-        image, wanted, cautions=cautions, runner=runner, progress=progress, on_log=on_log, connect=connect
+        image,
+        wanted,
+        runner=runner,
+        warmup=warmup,
+        runs=runs,
+        per_layer=per_layer,
+        cautions=cautions,
+        progress=progress,
+        on_log=on_log,
+        on_caution=on_caution,
+        connect=connect,
     )
     report.write(result, made.directory / REPORT)
     if json_path is not None:
@@ -218,16 +231,21 @@ def evaluate(
     *,
     url: str | None = None,
     runner: str | None = None,
-    layers: bool = True,
+    warmup: int = 1,
+    runs: int | None = None,
+    per_layer: bool = False,
     cautions: Sequence[Caution] = (),
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
+    on_caution: Callable[[Caution], None] = coverage.ignore,
     connect: Connect = Link,
 ) -> Report:
     """Run samples on a device with the image and on the reference interpreter, and compare.
 
-    The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends. The
-    report carries the cautions.
+    The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends. It runs
+    the first sample `warmup` times and then `runs` times the samples in turn (default: each once);
+    `per_layer` adds a run that times each layer. The report carries the cautions, and those that the
+    measurement gives, which `on_caution` is told.
     """
     judge = _Judge(image.project.graph, wanted)
     # A device at a URL may be an emulator that somebody else started: its board says so.
@@ -238,13 +256,18 @@ def evaluate(
             device.url if device is not None else str(url),
             wanted.inputs,
             emulation=emulation,
-            layers=layers,
+            warmup=warmup,
+            runs=runs,
+            layers=per_layer,
             on_outputs=judge.take,
             progress=progress,
             on_log=on_log,
             connect=connect,
         )
-    return report.make(image, measured, judge.agreement, judge.scores, cautions)
+    result = report.make(image, measured, judge.agreement, judge.scores, cautions)
+    for caution in result.cautions[len(cautions) :]:
+        on_caution(caution)
+    return result
 
 
 class _Judge:
@@ -314,6 +337,6 @@ def check_engine(
     with tempfile.TemporaryDirectory(prefix="microwright-") as folder:
         made = project.create(Path(folder, "project"), graph, boards.load("host"), engine=engine)
         image = builds.build(made, progress)
-        agreement = evaluate(image, wanted, layers=False, progress=progress).agreement
+        agreement = evaluate(image, wanted, progress=progress).agreement
     assert agreement is not None  # there is a reference
     return agreement

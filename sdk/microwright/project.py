@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from microwright import _folder, _paths, _template, manifest, passes
+from microwright import _folder, _paths, _template, manifest, passes, target
 from microwright import profile as profiles
 from microwright.board import Board, did_you_mean
 from microwright.board import parse as parse_board
@@ -26,6 +26,7 @@ from microwright.graph import Graph
 from microwright.graph import read as read_graph
 from microwright.library import Library, compile_model
 from microwright.manifest import MANIFEST, Manifest
+from microwright.plan import Plan, plan
 from microwright.profile import MlperfTiny, Profile
 from microwright.target import Optimize
 
@@ -64,6 +65,11 @@ class Project:
     def graph(self) -> Graph:
         """The graph that the firmware runs: the model after all passes. Raises InputError."""
         return passes.run(self.model)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The kernel calls of the firmware, and where it has its tensors. Raises InputError."""
+        return plan(self.graph, target.of(self.board, self.optimize))
 
 
 def create(

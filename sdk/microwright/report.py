@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from microwright import __version__, _output, costs, ops
+from microwright import latency as latencies
 from microwright.accuracy import Scores
 from microwright.build import Image
 from microwright.costs import Estimate
 from microwright.coverage import Caution
 from microwright.errors import MismatchError
-from microwright.measure import Latency, Measurement
+from microwright.latency import Latency, Timer
+from microwright.measure import Measurement
+from microwright.project import Project
 from microwright.target import Optimize
 from microwright.verify import STAND_IN, Agreement
 
@@ -68,14 +71,20 @@ class Memory:
 class Layer:
     """A node of the model as it was given, and the time that it took in the unit of the report's latency.
 
-    A node that a graph pass removed has no time and is not listed.
+    `shape` is that of its first output, `share` its part of all layers' time, `per_mac` how many instructions
+    (emulated) or cycles (measured) a multiply-accumulate took, None where it has none or the core's clock is
+    not known. `kernels` computed it. A node that a graph pass removed has no time and is not listed.
     """
 
     index: int
     op: str
     name: str
+    shape: tuple[int, ...]
     macs: int
     latency: int | float
+    share: float
+    per_mac: float | None
+    kernels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -115,7 +124,6 @@ def make(
     """Report of a measurement with an image."""
     project = image.project
     model, graph, board = project.model, project.graph, project.board
-    given = {node.index: node for node in model.nodes}
     peak = measurement.stack_peak_bytes
     latency = measurement.latency
     return Report(
@@ -144,18 +152,42 @@ def make(
             flash_total_bytes=image.flash_total_bytes,
             flash_limit_bytes=board.flash.bytes if board.flash else None,
         ),
-        layers=tuple(
-            Layer(node.index, node.op, node.name, ops.get(node).macs(model, node), timed.latency)
-            for timed in measurement.layers
-            for node in [given[graph.nodes[timed.index].index]]
-        ),
+        layers=_timed_layers(project, measurement),
         agreement=agreement,
         scores=scores,
         estimated=costs.of_count(latency.median, board.cpu.core, board.cpu.clock_hz)
         if latency.kind == "emulated"
         else None,
-        cautions=tuple(cautions),
+        cautions=(*cautions, *latencies.examine(latency, repeatable=not graph.streams)),
     )
+
+
+def _timed_layers(project: Project, measurement: Measurement) -> tuple[Layer, ...]:
+    if not measurement.layers:
+        return ()
+    model, graph, clock_hz = project.model, project.graph, project.board.cpu.clock_hz
+    given = {node.index: node for node in model.nodes}
+    total = sum(timed.latency for timed in measurement.layers)
+    # Of what a MAC takes, instructions or cycles, so many are one unit of the latency.
+    each = 1.0 if measurement.latency.kind == "emulated" else clock_hz / 1e6
+    layers: list[Layer] = []
+    for timed in measurement.layers:
+        node = given[graph.nodes[timed.index].index]
+        macs = ops.get(node).macs(model, node)
+        layers.append(
+            Layer(
+                index=node.index,
+                op=node.op,
+                name=node.name,
+                shape=model.tensors[node.outputs[0]].shape,
+                macs=macs,
+                latency=timed.latency,
+                share=round(timed.latency / total, 4) if total else 0.0,
+                per_mac=round(timed.latency * each / macs, 3) if macs and each else None,
+                kernels=tuple(call.step.kernel for call in project.plan.calls if call.node == timed.index),
+            )
+        )
+    return tuple(layers)
 
 
 def to_json(report: Report) -> Mapping[str, object]:
@@ -177,6 +209,11 @@ def to_json(report: Report) -> Mapping[str, object]:
             "median": latency.median,
             "p95": latency.p95,
             "max": latency.max,
+            "first": latency.first,
+            "first_since_boot": latency.first_since_boot,
+            "samples": list(latency.samples),
+            "inputs": list(latency.inputs),
+            "timer": None if latency.timer is None else asdict(latency.timer),
         },
         "memory": asdict(report.memory),
         "layers": [asdict(layer) for layer in report.layers],
@@ -227,6 +264,11 @@ def render(report: Report, console: Console) -> None:
     table.add_column(no_wrap=True, justify="right")
     table.add_column()
     table.add_row(f"latency, {latency.kind}", f"{_number(latency.median)} {latency.unit}", _spread(latency))
+    if latency.first is not None:
+        when = "since boot" if latency.first_since_boot else "of this session; the device had run before"
+        table.add_row("  first run", f"{_number(latency.first)} {latency.unit}", when)
+    if timer := latency.timer:
+        table.add_row("  timer", timer.counter, _timer(timer))
     if estimated := report.estimated:
         clock = f"{estimated.clock_hz / 1e6:g} MHz; {estimated.source}"
         table.add_row(
@@ -291,16 +333,30 @@ def _layers(report: Report) -> Table:
     from rich import box
     from rich.table import Table
 
+    unit = "instructions" if report.latency.kind == "emulated" else "cycles"
     table = Table(box=box.SIMPLE, pad_edge=False)
-    for title in ("layer", "MACs", report.latency.unit, "share"):
+    for title in ("layer", "MACs", report.latency.unit, "share", f"{unit}/MAC"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("op", no_wrap=True)
+    for title in ("op", "output", "kernel"):
+        table.add_column(title, no_wrap=True)
     table.add_column("name", overflow="ellipsis", no_wrap=True)
-    total = sum(layer.latency for layer in report.layers)
     for layer in report.layers:
-        share = f"{layer.latency / total:.1%}" if total else ""
-        numbers = (str(layer.index), f"{layer.macs:,}", _number(layer.latency), share)
-        table.add_row(*numbers, layer.op, short_name(layer.name))
+        table.add_row(
+            str(layer.index),
+            f"{layer.macs:,}",
+            _number(layer.latency),
+            f"{layer.share:.1%}",
+            "" if layer.per_mac is None else f"{layer.per_mac:.2f}",
+            layer.op,
+            "x".join(str(size) for size in layer.shape),
+            ", ".join(dict.fromkeys(layer.kernels)),
+            short_name(layer.name),
+        )
+    total = sum(layer.latency for layer in report.layers)
+    whole = report.latency.median
+    share = f"{total / whole:.1%} of the median" if whole else ""
+    table.add_section()
+    table.add_row("all", f"{sum(layer.macs for layer in report.layers):,}", _number(total), "", "", share)
     return table
 
 
@@ -335,6 +391,14 @@ def _spread(latency: Latency) -> str:
         return "one run"
     low, p95, high = _number(latency.min), _number(latency.p95), _number(latency.max)
     return f"median of {latency.runs} runs; min {low}, p95 {p95}, max {high}"
+
+
+def _timer(timer: Timer) -> str:
+    text = f"{timer.hz / 1e6:g} MHz; {timer.overhead_ticks:,} ticks of its own are subtracted"
+    if timer.clock_ratio is None:
+        return text
+    slowest, fastest = timer.clock_ratio
+    return f"{text}; runs at {slowest:.3f} to {fastest:.3f} of the host's clock"
 
 
 def _number(value: int | float) -> str:

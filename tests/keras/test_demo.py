@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from microwright.errors import MismatchError
-from microwright.measure import Latency
+from microwright.latency import Latency
 from microwright.report import Memory, ModelFacts, Report
 from microwright.verify import Agreement
 

@@ -133,6 +133,8 @@ void mw_port_timer_start(void) { work = 7; }
 uint64_t mw_port_timer_ticks(void) { return work; }
 uint32_t mw_port_timer_hz(void) { return 4294967295u; }
 uint32_t mw_port_cpu_hz(void) { return 0; }
+const char *mw_port_timer_counter(void) { return "timer"; }
+uint64_t mw_port_clock_ticks(void) { return 18446744073709551615u; }
 void mw_port_stack_paint(void) {}
 uint32_t mw_port_stack_used_bytes(void) { return 1234; }
 uint32_t mw_port_stack_peak_bytes(void) { return 5678; }
@@ -236,6 +238,7 @@ def test_it_says_what_it_is(link: Link) -> None:
         "chunk": str(CHUNK),
         "timer_hz": "4294967295",
         "cpu_hz": "0",
+        "counter": "timer",
         "overhead": "7",
         "inputs": "5,40",
         "outputs": "6,100",
@@ -269,6 +272,7 @@ def test_an_inference(link: Link) -> None:
         assert outputs[1] == (DATA[5:] * 3)[:100]
         assert reply.args["crc"] == f"{zlib.crc32(b''.join(outputs)):08x}"
     assert outputs[0][1] == 2
+    assert link.request("clock").args == {"ticks": "18446744073709551615", "runs": "2"}
     assert link.request("memory").args == {"stack_peak": "5678"}
 
 

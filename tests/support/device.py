@@ -27,7 +27,7 @@ def assert_equal_on_board(
     """A model gives the reference's bytes on a board."""
     image = build.build(project.create(folder, model, on, optimize=optimize))
     with runners.start(image) as device:
-        measured = measure(image, device.url, data, emulation=device.emulation, layers=False)
+        measured = measure(image, device.url, data, emulation=device.emulation)
     reference = verify.reference(model)
     assert reference is not None, "the reference interpreter is part of the development installation"
     expected = [reference.run(inputs) for inputs in data]
@@ -60,7 +60,7 @@ def assert_random_layers_equal_on(
     on = board.load(board_id)
     image = build.build(project.create(folder, model, on))
     with runners.start(image) as device:
-        measured = measure(image, device.url, data, emulation=device.emulation, layers=False)
+        measured = measure(image, device.url, data, emulation=device.emulation)
     reference = verify.reference(model)
     assert reference is not None, "the reference interpreter is part of the development installation"
     for inputs, outputs in zip(data, measured.outputs, strict=True):

@@ -32,7 +32,8 @@ def parse(line: bytes) -> tuple[int, str, dict[str, str]] | None:
 @dataclass
 class FakeDevice:
     """Feed it bytes, get its bytes. `executed` has each run that it did, `history` the inputs of those since
-    the model was reset; `says` overrides its hello. `arena` is what lies in it once so many layers ran.
+    the model was reset; `says` overrides its hello. `arena` is what lies in it once so many layers ran,
+    `clock` the device's time in seconds.
     """
 
     model: Model
@@ -43,6 +44,7 @@ class FakeDevice:
     ticks: Callable[[int], int] = lambda run: 1000 + run
     stack: int = 512
     arena: Callable[[int], bytes] = lambda layers: bytes(4096)
+    clock: Callable[[], float] = lambda: 0.0
     says: Mapping[str, int | str] = field(default_factory=dict)
     executed: list[list[bytes]] = field(default_factory=list)
 
@@ -60,6 +62,7 @@ class FakeDevice:
         self._timed = False
         self._greeted = False
         self._walked: int | None = None
+        self._runs = 0
 
     def receive(self, data: bytes) -> bytes:
         """What it sends in answer to some bytes."""
@@ -101,7 +104,8 @@ class FakeDevice:
             "chunk": self.chunk,
             "timer_hz": 1_000_000,
             "cpu_hz": 2_000_000,
-            "overhead": 0,
+            "counter": "timer",
+            "overhead": 3,
             "inputs": ",".join(map(str, self.input_bytes)),
             "outputs": ",".join(map(str, self.output_bytes)),
             "layers": self.layers,
@@ -128,6 +132,7 @@ class FakeDevice:
             return "crc"
         self.executed.append(self._inputs)
         self.history = [*([] if reset == "1" else self.history), self._inputs]
+        self._runs += 1
         self._outputs = self.model(self._inputs)
         self._inputs = [b"" for _ in self.input_bytes]
         self._timed = self._timed or layers == "1"
@@ -159,6 +164,9 @@ class FakeDevice:
     def _read(self, output: str, offset: str, bytes: str) -> dict[str, int | str] | str:
         data = self._outputs[int(output)][int(offset) : int(offset) + int(bytes)]
         return {"data": binascii.b2a_base64(data, newline=False).decode()}
+
+    def _clock(self) -> dict[str, int | str]:
+        return {"ticks": round(self.clock() * int(self._hello()["timer_hz"])), "runs": self._runs}
 
     def _memory(self) -> dict[str, int | str]:
         return {"stack_peak": 1024}

@@ -82,8 +82,15 @@ static void report(void)
     number("timer_hz", mw_port_timer_hz());
     number("cpu_hz", mw_port_cpu_hz());
     number("time_1", spin(1000));
+    const uint64_t clock = mw_port_clock_ticks();
     number("time_2", spin(1000));
     number("time_long", spin(100000));
+    number("time_again", spin(1000));
+    number("clock_1", clock);
+    number("clock_2", mw_port_clock_ticks());
+    text("counter=");
+    text(mw_port_timer_counter());
+    text("\n");
 
     uint32_t length = 0;
     const uint8_t *const id = mw_port_build_id(&length);

@@ -46,7 +46,7 @@ def samples() -> list[tuple[Array, ...]]:
 
 def measured(connect: Any) -> Measurement:
     """A measurement of the samples over a line."""
-    return measure(image(), URL, samples(), connect=connect)
+    return measure(image(), URL, samples(), layers=True, connect=connect)
 
 
 def device() -> FakeDevice:

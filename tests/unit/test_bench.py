@@ -54,11 +54,11 @@ def test_the_page_shows_the_numbers_that_were_measured(tools: dict[str, ModuleTy
 
 def test_what_is_counted_is_what_the_timer_says(tools: dict[str, ModuleType], measured: Any) -> None:
     counted = tools["instruction_profile"].instructions
-    # The timer ticks every 40 instructions.
-    assert counted(measured.profile.whole) == pytest.approx(measured.report.latency.median, abs=80)
+    # What starting and stopping the timer takes is not the same for both.
+    assert counted(measured.profile.whole) == pytest.approx(measured.report.latency.median, abs=20)
     assert len(measured.profile.layers) == len(measured.report.layers)
     for layer, runs in zip(measured.report.layers, measured.profile.layers, strict=True):
-        assert counted(runs) == pytest.approx(layer.latency, abs=80)
+        assert counted(runs) == pytest.approx(layer.latency, abs=20)
     assert measured.report.agreement.mismatched_bytes == 0
 
 
@@ -67,10 +67,10 @@ def test_each_layer_is_in_its_kernel(tools: dict[str, ModuleType], measured: Any
     whole = names(measured.profile.whole)
     assert "mw_model_invoke" in whole
     assert not {"mw_port_timer_start", "mw_port_timer_ticks"} & whole.keys()
-    kernels = [kernel for layer in measured.kernels for kernel in layer]
+    kernels = [kernel for layer in measured.report.layers for kernel in layer.kernels]
     assert kernels
-    for layer, runs in zip(measured.kernels, measured.profile.layers, strict=True):
-        for kernel in layer:
+    for layer, runs in zip(measured.report.layers, measured.profile.layers, strict=True):
+        for kernel in layer.kernels:
             assert f"mw_{kernel}" in names(runs)
 
 

@@ -322,7 +322,7 @@ def test_deploy_writes_the_report_and_shows_it(
 ) -> None:
     out, report = tmp_path / "project", tmp_path / "new" / "report.json"
     arguments = ["deploy", str(model), "--board", "host", "-o", str(out), "--json", str(report)]
-    assert cli.execute([*arguments, "--data", str(labelled)]) == 0
+    assert cli.execute([*arguments, "--data", str(labelled), "--per-layer"]) == 0
     printed = capsys.readouterr().out
     assert "exact" in printed
     assert "measured" in printed
@@ -343,6 +343,7 @@ def test_deploy_writes_the_report_and_shows_it(
     assert 0 <= content["accuracy"] <= 1
     assert content["scores"]["samples"] == 7
     assert sum(map(sum, content["scores"]["confusion"])) == 7
+    assert content["latency"]["runs"] == len(content["latency"]["samples"])
     assert [layer["op"] for layer in content["layers"]] == [
         "CONV_2D",
         "AVERAGE_POOL_2D",
@@ -416,10 +417,17 @@ def test_new_then_build_then_run_then_measure(
     captured = capsys.readouterr()
     assert "serial line /dev/" in captured.out
     assert "board host" in captured.out
-    assert cli.execute(["measure", str(out), "--random-inputs", "2", "--no-layers"]) == 0
+    assert cli.execute(["measure", str(out), "--random-inputs", "2"]) == 0
     printed = capsys.readouterr().out
     assert "2 runs" in printed
     assert "CONV_2D" not in printed
+    again = ["measure", str(out), "--random-inputs", "2", "--runs", "6", "--warmup", "0", "--per-layer"]
+    assert cli.execute(again) == 0
+    printed = capsys.readouterr().out
+    assert "6 runs" in printed
+    assert "CONV_2D" in printed and "conv_2d" in printed
+    assert cli.execute(["measure", str(out), "--random-inputs", "2", "--runs", "1"]) == 3
+    assert "1 runs are fewer than the 2 samples" in capsys.readouterr().err
 
 
 def test_the_default_folder_is_named_after_model_and_board(

@@ -13,8 +13,9 @@ import pytest
 
 from microwright.errors import DeviceError, DeviceTimeout, InputError, LinkCorrupt, StaleFirmware
 from microwright.graph import Array, DType, Graph, Node, Tensor
+from microwright.latency import Latency
 from microwright.link import Link
-from microwright.measure import Latency, Measurement, measure
+from microwright.measure import Measurement, measure
 from microwright.runners import Emulation
 from tests.support.fake_device import BUILD_ID, Clock, FakeDevice, FakePort, Faults
 
@@ -73,9 +74,10 @@ def over(monkeypatch: pytest.MonkeyPatch) -> Measure:
         receive: Callable[[bytes], bytes],
         inputs: Sequence[tuple[Array, ...]],
         faults: Faults | None = None,
+        clock: Clock | None = None,
         **options: Any,
     ) -> Measurement:
-        clock = Clock()
+        clock = clock or Clock()
         port = FakePort(receive, clock, faults)
         try:
             connect = partial(Link, open_port=port.open, clock=clock)
@@ -98,11 +100,18 @@ def test_outputs_times_and_memory(over: Measure) -> None:
     fake = device()
     inputs = samples(5)
     steps: list[tuple[int, int]] = []
-    measurement = over(fake.receive, inputs, progress=lambda what, done, total: steps.append((done, total)))
+    measurement = over(
+        fake.receive, inputs, layers=True, progress=lambda what, done, total: steps.append((done, total))
+    )
     assert_right(measurement, inputs)
     # One warm-up run before them and one run that times the layers after them, which are no samples.
     assert len(fake.executed) == 7
-    assert measurement.latency == Latency("measured", "us", (1001, 1002, 1003, 1004, 1005))
+    latency = measurement.latency
+    assert (latency.kind, latency.unit, latency.samples) == ("measured", "us", (1001, 1002, 1003, 1004, 1005))
+    assert (latency.inputs, latency.first, latency.first_since_boot) == ((0, 1, 2, 3, 4), 1000, True)
+    assert latency.timer is not None
+    assert (latency.timer.counter, latency.timer.hz, latency.timer.overhead_ticks) == ("timer", 1_000_000, 3)
+    assert not over(fake.receive, inputs).latency.first_since_boot
     assert [(layer.index, layer.latency) for layer in measurement.layers] == [(0, 100), (1, 200), (2, 300)]
     assert (measurement.stack_bytes, measurement.stack_peak_bytes) == (512, 1024)
     assert measurement.hello["board"] == "fake"
@@ -111,8 +120,95 @@ def test_outputs_times_and_memory(over: Measure) -> None:
 
 def test_layers_and_warm_up_can_be_left_out(over: Measure) -> None:
     fake = device()
-    measurement = over(fake.receive, samples(2), layers=False, warmup=0)
+    measurement = over(fake.receive, samples(2), warmup=0)
     assert len(fake.executed) == 2 and measurement.layers == ()
+    assert measurement.latency.first == measurement.latency.samples[0]
+
+
+def test_samples_run_in_turn(over: Measure) -> None:
+    fake = device()
+    inputs = samples(3)
+    measurement = over(fake.receive, inputs, runs=8)
+    assert_right(measurement, inputs)
+    assert measurement.latency.inputs == (0, 1, 2, 0, 1, 2, 0, 1)
+    assert measurement.latency.samples == (1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008)
+    assert [data[0] for data in fake.executed[1:]] == [inputs[i][0].tobytes() for i in (0, 1, 2) * 2 + (0, 1)]
+
+
+def test_outputs_that_change_from_run_to_run_are_an_error(over: Measure) -> None:
+    fake = device()
+    fake.model = lambda inputs: [bytes([0, 0, 0, len(fake.executed) // 5]), bytes(2000)]
+    with pytest.raises(DeviceError, match="other outputs for sample 1 than it gave before"):
+        over(fake.receive, samples(3), runs=6, warmup=0)
+
+
+def test_runs_that_do_not_fit_the_samples_are_refused(over: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="2 runs are fewer than the 3 samples"):
+        measure(image(), "no port is opened", samples(3), runs=2)
+    monkeypatch.setattr(Graph, "streams", True)
+    with pytest.raises(InputError, match="4 runs of 3 samples: the model's samples are one stream"):
+        measure(image(), "no port is opened", samples(3), runs=4)
+
+
+def ratio_of(over: Measure, rate: Callable[[float], float], **options: Any) -> tuple[float, float] | None:
+    clock = Clock()
+    fake = device(clock=lambda: rate(clock.now_s))
+    timer = over(fake.receive, samples(2), clock=clock, **options).latency.timer
+    assert timer is not None
+    return timer.clock_ratio
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.97, 1.0, 1.03, 2.0])
+def test_the_devices_clock_is_compared_with_the_hosts(over: Measure, rate: float) -> None:
+    ratio = ratio_of(over, lambda now_s: 1000 + now_s * rate)
+    assert ratio is not None
+    slowest, fastest = ratio
+    assert slowest <= rate <= fastest
+    assert fastest - slowest < 0.006 * rate
+
+
+def test_an_emulators_clock_is_not_compared(over: Measure) -> None:
+    assert ratio_of(over, lambda now_s: now_s, emulation=Emulation(1_000_000)) is None
+
+
+def test_a_slow_link_gives_wide_bounds_in_bounded_time(over: Measure) -> None:
+    clock = Clock()
+    fake = device(clock=clock)
+
+    def receive(data: bytes) -> bytes:
+        clock.now_s += 0.3
+        return fake.receive(data)
+
+    timer = over(receive, samples(1), clock=clock).latency.timer
+    assert timer is not None and timer.clock_ratio is not None
+    assert timer.clock_ratio[0] <= 1 <= timer.clock_ratio[1]
+    assert clock.now_s < 20
+
+
+def test_a_device_that_restarted_has_no_clock_to_compare(over: Measure) -> None:
+    clock = Clock()
+    fake = device(clock=clock)
+
+    restarted: list[bool] = []
+
+    def once(data: bytes) -> bytes:
+        if b" write " in data and len(fake.executed) == 3 and not restarted:
+            restarted.append(True)
+            fake.reset()
+        return fake.receive(data)
+
+    timer = over(once, samples(4), clock=clock).latency.timer
+    assert restarted and timer is not None and timer.clock_ratio is None
+
+    fake = device(clock=clock)
+
+    def late(data: bytes) -> bytes:
+        if b" clock " in data and fake.executed:
+            fake.reset()
+        return fake.receive(data)
+
+    timer = over(late, samples(4), clock=clock).latency.timer
+    assert timer is not None and timer.clock_ratio is None
 
 
 def test_outputs_may_be_taken_as_they_come(over: Measure) -> None:
@@ -130,9 +226,10 @@ def test_outputs_may_be_taken_as_they_come(over: Measure) -> None:
 
 def test_an_emulators_time_is_instructions(over: Measure) -> None:
     fake = device(says={"timer_hz": 32_000_000}, ticks=lambda run: run)
-    measurement = over(fake.receive, samples(4), emulation=Emulation(1_000_000_000), warmup=0)
+    measurement = over(fake.receive, samples(4), emulation=Emulation(1_000_000_000), warmup=0, layers=True)
     # 31.25 instructions a tick, rounded to nearest.
-    assert measurement.latency == Latency("emulated", "instructions", (0, 31, 63, 94))
+    assert measurement.latency.samples == (0, 31, 63, 94)
+    assert (measurement.latency.kind, measurement.latency.unit) == ("emulated", "instructions")
     assert all(isinstance(value, int) for value in measurement.latency.samples)
     assert measurement.layers[0].latency == 3125
 
@@ -258,7 +355,7 @@ def test_state_goes_from_a_sample_to_the_next_where_samples_are_a_stream(
     there = device()
     lengths: list[int] = []
     there.model = lambda inputs: lengths.append(len(there.history)) or model(inputs)
-    over(there.receive, samples(4), warmup=2)
+    over(there.receive, samples(4), warmup=2, layers=True)
     assert lengths == [1, 1, *((1, 2, 3, 4) if streams else (1, 1, 1, 1)), 1]
 
 
@@ -280,7 +377,7 @@ def test_a_device_that_restarts_gets_the_whole_stream_again(
         return sent
 
     there.model = counting
-    measured = over(receive, samples(5), warmup=0, layers=False)
+    measured = over(receive, samples(5), warmup=0)
     assert [int(outputs[0][0, 3]) for outputs in measured.outputs] == [1, 2, 3, 4, 5]
 
 
@@ -310,8 +407,9 @@ def test_a_device_that_restarts_after_its_runs_does_one_again(over: Measure, at:
         return fake.receive(data)
 
     inputs = samples(2)
-    measurement = over(receive, inputs)
+    measurement = over(receive, inputs, layers=True)
     assert_right(measurement, inputs)
+    assert measurement.latency.timer is not None and measurement.latency.timer.clock_ratio is None
     assert [layer.latency for layer in measurement.layers] == [100, 200, 300]
     assert measurement.latency.runs == 2 and len(fake.executed) == 5
 
@@ -371,7 +469,7 @@ def measure_over_faults(over: Measure, seed: int, rate: float, count: int) -> bo
     fake = device()
     inputs = samples(count)
     try:
-        measurement = over(fake.receive, inputs, faults)
+        measurement = over(fake.receive, inputs, faults, layers=True)
     except (LinkCorrupt, DeviceTimeout):
         return False
     assert_right(measurement, inputs)

@@ -14,7 +14,8 @@ import pytest
 from microwright import board as boards
 from microwright import ops, passes, project, report
 from microwright.graph import Graph, read
-from microwright.measure import Latency, LayerLatency, Measurement
+from microwright.latency import Latency
+from microwright.measure import LayerLatency, Measurement
 from microwright.ops.fixed_point import requantize
 from microwright.ops.quantized import Multiplier
 from microwright.passes import ranges

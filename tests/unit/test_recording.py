@@ -201,7 +201,7 @@ def test_a_recording_of_other_inputs_says_where_it_departs(
 ) -> None:
     given_then = samples()
     monkeypatch.setattr(recordings, "samples", lambda: [given_then[1], *given_then[1:]])
-    said = r"line 5: the recording has '> @\d+ write .* where the session sends"
+    said = r"line 7: the recording has '> @\d+ write .* where the session sends"
     with pytest.raises(InputError, match=said):
         replayed(recorded)
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from microwright import costs, report
 from microwright.accuracy import ClassScores, Scores
 from microwright.errors import MismatchError, OutputError
-from microwright.measure import Latency
+from microwright.latency import Latency, Timer
 from microwright.report import Layer, Memory, ModelFacts, Report
 from microwright.verify import Agreement
 
@@ -37,7 +37,15 @@ _REPORT = Report(
     optimize="size",
     microwright_version="0.1.0",
     toolchain="GCC 12.2.1 20221205",
-    latency=Latency("emulated", "instructions", (300, 100, 200, 400)),
+    latency=Latency(
+        "emulated",
+        "instructions",
+        (300, 100, 200, 400),
+        (0, 1, 2, 3),
+        first=410,
+        first_since_boot=True,
+        timer=Timer("systick", 25_000_000, 17),
+    ),
     memory=Memory(
         arena_bytes=16000,
         stack_bytes=188,
@@ -50,8 +58,18 @@ _REPORT = Report(
         flash_limit_bytes=60000,
     ),
     layers=(
-        Layer(0, "CONV_2D", "a/very/long;name;that;was;joined", 1200000, 75),
-        Layer(1, "SOFTMAX", "[bold]b", 0, 25),
+        Layer(
+            0,
+            "CONV_2D",
+            "a/very/long;name;that;was;joined",
+            (1, 2, 3),
+            1200000,
+            75,
+            0.75,
+            0.5,
+            ("conv_2d_s8",),
+        ),
+        Layer(1, "SOFTMAX", "[bold]b", (1, 9), 0, 25, 0.25, None, ("softmax_s8",)),
     ),
     agreement=Agreement("tflite_micro 1", 4, 40, 0, 0),
     scores=_SCORES,
@@ -88,6 +106,16 @@ def test_the_json_is_schema_1() -> None:
             "median": 250.0,
             "p95": 400,
             "max": 400,
+            "first": 410,
+            "first_since_boot": True,
+            "samples": [300, 100, 200, 400],
+            "inputs": [0, 1, 2, 3],
+            "timer": {
+                "counter": "systick",
+                "hz": 25_000_000,
+                "overhead_ticks": 17,
+                "clock_ratio": None,
+            },
         },
         "memory": {
             "arena_bytes": 16000,
@@ -105,10 +133,24 @@ def test_the_json_is_schema_1() -> None:
                 "index": 0,
                 "op": "CONV_2D",
                 "name": "a/very/long;name;that;was;joined",
+                "shape": (1, 2, 3),
                 "macs": 1200000,
                 "latency": 75,
+                "share": 0.75,
+                "per_mac": 0.5,
+                "kernels": ("conv_2d_s8",),
             },
-            {"index": 1, "op": "SOFTMAX", "name": "[bold]b", "macs": 0, "latency": 25},
+            {
+                "index": 1,
+                "op": "SOFTMAX",
+                "name": "[bold]b",
+                "shape": (1, 9),
+                "macs": 0,
+                "latency": 25,
+                "share": 0.25,
+                "per_mac": None,
+                "kernels": ("softmax_s8",),
+            },
         ],
         "agreement": {
             "reference": "tflite_micro 1",
@@ -220,6 +262,15 @@ def test_the_terminal_shows_the_numbers_with_kind_and_unit() -> None:
         "97.50%",
         "1,200,000",
         "75.0%",
+        "instructions/MAC",
+        "0.50",
+        "1x2x3",
+        "conv_2d_s8",
+        "40.0% of the median",
+        "410 instructions",
+        "since boot",
+        "systick",
+        "25 MHz; 17 ticks of its own are subtracted",
         "[bold]b",
     ):
         assert part in shown
@@ -231,6 +282,9 @@ def test_the_terminal_says_what_is_not_known() -> None:
         _REPORT.memory, stack_bytes=None, ram_total_bytes=None, ram_limit_bytes=None, flash_limit_bytes=None
     )
     latency = Latency("measured", "us", (1234.5,))
+    again = replace(latency, first=99.5, timer=Timer("dwt", 480_000_000, 3, (0.998, 1.004)))
+    assert "of this session; the device had run before" in _shown(replace(_REPORT, latency=again))
+    assert "runs at 0.998 to 1.004 of the host's clock" in _shown(replace(_REPORT, latency=again))
     shown = _shown(replace(_REPORT, memory=memory, latency=latency, layers=(), agreement=None, scores=None))
     assert "unknown" in shown
     assert "not checked" in shown

@@ -22,8 +22,9 @@ static uint32_t filled[MW_INPUTS];
 // Ticks that starting and reading the timer take by themselves.
 static uint64_t overhead;
 
-// Inferences since the last reset of the model's state.
+// Inferences since the last reset of the model's state, and since boot.
 static uint32_t steps;
+static uint32_t runs;
 
 // Whether a host has said hello since boot. Until then nothing else is done: whoever has begun something has to learn
 // that it is gone, and perhaps the firmware that it knew with it.
@@ -104,6 +105,7 @@ static void serve_hello(uint32_t seq)
     put_number("chunk", MW_LINK_CHUNK);
     put_number("timer_hz", mw_port_timer_hz());
     put_number("cpu_hz", mw_port_cpu_hz());
+    put_text("counter", mw_port_timer_counter());
     put_number("overhead", overhead);
     put_sizes("inputs", MW_INPUTS, mw_model_input_bytes);
     put_sizes("outputs", MW_OUTPUTS, mw_model_output_bytes);
@@ -227,6 +229,7 @@ static void serve_run(const struct mw_link_request *request)
         steps = 0;
     }
     last_run.step = ++steps;
+    ++runs;
     mw_port_stack_paint();
     if (mw_link_number(request, "until", &until)) {
         last_run.ticks = 0;
@@ -292,6 +295,14 @@ static void serve_memory(uint32_t seq)
     mw_link_end(&wire);
 }
 
+static void serve_clock(uint32_t seq)
+{
+    mw_link_begin(&wire, seq, "ok");
+    put_number("ticks", mw_port_clock_ticks());
+    put_number("runs", runs);
+    mw_link_end(&wire);
+}
+
 static void serve(const struct mw_link_request *request)
 {
     const bool repeated = request->seq == last_seq;
@@ -315,6 +326,8 @@ static void serve(const struct mw_link_request *request)
         serve_read(request);
     } else if (mw_link_equal(request->verb, "memory")) {
         serve_memory(request->seq);
+    } else if (mw_link_equal(request->verb, "clock")) {
+        serve_clock(request->seq);
     } else {
         const char *const code = mw_walk_serve(&wire, request, mw_arena);
         if (code != NULL) {

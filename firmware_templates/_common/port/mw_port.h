@@ -19,6 +19,13 @@ uint64_t mw_port_timer_ticks(void);
 uint32_t mw_port_timer_hz(void);
 uint32_t mw_port_cpu_hz(void);
 
+// What counts the timer's ticks: "dwt", "systick", "timer" (one of the chip's), "clock" (an operating system's).
+const char *mw_port_timer_counter(void);
+
+// Ticks of the same frequency since boot, or since the first start of the timer. They go on where the core sleeps, and
+// starting the timer takes no more than a few of them away.
+uint64_t mw_port_clock_ticks(void);
+
 // High-water mark of the stack: paint fills what lies unused below the caller's frame, used_bytes returns how far down
 // from the caller's frame it was overwritten since; peak_bytes is the high-water mark from the top of the stack.
 void mw_port_stack_paint(void);

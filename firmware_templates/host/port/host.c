@@ -122,6 +122,16 @@ uint32_t mw_port_cpu_hz(void)
     return 0; // not known, and not constant
 }
 
+const char *mw_port_timer_counter(void)
+{
+    return "clock";
+}
+
+uint64_t mw_port_clock_ticks(void)
+{
+    return now_ns();
+}
+
 struct build_id {
     const uint8_t *bytes;
     uint32_t length;

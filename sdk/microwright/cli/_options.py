@@ -309,6 +309,31 @@ def inputs(function: _F) -> _F:
     )(function)
 
 
+def timing(function: _F) -> _F:
+    """--warmup N, --runs N and --per-layer."""
+    for option in (
+        click.option(
+            "--per-layer", is_flag=True, help="Time each layer apart, in one run more: what takes how long."
+        ),
+        click.option(
+            "--runs",
+            type=click.IntRange(1, 1_000_000),
+            metavar="N",
+            help="Timed runs, of the samples in turn; default: one a sample.",
+        ),
+        click.option(
+            "--warmup",
+            type=click.IntRange(0, 1000),
+            default=1,
+            show_default=True,
+            metavar="N",
+            help="Runs before the timed ones.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 def runner(function: _F) -> _F:
     """--runner NAME."""
     return click.option(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @_options.profile
 @_options.sources("data", "calibration")
 @_options.inputs
+@_options.timing
 @_options.recipe
 @_options.runner
 @_options.record
@@ -43,6 +44,9 @@ def command(
     profile: MlperfTiny | None,
     recipe: Recipe,
     runner: str | None,
+    warmup: int,
+    runs: int | None,
+    per_layer: bool,
     record: Path | None,
     json_path: Path | None,
     force: bool,
@@ -69,6 +73,9 @@ def command(
             json_path=json_path,
             calibration=recipe,
             runner=runner,
+            warmup=warmup,
+            runs=runs,
+            per_layer=per_layer,
             force=force,
             progress=progress,
             on_log=_options.device_log,

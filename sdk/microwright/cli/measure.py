@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 @click.option("--replay", type=_options.PATH, metavar="FILE", help="Play a recording in place of a device.")
 @_options.sources("data")
 @_options.inputs
+@_options.timing
 @click.option("--json", "json_path", type=_options.PATH, metavar="FILE", help="Write the report here.")
-@click.option("--no-layers", is_flag=True, help="Do not time the layers apart.")
 def command(
     project: Path,
     port: str | None,
@@ -31,8 +31,10 @@ def command(
     replay: Path | None,
     data: Source | None,
     random_inputs: int,
+    warmup: int,
+    runs: int | None,
+    per_layer: bool,
     json_path: Path | None,
-    no_layers: bool,
 ) -> None:
     """Measure a built project on its board.
 
@@ -58,10 +60,13 @@ def command(
             samples,
             url=url,
             runner=runner,
-            layers=not no_layers,
+            warmup=warmup,
+            runs=runs,
+            per_layer=per_layer,
             cautions=cautions,
             progress=progress,
             on_log=_options.device_log,
+            on_caution=_options.caution,
             connect=connect,
         )
     if json_path is not None:

@@ -98,6 +98,16 @@ class Link:
         self._received.clear()
         self._port.close()
 
+    def now_s(self) -> float:
+        """The clock that its waits are measured by."""
+        return self._clock()
+
+    def idle(self, wait_s: float) -> None:
+        """Wait; what the device logs meanwhile is passed on."""
+        until = self._clock() + wait_s
+        while self._clock() < until:
+            self._await(until)
+
     @property
     def damaged_lines(self) -> int:
         """Lines so far that were a record and arrived damaged, here or at the device."""
