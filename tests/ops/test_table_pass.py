@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from microwright import ops, passes
+from microwright.errors import UnsupportedOp
 from microwright.graph import Graph
 from tests.support import layers
 from tests.support.layers import Layers, Rng
@@ -201,3 +202,13 @@ def test_a_function_whose_floats_are_an_output_stays() -> None:
 def test_one_operator_keeps_its_name() -> None:
     c = Chain()
     assert operators(c.graph(c.node("ABS", [c.x]))) == ["ABS"]
+
+
+def test_arithmetic_of_truth_values_is_refused() -> None:
+    """Such files are damaged ones: numpy has no `-` of them."""
+    c = Chain()
+    large = c.node("GREATER", [c.x, c.constant(25)], "bool")
+    graph = c.graph(c.node("NEG", [large], "bool"))
+    assert operators(graph) == ["GREATER", "NEG"]
+    with pytest.raises(UnsupportedOp):
+        ops.check(graph)

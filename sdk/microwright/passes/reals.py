@@ -15,7 +15,8 @@ from microwright.ops import typed
 def of(node: Node, operands: tuple[Array, ...]) -> Array | None:
     """What the node makes of operands in float32, or of truth values and those; None if unknown."""
     function = _FUNCTIONS.get(node.op)
-    if function is None or not all(x.dtype in (np.float32, np.bool_) for x in operands):
+    types = (np.float32, np.bool_) if node.op in _OF_TRUTH else (np.float32,)
+    if function is None or not all(x.dtype in types for x in operands):
         return None
     if len(operands) != (3 if node.op in _SELECTIONS else 2 if node.op in _OF_TWO else 1):
         return None
@@ -113,6 +114,8 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "TANH": _rounded(math.tanh),
 }
 _SELECTIONS = frozenset({"SELECT", "SELECT_V2"})
+# Arithmetic of truth values is none that a model has.
+_OF_TRUTH = _SELECTIONS | {"EQUAL", "NOT_EQUAL"}
 _OF_TWO = frozenset(
     {"ADD", "DIV", "EQUAL", "FLOOR_DIV", "FLOOR_MOD", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"}
     | {"MAXIMUM", "MINIMUM", "MUL", "NOT_EQUAL", "POW", "SQUARED_DIFFERENCE", "SUB"}
