@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import tempfile
 from collections.abc import Callable, Sequence
@@ -11,7 +10,19 @@ from pathlib import Path
 
 from microwright import board as boards
 from microwright import build as builds
-from microwright import comparison, coverage, load, noise, project, report, runners, samples, sources, verify
+from microwright import (
+    comparison,
+    coverage,
+    device,
+    load,
+    noise,
+    project,
+    report,
+    runners,
+    samples,
+    sources,
+    verify,
+)
 from microwright.accuracy import Scorer, Scores, task
 from microwright.build import Image
 from microwright.comparison import Comparison
@@ -242,20 +253,18 @@ def evaluate(
 ) -> Report:
     """Run samples on a device with the image and on the reference interpreter, and compare.
 
-    The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends. It runs
-    the first sample `warmup` times and then `runs` times the samples in turn (default: each once);
-    `per_layer` adds a run that times each layer. The report carries the cautions, and those that the
-    measurement gives, which `on_caution` is told.
+    The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends; see
+    `device.reach`. It runs the first sample `warmup` times and then `runs` times the samples in turn (default:
+    each once); `per_layer` adds a run that times each layer. The report carries the cautions, and those that
+    the measurement gives, which `on_caution` is told.
     """
     judge = _Judge(image.project.graph, wanted)
-    # A device at a URL may be an emulator that somebody else started: its board says so.
-    emulation = runners.get(image.project.board, runner).emulation
-    with contextlib.nullcontext() if url is not None else runners.start(image, runner=runner) as device:
+    with device.reach(image, url, runner) as reached:
         measured = measure(
             image,
-            device.url if device is not None else str(url),
+            reached.url,
             wanted.inputs,
-            emulation=emulation,
+            emulation=reached.emulation,
             warmup=warmup,
             runs=runs,
             layers=per_layer,

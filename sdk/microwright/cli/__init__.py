@@ -31,6 +31,7 @@ COMMANDS: tuple[str, ...] = (
     "run",
     "measure",
     "boards",
+    "ports",
     "doctor",
 )
 

@@ -341,6 +341,15 @@ def runner(function: _F) -> _F:
     )(function)
 
 
+def port(function: _F) -> _F:
+    """--port URL."""
+    return click.option(
+        "--port",
+        metavar="URL",
+        help="A device that runs already: a port, a URL of pyserial, or auto: by the board's USB ids.",
+    )(function)
+
+
 def record(function: _F) -> _F:
     """--record FILE."""
     return click.option(

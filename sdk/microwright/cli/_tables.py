@@ -13,6 +13,7 @@ from microwright.board import Board
 from microwright.comparison import Comparison
 from microwright.doctor import Finding
 from microwright.graph import Graph, Node
+from microwright.link.ports import PortInfo
 from microwright.load import Model
 from microwright.noise import LayerNoise
 from microwright.passes import Rewritten
@@ -247,6 +248,16 @@ def boards(known: Sequence[Board]) -> Table:
             f"{board.flash.bytes / 1024:,.0f}" if board.flash else "",
             f"{board.ram.bytes / 1024:,.0f}" if board.ram else "",
             ", ".join(board.runners),
+        )
+    return table
+
+
+def ports(there: Sequence[tuple[PortInfo, Sequence[str]]]) -> Table:
+    """Serial ports, and the boards that they could be."""
+    table = _table("port", "description", "USB id", "serial number", "boards")
+    for port, boards in there:
+        table.add_row(
+            port.device, port.description, port.usb_id or "", port.serial_number or "", ", ".join(boards)
         )
     return table
 

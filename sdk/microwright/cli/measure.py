@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command("measure")
 @click.argument("project", type=_options.PATH)
-@click.option("--port", metavar="URL", help="A device that runs already: a port, or a URL of pyserial.")
+@_options.port
 @_options.runner
 @_options.record
 @click.option("--replay", type=_options.PATH, metavar="FILE", help="Play a recording in place of a device.")

@@ -8,6 +8,7 @@ import time
 from typing import Protocol
 
 from microwright.errors import DeviceError, DeviceTimeout, NoPort
+from microwright.link import ports
 
 # A read gives up after this long and looks at its deadline. It is set once: changing the timeout of an open
 # port sends commands to the device server at the other end of rfc2217://.
@@ -38,7 +39,7 @@ class Port(Protocol):
 
 
 class SerialPort:
-    """A port that pyserial knows: a device's name (`/dev/ttyACM0`, `COM3`), `socket://`, `rfc2217://`."""
+    """A port: a device's name (`/dev/ttyACM0`, `COM3`), `socket://`, `rfc2217://`, `hwgrep://`."""
 
     def __init__(self, url: str, baud: int) -> None:
         import serial
@@ -52,7 +53,7 @@ class SerialPort:
         self._write_timeout = serial.SerialTimeoutException
         try:
             self._serial = serial.serial_for_url(
-                url,
+                ports.resolve(url),
                 baudrate=baud,
                 timeout=POLL_S,
                 write_timeout=_WRITE_TIMEOUT_S + _LONGEST_LINE_BYTES * 10 / baud,
