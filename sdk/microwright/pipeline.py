@@ -254,9 +254,9 @@ def evaluate(
     """Run samples on a device with the image and on the reference interpreter, and compare.
 
     The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends; see
-    `device.reach`. It runs the first sample `warmup` times and then `runs` times the samples in turn (default:
-    each once); `per_layer` adds a run that times each layer. The report carries the cautions, and those that
-    the measurement gives, which `on_caution` is told.
+    `device.reach`. It runs the first sample `warmup` times and then `runs` times the samples in turn
+    (default: each once); `per_layer` adds a run that times each layer. The report carries the cautions, and
+    those that the measurement gives, which `on_caution` is told.
     """
     judge = _Judge(image.project.graph, wanted)
     with device.reach(image, url, runner) as reached:
