@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,10 @@ from microwright.ops import typed
 from tests.emulated import test_kernels_sparse_mve
 from tests.emulated.test_kernels_elementwise import add_any_pool, add_dense, add_product, add_sum
 from tests.emulated.test_kernels_sparse import add_sparse
-from tests.ops import (
-    test_comparisons,
-    test_gather,
-    test_pairs,
-    test_products,
-    test_rearrange,
-    test_reductions,
-    test_softmax,
-)
+from tests.ops import test_rearrange, test_softmax
 from tests.ops.test_conv_2d import add_batch, add_conv, add_grouped
 from tests.ops.test_depthwise_conv_2d import add_depthwise
-from tests.support import edges, types
+from tests.support import edges, seeds, types
 from tests.support.edges import Buffer, Case, assert_random_layers_stay_inside, at_beginning, at_end
 from tests.support.firmware import dense
 from tests.support.layers import Layers, Rng, pick
@@ -145,13 +136,8 @@ def test_random_layers(tmp_path: Path, board_id: str) -> None:
 def add_other_operator(made: Layers, rng: Rng) -> None:
     """A layer of an operator whose kernel is the same on all cores."""
     others = (
-        *(partial(test_pairs.add_pair, op=op) for op in test_pairs.SCALES),
-        *test_products.FAMILIES,
-        *test_reductions.FAMILIES,
-        *test_comparisons.FAMILIES,
-        test_gather.add_constant,
-        test_pairs.add_int32,
-        test_softmax.add_log_softmax,
+        *seeds.PAIRS,
+        *seeds.FAMILIES,
         *(add for op, add in test_rearrange.OPERATORS.items() if op not in _NOT_IN_MICRO),
     )
     pick(rng, others)(made, rng)

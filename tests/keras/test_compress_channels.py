@@ -170,7 +170,6 @@ def test_datasets_optimizers_losses_and_callbacks_of_ones_own() -> None:
         ({"target_macs": 0.5, "method": "block"}, "leaves the number of multiply-accumulates"),
         ({"sparsity": 0.5, "rounds": 0}, "0 rounds"),
         ({"sparsity": 0.999}, "with 2 channels left in each layer"),
-        ({"sparsity": 0.5, "method": "block"}, "no kernels for blocks"),
         ({"sparsity": 0.999, "method": "unstructured"}, "of the weights can become zero, not 99.9%"),
         ({"sparsity": 0.5, "validation": data.make(images().inputs)}, "labels in only one"),
         ({"sparsity": 0.5, "teacher": "model.keras"}, "the teacher is a str, no Keras 3 model"),

@@ -10,7 +10,7 @@ import pytest
 
 from microwright import _tensorflow, board, cli, load
 from microwright.compress import Interrupted, Teacher, compress_model, distil
-from microwright.errors import InputError
+from microwright.errors import InputError, OutputError
 from tests.support.keras_models import accuracy, images, same_weights, trained_cnn
 
 keras = _tensorflow.keras()
@@ -47,6 +47,7 @@ def test_it_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     whole = run(None)
     assert same_weights(resumed.model, whole.model)
     assert resumed.steps == whole.steps
+    resumed.remove_checkpoint()
     assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
@@ -122,6 +123,30 @@ def test_the_command_says_where_the_best_model_is(
     output = capsys.readouterr().out
     assert "prune 2/2" in output
     assert f"{out}: " in output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.keras", "small.keras", "train.npz"]
+
+
+def test_a_result_that_cannot_be_written_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, train, out = tmp_path / "model.keras", tmp_path / "train.npz", tmp_path / "small.keras"
+    load.save(trained_cnn(), model)
+    np.savez(train, x=images().inputs[0], y=images().labels)
+    arguments = ["compress", str(model), "--data", str(train), "--sparsity", "0.5", "--rounds", "1"]
+    arguments += ["--board", "mps2-an386", "--epochs", "1", "-o", str(out)]
+    save = load.save
+
+    def full(given: Any, path: Path) -> None:
+        if path == out:
+            raise OutputError(f"{path}: no space left on device", "make some")
+        save(given, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(load, "save", full)
+        assert cli.execute(arguments) == 7
+    assert not out.exists()
+    monkeypatch.setattr(keras.Sequential, "fit", None)  # it is not trained again
+    assert cli.execute([*arguments, "--resume"]) == 0, capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.keras", "small.keras", "train.npz"]
 
 

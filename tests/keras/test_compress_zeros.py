@@ -10,6 +10,7 @@ import pytest
 
 from microwright import _tensorflow, board, data, load, passes, target
 from microwright.compress import compress_model, fine_tune, masks
+from microwright.coverage import Caution
 from microwright.errors import InputError
 from microwright.graph import Graph
 from microwright.plan import plan
@@ -18,7 +19,7 @@ from tests.support.keras_models import accuracy, cnn, images, trained_cnn
 
 keras = _tensorflow.keras()
 L = keras.layers
-M4, M55 = board.load("mps2-an386"), board.load("mps3-an547")
+M0, M4, M55 = (board.load(each) for each in ("mps2-an385-m0plus", "mps2-an386", "mps3-an547"))
 _DATA = Path(__file__).parent / "data"
 
 
@@ -51,7 +52,9 @@ def test_blocks_stay_zero_through_training_and_int8(core: Any, conv: Any, dense:
         # All that is zero in the Keras model lies in such blocks.
         scattered = (weights[shape] == 0).mean() - zero.mean()
         assert scattered < 0.03
-    keras_zeros = {layer.name: np.asarray(layer.kernel) == 0 for layer, _ in masks._layers(result.model)}
+    keras_zeros = {
+        layer.name: np.asarray(layer.kernel) == 0 for layer, _ in masks._layers(result.model, masks._ANYWHERE)
+    }
     np.testing.assert_array_equal(weights[16, 64].T[keras_zeros["dense"]], 0)
     np.testing.assert_array_equal(np.moveaxis(weights[16, 3, 3, 8], 0, -1)[keras_zeros["conv2"]], 0)
 
@@ -100,7 +103,10 @@ def test_no_layer_loses_nearly_all_and_small_ones_nothing() -> None:
     model = cnn(32)
     model.get_layer("dense").kernel.assign(np.asarray(model.get_layer("dense").kernel) ** 9)
     pruned = masks.prune(model, 0.6, "unstructured", target.of(M4))
-    left = {layer.name: (np.asarray(layer.kernel) != 0).mean() for layer, _ in masks._layers(pruned)}
+    left = {
+        layer.name: (np.asarray(layer.kernel) != 0).mean()
+        for layer, _ in masks._layers(pruned, masks._ANYWHERE)
+    }
     assert left["dense"] == pytest.approx(0.2, abs=0.01), "half of what stays of the model"
     assert left["conv1"] == left["classes"] == 1
     assert masks.sparsity(pruned) == pytest.approx(0.6, abs=0.01)
@@ -118,6 +124,33 @@ def test_least_important_blocks_go() -> None:
     expected = np.zeros((16, 16), bool)
     expected[4:8, 8:12] = expected[0:4, 0:4] = True
     np.testing.assert_array_equal(zero, expected)
+
+
+def test_what_has_no_sparse_kernel_stays_dense_and_is_told() -> None:
+    cautions: list[Caution] = []
+    result = compress_model(
+        trained_cnn(),
+        images(),
+        method="block",
+        sparsity=0.6,
+        board=M0,
+        rounds=1,
+        epochs=1,
+        on_caution=cautions.append,
+    )
+    assert result.dense == ("conv1", "conv2")
+    assert [each.name for each in cautions] == ["stays-dense"]
+    assert cautions[0].message.startswith("conv1, conv2: no kernel for blocks of zeros of a convolution")
+    zeros = {layer.name: 0.0 for layer in result.model.layers if hasattr(layer, "kernel")}
+    for name in zeros:
+        zeros[name] = float((np.asarray(result.model.get_layer(name).kernel) == 0).mean())
+    assert zeros["conv1"] == zeros["conv2"] == 0
+    # Of the layers that have kernels, it is as many as were asked for.
+    assert zeros["dense"] == pytest.approx(0.6, abs=0.05)
+    assert masks.sparsity(result.model, "block", target.of(M0)) == pytest.approx(0.6, abs=0.05)
+    alone = keras.Sequential([keras.Input((8, 8, 1)), L.Conv2D(4, 3, name="conv"), L.Flatten()])
+    with pytest.raises(InputError, match="conv: there are no kernels for blocks of zeros of a convolution"):
+        masks.prune(alone, 0.5, "block", target.of(M0))
 
 
 def test_zeros_are_held_only_when_asked_for() -> None:

@@ -95,6 +95,18 @@ def test_custom_objects_on_the_command_line(
     assert "internal" not in capsys.readouterr().err
 
 
+def test_verify_alone_says_how_a_keras_model_comes_to_an_engine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = keras.Input((3,))
+    keras.Model(entry, L.Dense(2)(entry)).save(tmp_path / "net.keras")
+    assert cli.execute(["verify", str(tmp_path / "net.keras")]) == 3
+    said = capsys.readouterr().err
+    assert "net.keras is no .tflite, which is what an engine runs" in said
+    assert "microwright quantize" in said
+    assert "--calibration" not in said
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

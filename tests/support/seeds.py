@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -22,6 +22,16 @@ from tests.support.random_graph import RandomGraph
 from tests.support.stateful import counter
 from tests.support.tflite_maker import Maker
 
+# Layers of operators whose kernel is the same on all cores.
+PAIRS = tuple(partial(test_pairs.add_pair, op=op) for op in test_pairs.SCALES)
+FAMILIES = (
+    *test_products.FAMILIES,
+    *test_reductions.FAMILIES,
+    *test_comparisons.FAMILIES,
+    test_gather.add_constant,
+    test_pairs.add_int32,
+    test_softmax.add_log_softmax,
+)
 _UNARY = ("ABS", "ELU", "EXP", "GELU", "HARD_SWISH", "LOG", "RSQRT", "SQRT", "TANH")
 _CUT = ("RELU_0_TO_1", "RELU_N1_TO_1")
 _FLOATS = ("CEIL", "COS", "ELU", "EXP", "FLOOR", "NEG", "ROUND", "SIGN", "SIN", "SQRT", "SQUARE")
@@ -127,23 +137,14 @@ def models() -> tuple[bytes, ...]:
     made += [filled(), _shapes(), _places(), _truths(), _embedding(), _variable()]
     families = (
         *test_rearrange.OPERATORS.values(),
-        *test_products.FAMILIES,
-        *test_reductions.FAMILIES,
-        *test_comparisons.FAMILIES,
-        test_gather.add_constant,
-        test_pairs.add_int32,
-        test_softmax.add_log_softmax,
+        *FAMILIES,
         test_svdf.add_svdf,
         test_unidirectional_sequence_lstm.add_lstm,
+        *PAIRS,
     )
     for add in families:
         layers = Layers()
         while not layers.outputs:
             add(layers, rng)
-        made.append(layers.maker.build(layers.inputs, layers.outputs))
-    for op in test_pairs.SCALES:
-        layers = Layers()
-        while not layers.outputs:
-            test_pairs.add_pair(layers, rng, op)
         made.append(layers.maker.build(layers.inputs, layers.outputs))
     return (*made, *(RandomGraph(seed).build(8).flatbuffer for seed in range(8)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
 import subprocess
@@ -17,18 +16,15 @@ import pytest
 from microwright import board, costs
 from microwright.errors import InputError, MicrowrightError
 from tests.support.firmware import convolutional
+from tests.support.tools import TOOLS, imported, written
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 MODULES = ("anchors", "bench", "performance_page", "instruction_profile", "pages")
 
 
 @pytest.fixture(scope="module")
 def tools() -> Iterator[dict[str, ModuleType]]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(TOOLS))
-        yield {name: importlib.import_module(name) for name in MODULES}
-    for name in MODULES:
-        del sys.modules[name]
+    with imported(*MODULES) as modules:
+        yield modules
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +34,10 @@ def measured(tools: dict[str, ModuleType]) -> Any:
 
 def test_the_page_shows_the_numbers_that_were_measured(tools: dict[str, ModuleType]) -> None:
     page = tools["performance_page"]
-    before, begin, rest = page.PAGE.read_text().partition(tools["pages"].BEGIN)
-    shown, end, _ = rest.partition(tools["pages"].END)
-    assert begin and end
+    before, shown = written(page, tools["pages"])
     assert "tools/bench --write-docs" in before
     numbers = json.loads(page.NUMBERS.read_text())
-    assert shown.strip() == page.markdown(numbers)
+    assert shown == page.markdown(numbers)
     assert len(numbers["results"]) >= 20
     for result in numbers["results"]:
         assert result["agreement"]["mismatched_bytes"] == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -15,18 +14,15 @@ import numpy as np
 import pytest
 
 from microwright.errors import MismatchError
+from tests.support.tools import TOOLS, imported, written
 
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 MODULES = ("bench_compression", "compression_cases", "compression_page", "pages")
 
 
 @pytest.fixture(scope="module")
 def tools() -> Iterator[dict[str, ModuleType]]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(TOOLS))
-        yield {name: importlib.import_module(name) for name in MODULES}
-    for name in MODULES:
-        del sys.modules[name]
+    with imported(*MODULES) as modules:
+        yield modules
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +32,9 @@ def numbers(tools: dict[str, ModuleType]) -> Any:
 
 def test_the_page_shows_the_numbers_that_were_measured(tools: dict[str, ModuleType], numbers: Any) -> None:
     page = tools["compression_page"]
-    before, begin, rest = page.PAGE.read_text().partition(tools["pages"].BEGIN)
-    shown, end, _ = rest.partition(tools["pages"].END)
-    assert begin and end
+    before, shown = written(page, tools["pages"])
     assert "tools/bench_compression" in before
-    assert shown.strip() == page.markdown(numbers)
+    assert shown == page.markdown(numbers)
 
 
 def test_a_tenth_of_the_bytes_a_hundredth_of_the_macs_and_a_point_of_accuracy(numbers: Any) -> None:

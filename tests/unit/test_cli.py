@@ -21,7 +21,7 @@ import pytest
 from rich.console import Console
 
 from microwright import board as boards
-from microwright import cli, errors, graph, verify
+from microwright import cli, errors, graph, pipeline, verify
 from microwright.cli import _progress
 from microwright.graph import Array, Graph
 from tests.support.firmware import convolutional
@@ -512,6 +512,51 @@ def test_verify_compares_two_models(
     assert "accuracy" in printed
     assert cli.execute(["verify", str(model), str(model), "--random-inputs", "3"]) == 0
     assert "3 of 3 samples" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--engine", "aot", "{model}"], "--engine is for MODEL alone"),
+        (["--random-inputs", "3", "--data", "{data}"], "--random-inputs takes the place of --data"),
+        (
+            ["{model}", "--random-inputs", "3", "--data", "{data}"],
+            "--random-inputs takes the place of --data",
+        ),
+    ],
+)
+def test_verify_ignores_no_option(
+    model: Path, labelled: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    given = [each.format(model=model, data=labelled) for each in arguments]
+    assert cli.execute(["verify", str(model), *given]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_code_that_a_model_does_not_need_is_not_run(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.py").write_text("raise SystemExit('it ran')")
+    monkeypatch.chdir(tmp_path)
+    assert cli.execute(["inspect", str(model), "--custom", "mine:Layer"]) == 0
+    assert "no Keras file, --custom is not needed and its code not run" in capsys.readouterr().err
+
+
+def test_a_label_column_is_of_the_table_alone(
+    model: Path, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--label is for one of two sources here, and the other has its labels elsewhere."""
+    seen: dict[str, Any] = {}
+
+    def deploy(*_: Any, **options: Any) -> None:
+        seen.update(options)
+        raise errors.InputError("seen", "that is all")
+
+    monkeypatch.setattr(pipeline, "deploy", deploy)
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    given = ["--calibration", str(tmp_path / "t.csv"), "--data", str(labelled), "--label", "b"]
+    assert cli.execute(["deploy", str(model), "--board", "host", *given]) == 3
+    assert (seen["calibration"].calibration.label, seen["data"].label) == ("b", None)
 
 
 def test_arrays_writes_both_files(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,17 @@ def test_a_table_with_a_header_and_named_classes(tmp_path: Path, separator: str)
     assert loaded.labels.tolist() == [1, 0, 1]
 
 
+def test_options_of_other_sources_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", x=np.zeros((3, 2), np.float32), label=np.arange(3))
+    for source, says in (
+        (Source(str(tmp_path / "s.npz"), label="label"), r"s\.npz: a label column is for a table"),
+        (Source("mine:samples", label="0"), "mine:samples: a label column is for a table"),
+        (Source(str(tmp_path / "s.npz"), image_scale=(0, 1)), "an image scale is for a folder of images"),
+    ):
+        with pytest.raises(InputError, match=says):
+            sources.load(source, ROW)
+
+
 def test_a_table_without_a_header_counts_its_columns(tmp_path: Path) -> None:
     loaded = read(write(tmp_path / "t.csv", "0,1.5,2\n2,3,4\n"), label="0")
     assert loaded.inputs[0].tolist() == [[1.5, 2], [3, 4]]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+_log = logging.getLogger("microwright")
+
 _PIPE_COLUMNS = 200
 _MAX_SCALE = 1e30
 
@@ -48,7 +50,12 @@ class Given:
         from microwright import load
 
         path = other or self.path
-        objects = {name: found for text in self.custom for name, found in load.custom_object(text).items()}
+        objects: dict[str, Any] = {}
+        if load.takes_custom_objects(path):
+            for text in self.custom:
+                objects.update(load.custom_object(text))
+        elif self.custom and other is None and path.exists():
+            _log.warning("%s: no Keras file, --custom is not needed and its code not run", path)
         return load.load(
             path,
             custom_objects=objects,
@@ -152,7 +159,11 @@ def sources(*names: str) -> Callable[[_F], _F]:
             if label is not None and not any(map(sources.may_be_table, given.values())):
                 raise click.UsageError("--label is for a .csv, and none is given")
             for name, where in given.items():
-                others[name] = sources.Source(where, image_scale, label)
+                others[name] = sources.Source(
+                    where,
+                    image_scale if sources.may_be_images(where) else None,
+                    label if sources.may_be_table(where) else None,
+                )
             function(**others)
 
         scaled = click.option(
@@ -291,22 +302,38 @@ def profile(function: _F) -> _F:
     return cast(_F, decorated)
 
 
+def given(name: str) -> bool:
+    """Whether the user gave an option of the command that runs."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not click.core.ParameterSource.DEFAULT
+
+
 def inputs(function: _F) -> _F:
     """--data SAMPLES and --random-inputs N."""
-    function = click.option(
+
+    @functools.wraps(function)
+    def with_inputs(*, data: Source | None, **others: Any) -> None:
+        if data is not None and given("random_inputs"):
+            raise click.UsageError("--random-inputs takes the place of --data: give one of them")
+        function(data=data, **others)
+
+    decorated = click.option(
         "--random-inputs",
         type=click.IntRange(1, 100_000),
         default=20,
         show_default=True,
         metavar="N",
         help="Number of random inputs where no data is given; the same ones each time.",
-    )(function)
-    return click.option(
-        "--data",
-        type=PATH,
-        metavar="SAMPLES",
-        help=f"Samples to run, and their labels: {SAMPLES}.",
-    )(function)
+    )(with_inputs)
+    return cast(
+        _F,
+        click.option(
+            "--data",
+            type=PATH,
+            metavar="SAMPLES",
+            help=f"Samples to run, and their labels: {SAMPLES}.",
+        )(decorated),
+    )
 
 
 def timing(function: _F) -> _F:

@@ -220,6 +220,7 @@ def command(
                 resume=resume,
                 seed=seed,
                 progress=progress,
+                on_caution=_options.caution,
             )
     except Interrupted as stop:
         if stop.model is None:
@@ -227,6 +228,7 @@ def command(
         load.save(stop.model, out)
         raise KeyboardInterrupt(f"the best model so far is in {out}; --resume goes on from it") from None
     load.save(result.model, out)
+    result.remove_checkpoint()
     console = _options.console()
     console.print(_tables.compression(result))
     if result.int8_accuracy is not None:

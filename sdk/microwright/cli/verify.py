@@ -44,10 +44,15 @@ def command(
     """
     from microwright import noise, pipeline
     from microwright.cli import _facts, _tables
+    from microwright.errors import InputError
     from microwright.report import require_agreement, short_name
 
     if per_layer and other is None:
         raise click.UsageError("--per-layer compares a Keras model with OTHER, its int8 .tflite")
+    if other is not None and _options.given("engine"):
+        raise click.UsageError(
+            "--engine is for MODEL alone; with OTHER, reference interpreters run the models"
+        )
     cautions: list[Caution] = []
 
     def note(caution: Caution) -> None:
@@ -57,7 +62,13 @@ def command(
     console = _options.console()
     if other is None:
         with _options.progress() as progress:
-            graph = pipeline.load_graph(model.load(), on_caution=note)
+            loaded = model.load()
+            if loaded.kind != "tflite":
+                raise InputError(
+                    f"{model.path} is no .tflite, which is what an engine runs",
+                    "quantise it first (microwright quantize), and verify that, alone or as OTHER",
+                )
+            graph = pipeline.load_graph(loaded, on_caution=note)
             samples = pipeline.take_samples(graph, data, random_inputs, progress=progress, on_caution=note)
             agreement = pipeline.check_engine(graph, samples, engine=engine, progress=progress)
         if as_json:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from microwright import coverage, load, quantize
 from microwright import data as datas
-from microwright import load, quantize
 from microwright import target as targets
 from microwright.board import Board
-from microwright.compress import distil, feed, finetune, losses
+from microwright.compress import distil, feed, finetune, losses, masks
 from microwright.compress.checkpoint import Checkpoint, Step
 from microwright.compress.distil import Teacher
 from microwright.compress.finetune import Interrupted
@@ -22,6 +22,7 @@ from microwright.compress.importance import Importance
 from microwright.compress.inline import inline
 from microwright.compress.job import Job
 from microwright.compress.schedule import Goal, Method, RankBy, Ranking, schedule
+from microwright.coverage import Caution
 from microwright.data import Data
 from microwright.errors import InputError
 from microwright.progress import Progress, silent
@@ -33,12 +34,19 @@ class Compressed:
     """The compressed Keras model and how it came about, the model as given first.
 
     `int8_accuracy` is the share of the validation samples that its int8 form gets right, None where that was
-    not asked for.
+    not asked for. `dense` are layers whose zeros no kernel of the core skips, so that they have none.
     """
 
     model: Any
     steps: tuple[Step, ...]
     int8_accuracy: float | None
+    dense: tuple[str, ...] = ()
+    _kept: Checkpoint | None = None
+
+    def remove_checkpoint(self) -> None:
+        """Remove the files to resume from: the model is saved."""
+        if self._kept is not None:
+            self._kept.remove()
 
 
 def compress_model(
@@ -69,6 +77,7 @@ def compress_model(
     resume: bool = False,
     seed: int = 0,
     progress: Progress = silent,
+    on_caution: Callable[[Caution], None] = coverage.ignore,
 ) -> Compressed:
     """A smaller Keras 3 model that does the same task: pruned in rounds and fine-tuned after each.
 
@@ -90,8 +99,9 @@ def compress_model(
     teacher           a trained Keras model, or a Teacher with its options
     max_drop          percentage points that int8 may cost on the validation data; where it costs more, the
                       model is trained on with int8's rounding
-    checkpoint        file name without suffix that holds what is done; `resume` goes on from there. It is
-                      removed at the end
+    checkpoint        file name without suffix that holds what is done; `resume` goes on from there, until
+                      `remove_checkpoint` of the result
+    on_caution        is told of layers that stay dense before the first step
     others            as for `fine_tune`
 
     With the same arguments and a CPU, the result is the same, also after an interruption. Raises InputError
@@ -170,6 +180,15 @@ def compress_model(
             )
         ),
     }
+    dense = masks.without_kernels(model, "block", target) if method == "block" else ()
+    if dense:
+        on_caution(
+            Caution(
+                "stays-dense",
+                f"{', '.join(dense)[:200]}: no kernel for blocks of zeros of a convolution on {target.core}",
+                masks.ANOTHER_CORE,
+            )
+        )
     kept = Checkpoint(checkpoint, arguments)
     done: list[Step] = [job.step("as given", model)]
     current = model
@@ -190,8 +209,7 @@ def compress_model(
     except KeyboardInterrupt as stop:
         best = stop.model if isinstance(stop, Interrupted) else None
         raise Interrupted(best if best is not None else current if len(done) > 1 else None) from None
-    kept.remove()
-    return Compressed(current, tuple(done), accuracy)
+    return Compressed(current, tuple(done), accuracy, dense, kept)
 
 
 def _classified(model: Any, validation: Data | Any | None, loss: Any) -> Data:

@@ -14,7 +14,7 @@ from microwright.compress.inline import inline
 from microwright.errors import InputError
 from microwright.kernels import blocks
 from microwright.kernels.blocks import Block, Kind
-from microwright.target import Target
+from microwright.target import PORTABLE, Target
 
 Pattern: TypeAlias = Literal["block", "unstructured"]
 _Reals: TypeAlias = npt.NDArray[np.float64]
@@ -23,6 +23,9 @@ _Reals: TypeAlias = npt.NDArray[np.float64]
 _LEAST_SHARE = 0.02
 # No layer loses a larger share of what the model keeps than this leaves of the layer.
 _LEAST_OF_A_LAYER = 1 / 2
+
+ANOTHER_CORE = "prune channels, or choose a board whose core has the DSP extension or Helium"
+_ANYWHERE: Mapping[Kind, Block] = {"conv": (1, 1), "dense": (1, 1)}
 
 # Weights that are left may be so many times as many as asked for.
 _MOST_LEFT = 1.5
@@ -33,24 +36,20 @@ def prune(model: Any, sparsity: float, pattern: Pattern, target: Target) -> Any:
 
     Those go first whose size, against the root mean square of their layer, is least; for blocks their mean
     size. At least half of the share that stays of the model stays of each layer. What is zero already
-    stays so. Depthwise and grouped convolutions and small layers are left as they are.
+    stays so. Depthwise and grouped convolutions, small layers and what `without_kernels` has are left as they
+    are; the fraction is of the others. Raises InputError where there are none.
     """
     model = inline(model)
     pruned = copies.model(model)
-    shapes: Mapping[Kind, Block] = {"conv": (1, 1), "dense": (1, 1)}
-    if pattern == "block":
-        shapes = blocks.of(target)
-    found = list(_layers(pruned))
-    for layer, kind in found:
-        if kind not in shapes:
-            raise InputError(
-                f"{layer.name}: there are no kernels for blocks of zeros of a {kind} layer on {target.core}",
-                "prune channels, or choose a board whose core has the DSP extension or Helium",
-            )
+    shapes = _shapes(pattern, target)
+    found = list(_layers(pruned, shapes))
     if not found:
+        left = without_kernels(model, pattern, target)
         raise InputError(
-            f"{model.name}: there is no convolution or dense layer whose weights could become zero",
-            "prune a model with at least one of them",
+            f"{left[0]}: there are no kernels for blocks of zeros of a convolution on {target.core}"
+            if left
+            else f"{model.name}: there is no convolution or dense layer whose weights could become zero",
+            ANOTHER_CORE if left else "prune a model with at least one of them",
         )
     weights = sum(math.prod(layer.kernel.shape) for layer, _ in found)
     layers = [
@@ -74,16 +73,22 @@ def prune(model: Any, sparsity: float, pattern: Pattern, target: Target) -> Any:
     return pruned
 
 
-def sparsity(model: Any) -> float:
-    """Fraction of the weights of a model's convolutions and dense layers that are zero."""
-    kernels = [np.asarray(layer.kernel) for layer, _ in _layers(inline(model))]
+def without_kernels(model: Any, pattern: Pattern, target: Target) -> tuple[str, ...]:
+    """Names of the layers that stay dense, since no kernel of the core skips blocks of zeros of theirs."""
+    shapes = _shapes(pattern, target)
+    return tuple(layer.name for layer, kind in _layers(inline(model), _ANYWHERE) if kind not in shapes)
+
+
+def sparsity(model: Any, pattern: Pattern = "unstructured", target: Target = PORTABLE) -> float:
+    """Fraction of the weights that are zero of the layers of a model that `prune` prunes."""
+    kernels = [np.asarray(layer.kernel) for layer, _ in _layers(inline(model), _shapes(pattern, target))]
     total = sum(kernel.size for kernel in kernels)
     return 1 - sum(int(np.count_nonzero(kernel)) for kernel in kernels) / total if total else 0.0
 
 
 def check_reached(model: Any, wanted: float, pattern: Pattern, target: Target) -> None:
     """Raise InputError where pruning leaves far more weights than wanted, for what each layer keeps."""
-    reached = sparsity(prune(model, wanted, pattern, target))
+    reached = sparsity(prune(model, wanted, pattern, target), pattern, target)
     if 1 - reached > _MOST_LEFT * (1 - wanted):
         raise InputError(
             f"{model.name}: no more than {reached:.1%} of the weights can become zero, not {wanted:.1%}",
@@ -147,21 +152,28 @@ class _Layer:
         return any(rate != 1 for rate in np.atleast_1d(self._layer.dilation_rate)[-1:])
 
 
-def _layers(model: Any) -> Iterator[tuple[Any, Kind]]:
-    """The layers whose weights may become zero."""
+def _shapes(pattern: Pattern, target: Target) -> Mapping[Kind, Block]:
+    """The blocks of the kinds of layers that are pruned."""
+    return blocks.of(target) if pattern == "block" else _ANYWHERE
+
+
+def _layers(model: Any, shapes: Mapping[Kind, Block]) -> Iterator[tuple[Any, Kind]]:
+    """The layers whose weights may become zero, of kinds that have blocks."""
     for layer in model.layers:
-        kind = type(layer).__name__
-        if kind == "Dense":
-            yield layer, "dense"
-        elif kind in ("Conv1D", "Conv2D") and layer.groups == 1:
-            yield layer, "conv"
+        kind: Kind | None = None
+        if type(layer).__name__ == "Dense":
+            kind = "dense"
+        elif type(layer).__name__ in ("Conv1D", "Conv2D") and layer.groups == 1:
+            kind = "conv"
+        if kind is not None and kind in shapes:
+            yield layer, kind
 
 
 def to_limit(
     model: Any, met: Callable[[Any], bool], pattern: Pattern, target: Target, *, most: float = 0.99
 ) -> float:
     """The least sparsity, to 1 %, at which a model's copy is small enough. Raises InputError: none is."""
-    low, high = sparsity(model), most
+    low, high = sparsity(model, pattern, target), most
     if met(model):
         return low
     if not met(prune(model, high, pattern, target)):

@@ -120,7 +120,7 @@ def _zeros(job: Job, model: Any, goal: Goal, pattern: masks.Pattern, rounds: int
     else:
         assert board is not None
         final = masks.to_limit(model, lambda m: _fits(job, m, board), pattern, job.target)
-    start = masks.sparsity(model)
+    start = masks.sparsity(model, pattern, job.target)
 
     def shrink(current: Any, seed: int, level: float) -> Any:
         return masks.prune(current, level, pattern, job.target)

@@ -14,7 +14,7 @@ from microwright.load.model import (
     predict,
     save,
 )
-from microwright.load.read import keras_model, load
+from microwright.load.read import keras_model, load, takes_custom_objects
 from microwright.load.shapes import Shapes
 
 __all__ = [
@@ -31,4 +31,5 @@ __all__ = [
     "output_names",
     "predict",
     "save",
+    "takes_custom_objects",
 ]

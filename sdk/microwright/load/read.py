@@ -65,6 +65,15 @@ def load(
     return Model(path, path.stem, sha256, "keras", shapes.fixed(str(path), loaded, input_shapes), None)
 
 
+def takes_custom_objects(path: Path) -> bool:
+    """Whether a model file may need the user's own layers: neither a `.tflite` nor a SavedModel does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8)[4:] != b"TFL3"
+    except OSError:  # a folder, or what `load` has a message for
+        return False
+
+
 def keras_model(model: Model) -> Any:
     """The Keras model of a `.keras` or `.h5` file. Raises InputError for any other model."""
     if model.kind != "keras" or model.keras is None:

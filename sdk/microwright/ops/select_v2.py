@@ -13,7 +13,7 @@ def lower(graph: Graph, node: Node) -> tuple[Step, ...]:
     y = output_tensor(graph, node)
     table.check_types(node, (condition,), ("bool",))
     table.check_types(node, (a, b), (y.dtype,))
-    if y.dtype == "int8" and len({tensor.quantization for tensor in (a, b, y)}) > 1:
+    if len({tensor.quantization for tensor in (a, b, y)}) > 1:
         raise unsupported(
             node,
             "operands and output have different scales or zero points",

@@ -34,6 +34,6 @@ def _converted(node: Node, tensors: list[Tensor]) -> Node:
     tensors.append(replace(weights, index=len(tensors), shape=data.shape, quantization=q, data=data))
     # Depthwise convolutions of int16 are summed in 64 bits, and so are others with this option.
     options = {name: value for name, value in node.options.items() if name != "depth_multiplier"}
-    options["quantized_bias_type"] = "float32"
+    options["quantized_bias_type"] = "int64"
     inputs = (node.inputs[0], len(tensors) - 1, *node.inputs[2:])
     return replace(node, op="CONV_2D", inputs=inputs, options=options)

@@ -31,6 +31,7 @@ def load(
     if not isinstance(source, Source):
         source = Source(str(source))
     path = Path(source.where)
+    _check_options(source)
     try:
         if path.is_dir():
             return images.read(source, inputs, progress)
@@ -49,6 +50,16 @@ def load(
     if path.suffix.lower() in table.SUFFIXES:
         return table.read(source, inputs)
     raise InputError(f"{path}: neither a .npz nor a .npy nor a .csv file", FORMS)
+
+
+def _check_options(source: Source) -> None:
+    if source.image_scale is not None and not may_be_images(source.where):
+        raise InputError(f"{source.where}: an image scale is for a folder of images", "leave it out")
+    if source.label is not None and not may_be_table(source.where):
+        raise InputError(
+            f"{source.where}: a label column is for a table",
+            "leave it out; a .npz has its labels in y, a function yields them",
+        )
 
 
 def may_be_images(where: str) -> bool:
