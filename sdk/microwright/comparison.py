@@ -64,12 +64,14 @@ def compare(
 ) -> Comparison:
     """Run both models on the data's real values, or on random inputs of the one that is a `.tflite`.
 
-    A `.tflite` runs on the reference interpreter, a Keras model on TensorFlow. Outputs are paired by their
-    names, where both models have the same, or else in their order. Raises InputError where the data or the
-    outputs do not fit, ToolMissing where what runs a model is not installed.
+    A `.tflite` runs on the reference interpreter, a Keras model on TensorFlow. The data is in the order of
+    the first model's inputs. Inputs and outputs of the two are paired by their names, where both models have
+    the same, or else in their order. Raises InputError where the data or the outputs do not fit, ToolMissing
+    where what runs a model is not installed.
     """
     data = data if data is not None else random_data(model, other, random_inputs)
-    ones, twos = (_reals(each, data, progress) for each in (model, other))
+    ones = _reals(model, data, progress)
+    twos = _reals(other, _arranged(data, model, other), progress)
     if set(ones) == set(twos):
         twos = {name: twos[name] for name in ones}
     outputs = [
@@ -124,6 +126,14 @@ def _scores(
     )
 
 
+def _arranged(data: Data, model: Model, other: Model) -> Data:
+    """Data in the order of a model's inputs, as another model takes it."""
+    names, others = ([each.name for each in inputs(one)] for one in (model, other))
+    if sorted(names) != sorted(others) or len(data.inputs) != len(names):
+        return data
+    return Data(tuple(data.inputs[names.index(name)] for name in others), data.labels, data.classes)
+
+
 def inputs(model: Model) -> tuple[Input, ...]:
     """The inputs of a model of any kind."""
     graph = graph_of(model)
@@ -168,7 +178,10 @@ def run_reference(
 
 
 def random_data(model: Model, other: Model, count: int) -> Data:
-    """Random inputs of the model that is a `.tflite`, as real values. Raises InputError where none is."""
+    """Random inputs of the model that is a `.tflite`, as real values, in the order of the first's inputs.
+
+    Raises InputError where neither is.
+    """
     for each in (model, other):
         if each.flatbuffer is not None:
             graph = graphs.read(each.flatbuffer, each.name)
@@ -176,10 +189,11 @@ def random_data(model: Model, other: Model, count: int) -> Data:
             tensors = [graph.tensors[index] for index in graph.inputs]
             arrays = [np.stack([sample[i] for sample in drawn]) for i in range(len(tensors))]
             reals = tuple(accuracy.real(array, tensor) for array, tensor in zip(arrays, tensors, strict=True))
-            return Data(
+            made = Data(
                 tuple(r[:, 0] if t.shape[:1] == (1,) else r for r, t in zip(reals, tensors, strict=True)),
                 None,
             )
+            return _arranged(made, each, model)
     raise InputError("two Keras models have no range to draw random inputs from", "give samples with --data")
 
 

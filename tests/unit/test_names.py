@@ -74,3 +74,18 @@ def test_outputs_of_two_models_are_paired_by_name(work: Path, capsys: pytest.Cap
     said = capsys.readouterr().out
     assert "of 'raised', in real values" in said
     assert "of 'rest', in real values" in said
+
+
+def test_inputs_of_two_models_are_paired_by_name(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path, swapped in (("m.tflite", False), ("other.tflite", True)):
+        m = Maker()
+        first, second, y = (m.tensor((1, 4), "float32") for _ in range(3))
+        m.node("SUB", [first, second], [y])
+        m.signatures = [("serving_default", {"first": first, "second": second}, {"y": y})]
+        ends = [second, first] if swapped else [first, second]
+        (work / path).write_bytes(m.build(ends, [y]))
+    rng = np.random.default_rng(0)
+    np.savez("d.npz", **{name: rng.normal(size=(3, 4)).astype(np.float32) for name in ("first", "second")})
+    for data in (["--data", "d.npz"], []):
+        assert cli.execute(["verify", "m.tflite", "other.tflite", *data, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["max_difference"] == 0
