@@ -90,7 +90,7 @@ def quantize(
     else:
         # The converter wants samples, which set nothing.
         calibration, origin = None, mark.TRAINED
-    samples = _random(model) if calibration is None else calibration
+    samples = calibration or _random(model, _RANDOM if without else MIN_SAMPLES)
     inputs = load.inputs_of(model, samples)
     _check(model, inputs)
     count = samples.samples
@@ -146,20 +146,20 @@ def _io_types(
     return input_type or allowed[0], output_type or allowed[0]
 
 
-def _random(model: Model) -> Data:
+def _random(model: Model, count: int) -> Data:
     generator = np.random.default_rng(0)
     shapes, dtypes = load.input_shapes(model), load.function(model)[1]
-    if 4 * _RANDOM * sum(map(math.prod, shapes)) > MAX_BYTES:
+    if 4 * count * sum(map(math.prod, shapes)) > MAX_BYTES:
         raise InputError(
-            f"{model.name}: {_RANDOM} random samples of its inputs take more than {MAX_BYTES} bytes",
+            f"{model.name}: {count} random samples of its inputs take more than {MAX_BYTES} bytes",
             "give smaller sizes with --input-shape, or samples with --calibration",
         )
     # Indices are 0 or 1, which almost any table has.
     return datas.make(
         tuple(
-            generator.integers(0, 2, (_RANDOM, *shape))
+            generator.integers(0, 2, (count, *shape))
             if np.dtype(getattr(dtype, "as_numpy_dtype", dtype)).kind in "iu"
-            else generator.standard_normal((_RANDOM, *shape), np.float32)
+            else generator.standard_normal((count, *shape), np.float32)
             for shape, dtype in zip(shapes, dtypes, strict=True)
         )
     )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microwright import _tensorflow, cli, graph, load
+from microwright import _tensorflow, cli, data, graph, load
+from microwright import quantize as quantization
 from microwright.errors import InputError
 from microwright.quantize import quantize
 
@@ -75,6 +76,19 @@ def test_a_keras_model_with_all_ranges_takes_no_samples(capsys: pytest.CaptureFi
         said = capsys.readouterr()
         assert "ranges: trained" in said.out
         assert "warning: calibration-unused: " in said.err
+
+
+def test_what_the_converter_is_fed_sets_no_trained_range(
+    saved: tuple[bool, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It wants samples even where they set nothing."""
+
+    def drawn(factor: float) -> bytes:
+        x = np.random.default_rng(int(factor)).normal(scale=factor, size=(12, 6, 6, 2))
+        monkeypatch.setattr(quantization, "_random", lambda *_: data.make((x.astype(np.float32),)))
+        return quantize(load.load(saved[1]), randomly=True).flatbuffer
+
+    assert (drawn(1) == drawn(50)) == saved[0]
 
 
 def test_its_report_says_where_the_ranges_came_from(capsys: pytest.CaptureFixture[str]) -> None:

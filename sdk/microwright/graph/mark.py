@@ -38,7 +38,9 @@ def write(flatbuffer: bytes, *, ranges: str, inputs: _Ends, outputs: _Ends) -> b
     """
     file = bytearray(flatbuffer)
     file += bytes(-len(file) % 16)
-    if ranges and (at := _field(file, DESCRIPTION)):
+    if ranges:
+        at = _field(file, DESCRIPTION)
+        assert at, "the converter writes a description"
         _point(file, at, _text(file, _PREFIX.decode() + ranges))
     if at := _field(file, SIGNATURES):
         signatures = _vector(file, 1)
