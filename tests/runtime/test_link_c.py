@@ -12,169 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from microwright import _paths
 from microwright.link import Link, Refused
+from tests.support import small_app
 from tests.support.fake_device import parse, record
-from tests.support.native import FLAGS
-
-CHUNK = 32
-INPUTS = (5, 40)
-OUTPUTS = (6, 100)
-
-# A model whose inputs and outputs share their place. Output 0 has the inputs' sum and the number of runs,
-# output 1 repeats input 1.
-MODEL_H = """\
-#ifndef MW_MODEL_H
-#define MW_MODEL_H
-#include "mw.h"
-#define MW_ENGINE "aot"
-#define MW_MODEL_NAME "a model"
-#define MW_MODEL_SHA256 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-#define MW_ARENA_BYTES 106u
-#define MW_ARENA_ALIGN 16
-#ifndef MW_LAYERS
-#define MW_LAYERS 2
-#endif
-#define MW_INPUTS 2
-#define MW_OUTPUTS 2
-enum mw_status mw_model_init(void *arena);
-enum mw_status mw_model_reset(void *arena);
-void *mw_model_input(void *arena, int index);
-const void *mw_model_output(const void *arena, int index);
-size_t mw_model_input_bytes(int index);
-size_t mw_model_output_bytes(int index);
-enum mw_status mw_model_invoke(void *arena);
-enum mw_status mw_model_layer(void *arena, int layer);
-#endif
-"""
-
-MODEL_C = """\
-#include "mw_model.h"
-#include <string.h>
-extern uint64_t work;
-static uint8_t runs;
-enum mw_status mw_model_init(void *arena) { return mw_model_reset(arena); }
-enum mw_status mw_model_reset(void *arena) { (void)arena; return MW_OK; }
-void *mw_model_input(void *arena, int index) { return (uint8_t *)arena + (index == 0 ? 0 : 5); }
-const void *mw_model_output(const void *arena, int index)
-{
-    return (const uint8_t *)arena + (index == 0 ? 0 : 6);
-}
-size_t mw_model_input_bytes(int index) { return index == 0 ? 5 : 40; }
-size_t mw_model_output_bytes(int index) { return index == 0 ? 6 : 100; }
-enum mw_status mw_model_layer(void *arena, int layer)
-{
-    uint8_t *const a = arena;
-    work += layer == 0 ? 123u : 18446744073709551000u;
-    if (layer != 0) {
-        return layer < MW_LAYERS ? MW_OK : MW_ERROR_INDEX;
-    }
-    uint8_t in[45];
-    memcpy(in, a, 45);
-    uint8_t sum = 0;
-    for (int i = 0; i < 45; ++i) {
-        sum = (uint8_t)(sum + in[i]);
-    }
-    memset(a, 0, 106);
-    a[0] = sum;
-    a[1] = ++runs;
-    for (int i = 0; i < 100; ++i) {
-        a[6 + i] = in[5 + i % 40];
-    }
-    return in[0] == 255 ? MW_ERROR_ARENA : MW_OK;
-}
-enum mw_status mw_model_invoke(void *arena)
-{
-    const enum mw_status status = mw_model_layer(arena, 0);
-    work += 1000;
-    return status;
-}
-"""
-
-# The timer counts what the model says, and 7 for itself.
-PORT_C = """\
-#include "mw_port.h"
-#include <unistd.h>
-uint64_t work;
-static uint8_t in[65536], out[65536];
-static long in_count, in_at, out_count;
-static void flush(void)
-{
-    for (long at = 0; at < out_count;) {
-        const long done = write(1, out + at, (size_t)(out_count - at));
-        if (done <= 0) {
-            _exit(3);
-        }
-        at += done;
-    }
-    out_count = 0;
-}
-void mw_port_init(void) {}
-void mw_port_putc(uint8_t byte)
-{
-    if (out_count == (long)sizeof out) {
-        flush();
-    }
-    out[out_count++] = byte;
-}
-int mw_port_getc(void)
-{
-    if (in_at == in_count) {
-        flush();
-        in_at = 0;
-        in_count = read(0, in, sizeof in);
-        if (in_count <= 0) {
-            return -1;
-        }
-    }
-    return in[in_at++];
-}
-void mw_port_timer_start(void) { work = 7; }
-uint64_t mw_port_timer_ticks(void) { return work; }
-uint32_t mw_port_timer_hz(void) { return 4294967295u; }
-uint32_t mw_port_cpu_hz(void) { return 0; }
-const char *mw_port_timer_counter(void) { return "timer"; }
-uint64_t mw_port_clock_ticks(void) { return 18446744073709551615u; }
-void mw_port_stack_paint(void) {}
-uint32_t mw_port_stack_used_bytes(void) { return 1234; }
-uint32_t mw_port_stack_peak_bytes(void) { return 5678; }
-const uint8_t *mw_port_build_id(uint32_t *length)
-{
-    static const uint8_t id[] = {0x00, 0x9f, 0xff};
-    *length = sizeof id;
-    return id;
-}
-"""
+from tests.support.small_app import CHUNK, OUTPUTS
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("firmware")
-    (folder / "mw_model.h").write_text(MODEL_H)
-    (folder / "mw_model.c").write_text(MODEL_C)
-    (folder / "port.c").write_text(PORT_C)
-    (folder / "mw_board.h").write_text('#define MW_BOARD_ID "stub"\n')
-    return folder
-
-
-def compile_firmware(folder: Path, name: str, *defines: str) -> Path:
-    common = _paths.firmware_templates() / "_common"
-    sources = [
-        common / "app" / "main.c",
-        common / "app" / "mw_link.c",
-        common / "app" / "mw_walk.c",
-        folder / "mw_model.c",
-        folder / "port.c",
-    ]
-    includes = [folder, common / "app", common / "port", _paths.runtime() / "include"]
-    flags = ["-D_POSIX_C_SOURCE=200809L", *defines, *(f"-I{path}" for path in includes)]
-    subprocess.run(["gcc", *FLAGS, *flags, *map(str, sources), "-o", folder / name], check=True)
-    return folder / name
-
-
-@pytest.fixture(scope="module")
-def firmware(folder: Path) -> Path:
-    return compile_firmware(folder, "firmware", f"-DMW_LINK_CHUNK={CHUNK}")
+def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_app.compile_with("port_pipe.c", tmp_path_factory.mktemp("firmware") / "firmware")
 
 
 HELLO = record(65535, "hello")
@@ -452,8 +298,8 @@ def test_other_wrong_requests(firmware: Path) -> None:
     assert codes(firmware, record(1, "layer", index="")) == ["argument"]
 
 
-def test_a_model_without_layers(folder: Path) -> None:
-    firmware = compile_firmware(folder, "none", "-DMW_LAYERS=0")
+def test_a_model_without_layers(tmp_path: Path) -> None:
+    firmware = small_app.compile_with("port_pipe.c", tmp_path / "firmware", "-DMW_LAYERS=0")
     assert codes(firmware, record(1, "layer", index=0), *inference(2, DATA, layers=1)) == [
         "argument",
         *["ok"] * 4,

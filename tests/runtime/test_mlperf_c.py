@@ -15,10 +15,10 @@ import pytest
 from microwright import board, project
 from microwright.graph import Array, Graph, read
 from microwright.profile import MlperfTiny
-from tests.runtime.test_link_c import PORT_C
 from tests.support.fake_device import parse, record
 from tests.support.firmware import dense
 from tests.support.native import FLAGS, references
+from tests.support.small_app import PIPE_PORT
 from tests.support.tflite_maker import Maker
 
 Rng = np.random.Generator
@@ -36,13 +36,12 @@ def identity(elements: int) -> Graph:
 def compile_firmware(folder: Path, graph: Graph, profile: MlperfTiny) -> Path:
     """A project of the host board whose serial line is standard input and output."""
     made = project.create(folder / "project", graph, board.load("host"), profile=profile)
-    (folder / "port.c").write_text(PORT_C)
     sources = [str(made.directory / path) for path in made.files if path.endswith(".c")]
     sources = [path for path in sources if Path(path).parent.name != "port"]
     includes = [f"-I{made.directory / name}" for name in ("app", "model", "port", "runtime/include")]
     flags = ["-DMW_MLPERF_TINY", "-D_POSIX_C_SOURCE=200809L", "-ffp-contract=off", *includes]
     program = folder / "firmware"
-    subprocess.run(["gcc", *FLAGS, *flags, *sources, folder / "port.c", "-o", program], check=True)
+    subprocess.run(["gcc", *FLAGS, *flags, *sources, *PIPE_PORT, "-o", program], check=True)
     return program
 
 

@@ -1,13 +1,14 @@
-"""A device in Python that speaks docs/protocol.md, and serial lines that lose, change and delay bytes."""
+"""A device in Python that speaks docs/protocol.md, and a serial line to it."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import random
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from tests.support.faults import Faults
 
 BUILD_ID = "0123456789abcdef0123456789abcdef01234567"
 
@@ -186,33 +187,6 @@ class Clock:
         self.now_s += seconds
 
 
-@dataclass
-class Faults:
-    """What happens to bytes on a line, each with its probability a byte (`hold`: a write or read)."""
-
-    random: random.Random
-    drop: float = 0.0
-    flip: float = 0.0
-    repeat: float = 0.0
-    insert: float = 0.0
-    hold: float = 0.0
-
-    def apply(self, data: bytes) -> bytes:
-        """The bytes that come out at the other end."""
-        out = bytearray()
-        for byte in data:
-            if self.random.random() < self.drop:
-                continue
-            if self.random.random() < self.flip:
-                byte ^= 1 << self.random.randrange(8)
-            out.append(byte)
-            if self.random.random() < self.repeat:
-                out.append(byte)
-            if self.random.random() < self.insert:
-                out.append(self.random.randrange(256))
-        return bytes(out)
-
-
 class FakePort:
     """A serial line to a device, with faults both ways, in a clock's time; `open` is a Link's `open_port`."""
 
@@ -230,7 +204,7 @@ class FakePort:
 
     def read(self, timeout_s: float) -> bytes:
         """See microwright.link.Port; a piece of what is under way, of random size where there are faults."""
-        if not self._arriving or (self._faults and self._faults.random.random() < self._faults.hold):
+        if not self._arriving or (self._faults and self._faults.happens("hold")):
             self._clock.now_s += timeout_s
             return b""
         count = self._faults.random.randint(1, 64) if self._faults else len(self._arriving)

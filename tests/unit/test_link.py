@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt, NoPort
 from microwright.link import Link, PortLost, Record, Refused, ignore, records
 from microwright.link.port import POLL_S, SerialPort
-from tests.support.fake_device import Clock, FakeDevice, FakePort, Faults, record
+from tests.support.fake_device import Clock, FakeDevice, FakePort, record
+from tests.support.faults import Faults
 
 KEYS = st.from_regex(r"[a-z_0-9]+", fullmatch=True)
 VALUES = st.text(st.sampled_from([chr(c) for c in range(33, 127) if chr(c) not in "#@"]))

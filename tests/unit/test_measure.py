@@ -17,7 +17,8 @@ from microwright.latency import Latency
 from microwright.link import Link
 from microwright.measure import Measurement, measure
 from microwright.runners import Emulation
-from tests.support.fake_device import BUILD_ID, Clock, FakeDevice, FakePort, Faults
+from tests.support.fake_device import BUILD_ID, Clock, FakeDevice, FakePort
+from tests.support.faults import Faults
 
 SHAPES: Sequence[tuple[DType, tuple[int, ...]]] = [
     ("int8", (1, 700)),

@@ -1,0 +1,1 @@
+#define MW_BOARD_ID "stub"
