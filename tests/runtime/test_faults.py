@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microwright import measure as module
-from microwright.errors import DeviceError, StaleFirmware
+from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt
 from microwright.graph import Array, Graph
-from microwright.link import TIMEOUT_S, Link, Record
+from microwright.link import TIMEOUT_S, Link, PortLost, Record
 from microwright.measure import measure
 from tests.support import small_app
 from tests.support.fake_device import Clock, parse
@@ -45,8 +44,8 @@ class Tally:
 class WatchedLink(Link):
     """A link that checks each exchange: its time, and that the device really said what came."""
 
-    def __init__(self, *args: Any, tally: Tally, line: FaultyLine, **options: Any) -> None:
-        super().__init__(*args, open_port=line.open, **options)
+    def __init__(self, *args: Any, tally: Tally, line: FaultyLine, clock: Clock) -> None:
+        super().__init__(*args, open_port=line.open, clock=clock, sleep=clock.sleep)
         self._tally = tally
         self._line = line
 
@@ -93,16 +92,14 @@ def session(device: FramedDevice, chance: random.Random, streams: bool, tally: T
     clock = Clock()
     line = FaultyLine(device, clock, faults(chance))
     inputs = samples(chance, chance.randint(1, 12))
-    watched = partial(WatchedLink, tally=tally, line=line, clock=clock, sleep=clock.sleep)
+    watched = partial(WatchedLink, tally=tally, line=line, clock=clock)
     tally.sessions += 1
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "Link", watched)
         patch.setattr(Graph, "streams", streams)
         try:
-            measured = measure(small_app.image(), "faulty", inputs, layers=chance.random() < 0.5)
-        except StaleFirmware:
-            raise
-        except DeviceError as error:
+            layers = chance.random() < 0.5
+            measured = measure(small_app.image(), "faulty", inputs, layers=layers, connect=watched)
+        except (LinkCorrupt, DeviceTimeout, PortLost) as error:
             assert "\n" not in error.message + error.hint
             return
         finally:

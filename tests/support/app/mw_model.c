@@ -11,7 +11,14 @@ extern uint64_t work;
 
 static uint8_t runs;
 
-enum mw_status mw_model_init(void *arena) { return mw_model_reset(arena); }
+uint8_t *model_arena; // for the test
+
+enum mw_status mw_model_init(void *arena)
+{
+    model_arena = arena;
+    return mw_model_reset(arena);
+}
+
 enum mw_status mw_model_reset(void *arena)
 {
     (void)arena;
