@@ -28,7 +28,7 @@ _TITLE = "# microwright recording 1"
 _STEP_S = 1e-6
 
 # Time that passes while nothing happens on the line is written down from this much on.
-_PAUSE_S = 0.1
+_PAUSE_S = 0.001
 
 # A request follows soon after its port was opened; between them, time may pass.
 _SEARCHED_EVENTS = 8
@@ -77,6 +77,7 @@ class Recorder:
         self._sleep = sleep
         self._start_s = clock()
         self._now_s = 0.0
+        self._looked = 0  # at the clock since the last event
         _output.check(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +114,8 @@ class Recorder:
     def clock(self) -> float:
         """Seconds since the start, as the file has them."""
         if self._passed_s() - self._now_s >= _PAUSE_S:
-            self.note("pause")
+            self.note("pause", str(self._looked))
+        self._looked += 1
         return self._now_s
 
     def note(self, kind: str, text: str = "") -> None:
@@ -122,6 +124,7 @@ class Recorder:
         least_s = self._now_s + _STEP_S if kind == "silence" else self._now_s
         stamp = f"{max(self._passed_s(), least_s):.6f}"
         self._now_s = float(stamp)
+        self._looked = 0
         self._write(f"{stamp} {kind} {text}" if text else f"{stamp} {kind}")
 
     def note_error(self, error: DeviceError) -> None:
@@ -170,12 +173,13 @@ class _RecordedPort:
 
     def write(self, data: bytes) -> None:
         """See Port."""
-        self._recorder.note(">", _escaped(data))
         try:
             self._port.write(data)
         except DeviceError as error:
+            self._recorder.note(">", _escaped(data))
             self._recorder.note_error(error)
             raise
+        self._recorder.note(">", _escaped(data))
 
     def close(self) -> None:
         """See Port."""
@@ -203,6 +207,7 @@ class Replay:
         self._line = 0
         self._ahead: deque[Event] = deque()
         self._now_s = 0.0
+        self._looked = 0  # at the clock since the last event
         try:
             if self._next_line() != _TITLE:
                 raise self._error(1, f"{_TITLE!r} is not its first line", "give a file that --record wrote")
@@ -242,8 +247,10 @@ class Replay:
 
     def clock(self) -> float:
         """Seconds since the start of the recorded session."""
-        while self._kind() == "pause":
+        event = self._peek()
+        if event is not None and event.kind == "pause" and event.text == str(self._looked):
             self._take()
+        self._looked += 1
         return self._now_s
 
     def read(self) -> bytes:
@@ -330,6 +337,7 @@ class Replay:
         event = self._peek()
         if event is not None:
             self._ahead.popleft()
+            self._looked = 0
             self._now_s = max(self._now_s, event.time_s)
         return event
 
