@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from types import FrameType
+from unittest import mock
+
 import numpy as np
 import pytest
 
 from microwright import passes
 from microwright.graph import read
+from microwright.ops import table
+from microwright.passes import activations, constants, requantize
 from tests.support.tflite_maker import Maker
 
 
@@ -62,6 +69,50 @@ def test_every_pass_is_a_fixed_point() -> None:
     for rewrite in passes.PASSES.values():
         once = rewrite(graph)
         assert rewrite(once).nodes == once.nodes
+
+
+def calls_in_passes(layers: int) -> int:
+    """Calls of functions of two passes, for sums with a ReLU and an idle node behind each of them."""
+    m = Maker()
+    first, other = (m.tensor((1, 4), scale=0.1) for _ in range(2))
+    x = first
+    for _ in range(layers):
+        a, b, c = (m.tensor((1, 4), scale=0.1) for _ in range(3))
+        m.node("ADD", [x, other], [a], fused_activation_function="NONE")
+        m.node("RELU", [a], [b])
+        m.node("QUANTIZE", [b], [c])
+        x = c
+    graph = read(m.build([first, other], [x]), "g")
+    calls = 0
+
+    def count(frame: FrameType, event: str, what: object) -> None:
+        nonlocal calls
+        calls += event == "call" and Path(frame.f_code.co_filename).parent.name == "passes"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        rewritten = requantize.run(activations.run(graph))
+    finally:
+        sys.setprofile(before)
+    assert [node.op for node in rewritten.nodes] == ["ADD"] * layers
+    return calls
+
+
+def test_work_grows_as_the_model_does() -> None:
+    few, more, most = (calls_in_passes(layers) for layers in (2, 4, 6))
+    assert most - more == more - few
+
+
+def test_a_node_is_lowered_twice_at_most_to_know_what_it_computes() -> None:
+    m = Maker()
+    x, y, z = m.const(np.arange(4, dtype=np.int8), scale=0.1), *(m.tensor((4,), scale=0.1) for _ in range(2))
+    m.node("RELU", [x], [y])
+    m.node("ADD", [y, z], [out := m.tensor((4,), scale=0.1)], fused_activation_function="NONE")
+    graph = read(m.build([z], [out]), "g")
+    with mock.patch.object(table, "step", wraps=table.step) as step:
+        assert constants.values(graph, graph.nodes[0])[y].tolist() == [0, 1, 2, 3]
+    assert step.call_count <= 2
 
 
 def test_shapes_that_are_computed_need_no_kernels() -> None:

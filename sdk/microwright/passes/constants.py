@@ -15,6 +15,7 @@ import numpy as np
 from microwright import ops
 from microwright.errors import UnsupportedOp
 from microwright.graph import ITEM_BYTES, Array, Graph, Node, Tensor
+from microwright.ops import Step
 from microwright.passes import edit, moves, points, ranges
 
 # A constant may take so many more bytes of flash than those that it is made of.
@@ -41,7 +42,8 @@ def run(graph: Graph) -> Graph:
             folded.append(node)
     if not folded:
         return graph
-    others = [node for node in graph.nodes if node not in folded]
+    indices = {node.index for node in folded}
+    others = [node for node in graph.nodes if node.index not in indices]
     return edit.with_nodes(replace(graph, tensors=tuple(tensors)), others)
 
 
@@ -60,13 +62,17 @@ def values(graph: Graph, node: Node) -> Mapping[int, Array]:
     if node.op in _OF_CONSTANTS:
         made = _OF_CONSTANTS[node.op](y, *(_data(tensor) for tensor in inputs))
         return {} if made is None else {y.index: made.astype(y.dtype)}
-    if node.op not in ops.OPS:
+    op = ops.OPS.get(node.op)
+    if op is None:
         return {}
     try:
-        ops.OPS[node.op].check(graph, node)
+        op.check(graph, node)
     except UnsupportedOp:
         return {}
-    return _moved(graph, node) or _computed(graph, node)
+    if op.alias:
+        return {y.index: _data(inputs[0])}
+    steps = op.lower(graph, node)
+    return _moved(graph, node, steps) or _computed(graph, node, steps)
 
 
 def _range(y: Tensor, *operands: Array) -> Array | None:
@@ -91,12 +97,10 @@ def _broadcast(y: Tensor, *shapes: Array) -> Array | None:
 _OF_CONSTANTS: Mapping[str, Callable[..., Array | None]] = {"BROADCAST_ARGS": _broadcast, "RANGE": _range}
 
 
-def _moved(graph: Graph, node: Node) -> Mapping[int, Array]:
+def _moved(graph: Graph, node: Node, steps: tuple[Step, ...]) -> Mapping[int, Array]:
     """Outputs of a node that only moves elements, of any type."""
-    if ops.OPS[node.op].alias:
-        return {node.outputs[0]: _data(graph.tensors[node.inputs[0]])}
     outputs = {i: np.zeros(graph.tensors[i].elements, graph.tensors[i].dtype) for i in node.outputs}
-    for step in ops.OPS[node.op].lower(graph, node):
+    for step in steps:
         x, y = graph.tensors[step.inputs[0]], outputs[step.outputs[0]]
         move = moves.of(step, ITEM_BYTES[x.dtype])
         if move is None:
@@ -110,9 +114,8 @@ def _data(tensor: Tensor) -> Array:
     return tensor.data.reshape(-1)
 
 
-def _computed(graph: Graph, node: Node) -> Mapping[int, Array]:
+def _computed(graph: Graph, node: Node, steps: tuple[Step, ...]) -> Mapping[int, Array]:
     """Outputs of one call, by what its kernel does, or int8 by the arithmetic of their bounds."""
-    steps = ops.OPS[node.op].lower(graph, node)
     if len(steps) == 1:
         operands = tuple(_data(graph.tensors[i]) for i in steps[0].inputs)
         made = points.of(steps[0], operands, graph.tensors[node.outputs[0]].dtype)

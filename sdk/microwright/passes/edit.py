@@ -44,29 +44,33 @@ def with_nodes(graph: Graph, nodes: Sequence[Node]) -> Graph:
 
 
 def without(graph: Graph, does_nothing: Callable[[Graph, Node], bool]) -> Graph:
-    """The graph without nodes that do nothing: whose output, as bytes, is their first input."""
-    for index in [node.index for node in graph.nodes]:
-        node = next(n for n in graph.nodes if n.index == index)
-        if does_nothing(graph, node):
-            graph = _bypassed(graph, node)
-    return graph
+    """The graph without nodes that do nothing: whose output, as bytes, is their first input.
 
-
-def _bypassed(graph: Graph, node: Node) -> Graph:
-    """Readers of the node's output read its input; where it is the graph's, the node in front writes it.
-
-    The graph itself where shapes or what the values stand for differ, or where no node in front could.
+    Readers of such an output read the input; where it is the graph's, the node in front writes it. A node
+    stays where shapes or what the values stand for differ, or where no node in front could.
     """
-    x, y = node.inputs[0], node.outputs[0]
-    if graph.tensors[x].shape != graph.tensors[y].shape or not same_values(graph, x, y):
-        return graph
-    others = tuple(n for n in graph.nodes if n is not node)
-    if y not in graph.outputs:
-        return replace(graph, nodes=tuple(read_instead(n, y, x) for n in others))
-    if x in graph.inputs or x in graph.outputs or graph.tensors[x].data is not None:
-        return graph
-    nodes = (
-        replace(read_instead(n, x, y), outputs=tuple(y if index == x else index for index in n.outputs))
-        for n in others
-    )
-    return replace(graph, nodes=tuple(nodes))
+    nodes: list[Node] = []
+    instead: dict[int, int] = {}
+    for node in (_renamed(given, instead) for given in graph.nodes):
+        if not does_nothing(graph, node) or not _is_same(graph, x := node.inputs[0], y := node.outputs[0]):
+            nodes.append(node)
+        elif y not in graph.outputs:
+            instead[y] = x
+        elif x in graph.inputs or x in graph.outputs or graph.tensors[x].data is not None:
+            nodes.append(node)
+        else:
+            nodes = [_renamed(other, {x: y}) for other in nodes]
+            instead = {old: y if new == x else new for old, new in instead.items()} | {x: y}
+    return graph if len(nodes) == len(graph.nodes) else replace(graph, nodes=tuple(nodes))
+
+
+def _is_same(graph: Graph, x: int, y: int) -> bool:
+    return graph.tensors[x].shape == graph.tensors[y].shape and same_values(graph, x, y)
+
+
+def _renamed(node: Node, instead: Mapping[int, int]) -> Node:
+    """The node with other tensors for some of its operands and outputs."""
+    if instead.keys().isdisjoint((*node.inputs, *node.outputs)):
+        return node
+    inputs, outputs = (tuple(instead.get(i, i) for i in of) for of in (node.inputs, node.outputs))
+    return replace(node, inputs=inputs, outputs=outputs)
