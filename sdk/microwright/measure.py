@@ -148,13 +148,30 @@ class _Run:
     crc: int
 
 
+def greet(link: Link, build_id: str) -> Record:
+    """The device's hello; that of other firmware is refused. Raises StaleFirmware and the link's errors."""
+    hello = link.request("hello")
+    if hello.args.get("proto") != str(PROTOCOL):
+        raise StaleFirmware(
+            f"the device speaks protocol {hello.args.get('proto', '?')[:20]}, expected {PROTOCOL}",
+            "generate, build and flash the project again",
+        )
+    build = hello.args.get("build", "")
+    if build != build_id:
+        raise StaleFirmware(
+            f"the device runs build {build[:12] or 'unknown'}, the image is build {build_id[:12]}",
+            "flash the image that was built last",
+        )
+    return hello
+
+
 class _Device:
     """A device that runs the image; every number that it says is checked before use."""
 
     def __init__(self, link: Link, image: Image) -> None:
         self._link = link
         self._build_id = image.build_id
-        hello = self._greet()
+        hello = greet(self._link, self._build_id)
         self.hello = hello.args
         graph = image.project.graph
         self._input_bytes = tuple(graph.tensors[i].size_bytes for i in graph.inputs)
@@ -171,25 +188,9 @@ class _Device:
             answers.number(hello, "overhead", 0, 2**63),
         )
         self._restarted = False
-        self._begun = self._ask(lambda: clock.read(link), again=self._greet)
+        self._begun = self._ask(lambda: clock.read(link), again=lambda: greet(link, image.build_id))
         # The samples that made the state which the device should be in.
         self._since_reset: list[tuple[bytes, ...]] = []
-
-    def _greet(self) -> Record:
-        """Its hello; that of other firmware is refused."""
-        hello = self._link.request("hello")
-        if hello.args.get("proto") != str(PROTOCOL):
-            raise StaleFirmware(
-                f"the device speaks protocol {hello.args.get('proto', '?')[:20]}, expected {PROTOCOL}",
-                "generate, build and flash the project again",
-            )
-        build = hello.args.get("build", "")
-        if build != self._build_id:
-            raise StaleFirmware(
-                f"the device runs build {build[:12] or 'unknown'}, the image is build {self._build_id[:12]}",
-                "flash the image that was built last",
-            )
-        return hello
 
     def run(self, sample: tuple[bytes, ...], *, reset: bool, layers: bool = False) -> _Run:
         """One inference, from the state after a reset or after the run before.
@@ -203,7 +204,7 @@ class _Device:
         for attempt in range(_TRIES):
             try:
                 if attempt:
-                    self._greet()
+                    greet(self._link, self._build_id)
                 for step in range(0 if attempt else last, last):
                     self._run_once(self._since_reset[step], step, layers)
                 return self._run_once(sample, last, layers)

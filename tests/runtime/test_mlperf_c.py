@@ -108,7 +108,7 @@ def test_it_says_what_it_is(firmware: Path) -> None:
     assert talk(firmware, "name", "profile", "timestamp") == [
         ["m-name-dut-[host]"],
         ["m-profile-[ULPMark for tinyML Firmware V0.0.1]", "m-model-[mine]"],
-        ["m-lap-us-0"],
+        ["m-lap-us-4294967297000000"],
     ]
 
 

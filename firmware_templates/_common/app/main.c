@@ -349,7 +349,7 @@ int main(void)
 #ifdef MW_MLPERF_TINY
         if (request.command != NULL) {
             steps = 0; // the state is lost
-            mw_mlperf_serve(&wire, request.command, status == MW_OK ? mw_arena : NULL);
+            runs += mw_mlperf_serve(&wire, request.command, status == MW_OK ? mw_arena : NULL);
             continue;
         }
 #endif

@@ -102,10 +102,9 @@ static uint64_t divide(uint64_t *number, uint64_t divisor)
     return quotient;
 }
 
-// Time since the timer was started, in 64 bits: what wraps would be taken for no time at all.
-static void put_time(struct mw_link *link)
+// Microseconds, of 64 bits: what wraps would be taken for no time at all.
+static void put_time(struct mw_link *link, uint64_t ticks)
 {
-    uint64_t ticks = mw_port_timer_ticks();
     const uint64_t hz = mw_port_timer_hz();
     const uint64_t seconds = divide(&ticks, hz);
     ticks *= MICROSECONDS;
@@ -210,12 +209,16 @@ static const void *model_input(void)
 #endif
 }
 
+// How often the model ran, as `mw_mlperf_serve` returns it.
+static uint32_t runs;
+
 // Some inferences, each on the input anew: the one before may have overwritten it.
 static bool infer(uint8_t *arena, const void *data, uint32_t count)
 {
     for (; count > 0; --count) {
         (void)mw_model_reset(arena);
         memcpy(mw_model_input(arena, 0), data, MW_INPUT_0_BYTES);
+        ++runs;
         if (mw_model_invoke(arena) != MW_OK) {
             return false;
         }
@@ -245,7 +248,7 @@ static void serve_infer(struct mw_link *link, char *command, uint8_t *arena)
     put_line(link, "m-lap-us-0");
     mw_port_timer_start();
     done = done && infer(arena, data, count);
-    put_time(link);
+    put_time(link, mw_port_timer_ticks());
     put_line(link, "m-infer-done");
     if (done) {
         put_results(link, arena);
@@ -332,7 +335,7 @@ static void serve(struct mw_link *link, char *command, uint8_t *arena)
         put_line(link, "m-profile-[ULPMark for tinyML Firmware V0.0.1]");
         put_line(link, "m-model-[" MW_MLPERF_MODEL "]");
     } else if (mw_link_equal(word, "timestamp")) {
-        put_time(link);
+        put_time(link, mw_port_clock_ticks());
     } else if (mw_link_equal(word, "help")) {
         put_line(link, "name profile timestamp help results check; db load N, db HEX, db print [N [OFFSET]]; "
                        "infer N [WARMUPS]");
@@ -350,10 +353,11 @@ static void serve(struct mw_link *link, char *command, uint8_t *arena)
     }
 }
 
-void mw_mlperf_serve(struct mw_link *link, char *command, uint8_t *arena)
+uint32_t mw_mlperf_serve(struct mw_link *link, char *command, uint8_t *arena)
 {
     // Of all that was said on both sides since the last `check`, the host does the same: nothing else in this protocol
     // tells that a byte was damaged.
+    runs = 0;
     const bool check = mw_link_equal(command, "check");
     if (check) {
         const uint32_t crc = ~link->crc;
@@ -370,4 +374,5 @@ void mw_mlperf_serve(struct mw_link *link, char *command, uint8_t *arena)
     if (check) {
         link->crc = UINT32_MAX;
     }
+    return runs;
 }

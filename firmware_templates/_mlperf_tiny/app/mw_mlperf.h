@@ -6,7 +6,7 @@
 #include "mw_link.h"
 
 // Answers a command, without its '%'. `arena` is NULL where the model could not be set up. The command's text is
-// changed; inputs, outputs and state in the arena are lost.
-void mw_mlperf_serve(struct mw_link *link, char *command, uint8_t *arena);
+// changed; inputs, outputs and state in the arena are lost. Returns how often the model ran.
+uint32_t mw_mlperf_serve(struct mw_link *link, char *command, uint8_t *arena);
 
 #endif

@@ -30,6 +30,7 @@ COMMANDS: tuple[str, ...] = (
     "build",
     "run",
     "measure",
+    "mlperf",
     "boards",
     "ports",
     "doctor",

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from microwright.coverage import Caution
     from microwright.link import Connect
     from microwright.load import Model, Shapes
-    from microwright.profile import Result, Sent
     from microwright.progress import Progress
     from microwright.quantize import IOType, Scheme
     from microwright.sources import Source
@@ -253,53 +252,6 @@ def optimize(function: _F) -> _F:
         metavar="GOAL",
         help="speed, balanced, or size: without kernels that save little time for their code.",
     )(function)
-
-
-def profile(function: _F) -> _F:
-    """--profile mlperf-tiny and what is said of it, as `MlperfTiny` or None."""
-
-    @functools.wraps(function)
-    def with_profile(
-        *,
-        profile: str | None,
-        mlperf_model: str | None,
-        mlperf_input: Sent | None,
-        mlperf_result: Result | None,
-        **others: Any,
-    ) -> None:
-        from microwright.profile import MlperfTiny
-
-        said = MlperfTiny(mlperf_model, mlperf_input, mlperf_result)
-        if profile is None and said != MlperfTiny():
-            raise click.UsageError("the --mlperf options are for --profile mlperf-tiny")
-        function(profile=said if profile else None, **others)
-
-    options = [
-        click.option(
-            "--profile",
-            type=click.Choice(("mlperf-tiny",)),
-            help="Another protocol that the firmware answers on the same port.",
-        ),
-        click.option(
-            "--mlperf-model",
-            metavar="NAME",
-            help="Its name there: kws01, vww01, ic01, ad01, or one of your own; default: by the shapes.",
-        ),
-        click.option(
-            "--mlperf-input",
-            type=click.Choice(("raw", "uint8", "float32")),
-            help="How inputs of a model of your own are sent; raw: as the model takes them, the default.",
-        ),
-        click.option(
-            "--mlperf-result",
-            type=click.Choice(("values", "error")),
-            help="Its result: the output's values, the default, or their mean squared error to the input.",
-        ),
-    ]
-    decorated = with_profile
-    for option in reversed(options):
-        decorated = option(decorated)
-    return cast(_F, decorated)
 
 
 def given(name: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from microwright.cli import _options
+from microwright.cli import _options, _profile
 
 if TYPE_CHECKING:
     from microwright.profile import MlperfTiny
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 )
 @_options.engine
 @_options.optimize
-@_options.profile
+@_profile.profile
 @_options.sources("data", "calibration")
 @_options.inputs
 @_options.timing

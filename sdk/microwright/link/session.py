@@ -159,6 +159,23 @@ class Link:
             "check that the project's firmware runs on the device, that this is its port, and the baud rate",
         )
 
+    def send(self, data: bytes) -> None:
+        """Send what is no request: another protocol's commands. Raises PortLost, DeviceTimeout."""
+        self._port.write(data)
+
+    def line(self, until_s: float) -> bytes | None:
+        """The next line, whatever it is, without its newline; None where it is not there in time.
+
+        Raises PortLost.
+        """
+        while (line := self._next_line()) is None and (left_s := until_s - self._clock()) > 0:
+            self._received += self._port.read(left_s)
+        return line
+
+    def log(self, line: bytes) -> None:
+        """Pass a line on that is the firmware's log."""
+        self._pass_on(line)
+
     def _reopen(self, lost: PortLost, deadline: float) -> None:
         """Open the port that was lost as soon as it is back. Raises `lost` where it stays away."""
         _log.info("%s", lost.message)

@@ -1,0 +1,196 @@
+"""Accuracy and performance mode of MLPerf Tiny, without its runner: Image, stimuli -> Report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from microwright import device
+from microwright.accuracy import roc_auc
+from microwright.build import Image
+from microwright.errors import DeviceError, InputError
+from microwright.link import Connect, Link, ignore
+from microwright.mlperf.report import WINDOW_S, WINDOWS, Accuracy, Answer, Performance, Report, Window, write
+from microwright.mlperf.session import Session
+from microwright.mlperf.stimuli import Stimulus, load
+from microwright.profile import Profile
+from microwright.progress import Progress, silent
+from microwright.runners import Emulation
+from microwright.sources import Source
+
+Mode: TypeAlias = Literal["accuracy", "performance"]
+
+_MAX_INFERENCES = 1_000_000
+_MAX_WARMUPS = 10
+# Under an emulator every inference takes the same: more of them tell nothing.
+_EMULATED_INFERENCES = 10
+# The longest that one inference may take, and how much longer than the first one others may.
+_FIRST_S = 120.0
+_SLACK = 10
+
+
+def evaluate(
+    image: Image,
+    mode: Mode,
+    data: Source | str | Path | None = None,
+    *,
+    url: str | None = None,
+    runner: str | None = None,
+    inferences: int | None = None,
+    json_path: Path | None = None,
+    progress: Progress = silent,
+    on_log: Callable[[str], None] = ignore,
+    connect: Connect = Link,
+) -> Report:
+    """Run a mode on the device at `url`, or on one that is found or started, see `device.reach`.
+
+    `data` is a folder with the benchmark's `y_labels.csv` or any other source; without it, performance mode
+    takes a random input. Writes the report to `json_path`, what there is of it also where the run is
+    interrupted or fails. Raises any MicrowrightError.
+    """
+    stimuli = load(data, image.project.graph, profile_of(image), progress=progress)
+
+    def keep(found: Report) -> None:
+        if json_path is not None:
+            write(found, json_path)
+
+    with device.reach(image, url, runner) as reached:
+        found = run(
+            image,
+            reached.url,
+            mode,
+            stimuli,
+            emulation=reached.emulation,
+            inferences=inferences,
+            progress=progress,
+            on_log=on_log,
+            on_report=keep,
+            connect=connect,
+        )
+    keep(found)
+    return found
+
+
+def profile_of(image: Image) -> Profile:
+    """What the image is to MLPerf Tiny. Raises InputError where it does not answer its protocol."""
+    if image.project.profile is None:
+        raise InputError(
+            f"{image.project.directory}: its firmware does not answer MLPerf Tiny's protocol",
+            "generate the project with --profile mlperf-tiny, and build it",
+        )
+    return image.project.profile
+
+
+def run(
+    image: Image,
+    url: str,
+    mode: Mode,
+    stimuli: Sequence[Stimulus],
+    *,
+    emulation: Emulation | None = None,
+    inferences: int | None = None,
+    progress: Progress = silent,
+    on_log: Callable[[str], None] = ignore,
+    connect: Connect = Link,
+    on_report: Callable[[Report], None] = lambda report: None,
+) -> Report:
+    """Run a mode on the device at `url`.
+
+    Performance mode takes the first stimulus, and `inferences` a window: by default as many as take ten
+    seconds, ten under an emulator. `on_report` gets what there is when the run is interrupted or fails.
+    Raises InputError, and the errors of Session.
+    """
+    profile = profile_of(image)
+    if mode == "accuracy" and any(stimulus.label is None for stimulus in stimuli):
+        raise InputError(
+            "the samples have no classes, which accuracy is judged by", "give samples with labels"
+        )
+    with Session(image, url, on_log, connect=connect) as session:
+        name, model = session.name()
+        if model != profile.model:
+            raise DeviceError(f"the device calls its model {model!r}", "build and flash the project again")
+        answers: list[Answer] = []
+        windows: list[Window] = []
+
+        def report(complete: bool) -> Report:
+            emulated = None if emulation is None else emulation.instructions_per_second
+            result = score(answers, profile) if mode == "accuracy" else Performance(tuple(windows), emulated)
+            return Report(name, image.project.board.id, profile, image.build_id, result, complete)
+
+        try:
+            if mode == "accuracy":
+                _accuracy(session, stimuli, answers, progress)
+            else:
+                _performance(session, stimuli[0], windows, inferences, emulation is not None, progress)
+        except BaseException:
+            on_report(report(False))
+            raise
+        return report(True)
+
+
+def score(answers: Sequence[Answer], profile: Profile) -> Accuracy:
+    """Accuracy of answers. Raises InputError where a class is none of the model's."""
+    if not answers:
+        return Accuracy((), None, None)
+    results = np.array([answer.results for answer in answers], np.float64)
+    labels = np.array([answer.label for answer in answers])
+    if profile.result == "error" or results.shape[1] == 1:
+        return Accuracy(tuple(answers), None, roc_auc(results[:, 0], labels == 1))
+    if labels.max() >= results.shape[1]:
+        raise InputError(
+            f"the data has the class {labels.max()}, the device {results.shape[1]} results",
+            "give the data set of this model",
+        )
+    sums = results.sum(axis=1, keepdims=True)
+    shares = results / np.where(sums == 0, 1, sums)
+    areas = [roc_auc(shares[:, index], labels == index) for index in range(results.shape[1])]
+    areas = areas[1:] if len(areas) == 2 else areas
+    known = [area for area in areas if area is not None]
+    return Accuracy(
+        tuple(answers),
+        float(np.mean(results.argmax(axis=1) == labels)),
+        sum(known) / len(known) if len(known) == len(areas) else None,
+    )
+
+
+def _accuracy(
+    session: Session, stimuli: Sequence[Stimulus], answers: list[Answer], progress: Progress
+) -> None:
+    for done, stimulus in enumerate(stimuli):
+        progress("accuracy", done, len(stimuli))
+        found = [session.infer(window, 1, 0, _FIRST_S).results for window in stimulus.windows()]
+        mean = tuple(float(value) for value in np.mean(np.array(found, np.float64), axis=0))
+        answers.append(Answer(stimulus.name, int(stimulus.label or 0), mean))
+    progress("accuracy", len(stimuli), len(stimuli))
+
+
+def _performance(
+    session: Session,
+    stimulus: Stimulus,
+    windows: list[Window],
+    inferences: int | None,
+    emulated: bool,
+    progress: Progress,
+) -> None:
+    data = stimulus.windows()[0]
+    begun_s = session.now_s()
+    first = session.infer(data, 1, 0, _FIRST_S)
+    host_s = session.now_s() - begun_s
+    if inferences is None:
+        # A little more than ten seconds: the first inference may have been slower than others.
+        needed = int(WINDOW_S * 1.1e6 / max(first.us, 1)) + 1
+        inferences = _EMULATED_INFERENCES if emulated else min(needed, _MAX_INFERENCES)
+    warmups = min(inferences, _MAX_WARMUPS)
+    longest_s = _FIRST_S + _SLACK * host_s * (inferences + warmups)
+    for done in range(WINDOWS):
+        progress("performance", done, WINDOWS)
+        us = session.infer(data, inferences, warmups, longest_s).us
+        if us == 0:
+            raise DeviceError(
+                f"the device's time stands still over {inferences} inferences", "check its timer"
+            )
+        windows.append(Window(inferences, warmups, us))
+    progress("performance", WINDOWS, WINDOWS)
