@@ -111,7 +111,13 @@ def start(argv: Sequence[str], *, stdout: IO[bytes] | int, cwd: Path | None = No
     _log.info("start: %s", shlex.join(argv))
     try:
         return subprocess.Popen(  # noqa: S603
-            args, cwd=cwd, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.STDOUT
+            args,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.STDOUT,
+            # A terminal's Ctrl-C is for the caller, who ends the program when its port is closed.
+            start_new_session=True,
         )
     except OSError as error:
         raise ToolFailed(
@@ -128,9 +134,11 @@ def end(process: Process, *, timeout_s: float = 3.0) -> None:
     process.terminate()
     try:
         process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
+    except BaseException as error:  # also a second Ctrl-C
         process.kill()
         process.wait()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
 
 
 PIPE = subprocess.PIPE

@@ -48,7 +48,8 @@ class Measurement:
     `outputs` has one tuple a sample, one array a model output; none where `on_outputs` took them. `layers`
     come from a run that timed each layer apart; empty when not asked for. `stack_bytes` is what an inference
     uses, `stack_peak_bytes` the most that anything used since start; None where the device cannot tell.
-    `hello` is what the device says about itself.
+    `hello` is what the device says about itself. `complete` is false of what was measured before Ctrl-C or an
+    error: the runs so far, and nothing that comes behind them.
     """
 
     outputs: tuple[tuple[Array, ...], ...]
@@ -57,6 +58,7 @@ class Measurement:
     stack_bytes: int | None
     stack_peak_bytes: int | None
     hello: Mapping[str, str]
+    complete: bool = True
 
 
 def measure(
@@ -69,6 +71,7 @@ def measure(
     runs: int | None = None,
     layers: bool = False,
     on_outputs: Callable[[int, tuple[Array, ...]], None] | None = None,
+    on_partial: Callable[[Measurement], None] | None = None,
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
     connect: Connect = Link,
@@ -80,7 +83,8 @@ def measure(
 
     A sample is one array a model input, in the input's type. `on_outputs` gets the number of each sample and
     its outputs as they come; without it, the measurement keeps all of them. A sample that runs again has to
-    give the same.
+    give the same. Where Ctrl-C or the device ends it after some runs, `on_partial` gets
+    those.
 
     Times are microseconds of the device's timer, or instructions where `emulation` tells how its timer counts
     them. `connect` opens the line: a Link, or one of a Recorder or a Replay. Raises StaleFirmware when the
@@ -96,47 +100,64 @@ def measure(
         device = _Device(link, image)
         warm = [device.run(_bytes_of(inputs[0]), reset=True) for _ in range(warmup)]
         done: list[_Run] = []
-        for turn in turns:
-            progress("measure", len(done), len(turns))
-            run = device.run(_bytes_of(inputs[turn]), reset=not graph.streams or not done)
-            if len(done) < len(inputs):
-                pairs = zip(run.outputs, graph.outputs, strict=True)
-                outputs = tuple(_array(data, graph.tensors[i]) for data, i in pairs)
-                if on_outputs is None:
-                    kept.append(outputs)
-                else:
-                    on_outputs(turn, outputs)
-            elif run.crc != done[turn].crc:
-                raise DeviceError(
-                    f"the device gives other outputs for sample {turn} than it gave before",
-                    "check its power supply, and that nothing else writes to the model's arena",
-                )
-            done.append(replace(run, outputs=()))
-        progress("measure", len(turns), len(turns))
-        layer_ticks = device.layer_ticks(_bytes_of(inputs[0])) if layers else ()
-        peak_bytes = device.stack_peak_bytes(_bytes_of(inputs[0]))
-        ratio = device.clock_ratio() if emulation is None else None
 
-    def time(ticks: int) -> int | float:
-        if emulation is None:
-            return round(ticks * 1e6 / device.timer.hz, 3)
-        return (2 * ticks * emulation.instructions_per_second + device.timer.hz) // (2 * device.timer.hz)
+        def time(ticks: int) -> int | float:
+            hz = device.timer.hz
+            if emulation is None:
+                return round(ticks * 1e6 / hz, 3)
+            return (2 * ticks * emulation.instructions_per_second + hz) // (2 * hz)
 
-    return Measurement(
-        outputs=tuple(kept),
-        latency=Latency(
-            kind="measured" if emulation is None else "emulated",
-            unit="us" if emulation is None else "instructions",
-            samples=tuple(time(run.ticks) for run in done),
-            inputs=turns,
-            first=time((warm or done)[0].ticks),
-            first_since_boot=device.fresh,
-            timer=replace(device.timer, clock_ratio=ratio),
-        ),
+        def so_far() -> Measurement:
+            return Measurement(
+                outputs=tuple(kept),
+                latency=Latency(
+                    kind="measured" if emulation is None else "emulated",
+                    unit="us" if emulation is None else "instructions",
+                    samples=tuple(time(run.ticks) for run in done),
+                    inputs=turns[: len(done)],
+                    first=time((warm or done)[0].ticks),
+                    first_since_boot=device.fresh,
+                    timer=device.timer,
+                ),
+                layers=(),
+                stack_bytes=max(run.stack_bytes for run in done) or None,
+                stack_peak_bytes=None,
+                hello=device.hello,
+                complete=False,
+            )
+
+        try:
+            for turn in turns:
+                progress("measure", len(done), len(turns))
+                run = device.run(_bytes_of(inputs[turn]), reset=not graph.streams or not done)
+                if len(done) < len(inputs):
+                    pairs = zip(run.outputs, graph.outputs, strict=True)
+                    outputs = tuple(_array(data, graph.tensors[i]) for data, i in pairs)
+                    if on_outputs is None:
+                        kept.append(outputs)
+                    else:
+                        on_outputs(turn, outputs)
+                elif run.crc != done[turn].crc:
+                    raise DeviceError(
+                        f"the device gives other outputs for sample {turn} than it gave before",
+                        "check its power supply, and that nothing else writes to the model's arena",
+                    )
+                done.append(replace(run, outputs=()))
+            progress("measure", len(turns), len(turns))
+            layer_ticks = device.layer_ticks(_bytes_of(inputs[0])) if layers else ()
+            peak_bytes = device.stack_peak_bytes(_bytes_of(inputs[0]))
+            ratio = device.clock_ratio() if emulation is None else None
+        except (DeviceError, KeyboardInterrupt, SystemExit):
+            if done and on_partial is not None:
+                on_partial(so_far())
+            raise
+    runs_alone = so_far()
+    return replace(
+        runs_alone,
+        latency=replace(runs_alone.latency, timer=replace(device.timer, clock_ratio=ratio)),
         layers=tuple(LayerLatency(index, time(ticks)) for index, ticks in enumerate(layer_ticks)),
-        stack_bytes=max(run.stack_bytes for run in done) or None,
         stack_peak_bytes=peak_bytes or None,
-        hello=device.hello,
+        complete=True,
     )
 
 

@@ -33,7 +33,7 @@ from microwright.graph import TRAINED, Array, Graph
 from microwright.graph import read as read_graph
 from microwright.link import Connect, Link, ignore
 from microwright.load import Model
-from microwright.measure import measure
+from microwright.measure import Measurement, measure
 from microwright.noise import LayerNoise
 from microwright.profile import MlperfTiny
 from microwright.progress import Progress, silent
@@ -45,6 +45,12 @@ from microwright.target import Optimize
 from microwright.verify import Agreement
 
 REPORT = "report.json"
+# Where the runs of a measurement that did not end are kept: beside a report of deploy, which stays.
+PARTIAL = "report-partial.json"
+
+
+def ignore_partial(partial: Report) -> None:
+    """What was measured until an error is forgotten."""
 
 
 def deploy(
@@ -67,6 +73,7 @@ def deploy(
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
     on_caution: Callable[[Caution], None] = coverage.ignore,
+    on_partial: Callable[[Report], None] = ignore_partial,
     connect: Connect = Link,
 ) -> Report:
     """From a model, loaded or as a path, to a measurement on a board.
@@ -74,7 +81,8 @@ def deploy(
     Quantises a Keras model as `load_graph` does, generates the firmware project in `out`
     (default: `project_directory`), builds it, starts it, runs the samples of `data` or random ones, and
     compares what the device gives with the reference interpreter; `warmup`, `runs` and `per_layer` are those
-    of `evaluate`. Writes the report to `report.json` in the project, and to `json_path`. With a `profile` the
+    of `evaluate`. Writes the report, or that of the runs until Ctrl-C or the device ended them, to
+    `report.json` in the project, and to `json_path`; `on_partial` is told of the latter. With a `profile` the
     firmware answers MLPerf Tiny's protocol, too. `connect` opens the serial line, see `measure`.
 
     Outputs that differ are the report's news, not an exception: see `report.require_agreement`. Raises any
@@ -96,6 +104,16 @@ def deploy(
         directory, graph, board, engine=engine, optimize=optimize, profile=profile, force=force
     )
     image = builds.build(made, progress)
+
+    def write(result: Report) -> None:
+        report.write(result, made.directory / REPORT)
+        if json_path is not None:
+            report.write(result, Path(json_path))
+
+    def write_partial(result: Report) -> None:
+        write(result)
+        on_partial(result)
+
     result = evaluate(
         image,
         wanted,
@@ -107,11 +125,10 @@ def deploy(
         progress=progress,
         on_log=on_log,
         on_caution=on_caution,
+        on_partial=write_partial,
         connect=connect,
     )
-    report.write(result, made.directory / REPORT)
-    if json_path is not None:
-        report.write(result, Path(json_path))
+    write(result)
     return result
 
 
@@ -249,6 +266,7 @@ def evaluate(
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
     on_caution: Callable[[Caution], None] = coverage.ignore,
+    on_partial: Callable[[Report], None] = ignore_partial,
     connect: Connect = Link,
 ) -> Report:
     """Run samples on a device with the image and on the reference interpreter, and compare.
@@ -256,9 +274,14 @@ def evaluate(
     The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends; see
     `device.reach`. It runs the first sample `warmup` times and then `runs` times the samples in turn
     (default: each once); `per_layer` adds a run that times each layer. The report carries the cautions, and
-    those that the measurement gives, which `on_caution` is told.
+    those that the measurement gives, which `on_caution` is told. Where Ctrl-C or the device ends it after
+    some runs, `on_partial` gets their report.
     """
     judge = _Judge(image.project.graph, wanted)
+
+    def made(measured: Measurement) -> Report:
+        return report.make(image, measured, judge.agreement, judge.scores, cautions)
+
     with device.reach(image, url, runner) as reached:
         measured = measure(
             image,
@@ -269,11 +292,12 @@ def evaluate(
             runs=runs,
             layers=per_layer,
             on_outputs=judge.take,
+            on_partial=lambda measured: on_partial(made(measured)),
             progress=progress,
             on_log=on_log,
             connect=connect,
         )
-    result = report.make(image, measured, judge.agreement, judge.scores, cautions)
+    result = made(measured)
     for caution in result.cautions[len(cautions) :]:
         on_caution(caution)
     return result

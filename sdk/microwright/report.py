@@ -91,7 +91,8 @@ class Layer:
 class Report:
     """One measurement. `agreement` is None where no reference interpreter is installed, `scores` where no
     labels were given that outputs can be held against, `estimated` where the latency is not emulated or the
-    core is not known. `cautions` say what speaks against trusting the model.
+    core is not known. `cautions` say what speaks against trusting the model. `complete` is false where the
+    measurement ended before its end: the report is of the runs so far.
     """
 
     model: ModelFacts
@@ -107,6 +108,7 @@ class Report:
     scores: Scores | None
     estimated: Estimate | None = None
     cautions: tuple[Caution, ...] = ()
+    complete: bool = True
 
     @property
     def accuracy(self) -> float | None:
@@ -159,6 +161,7 @@ def make(
         if latency.kind == "emulated"
         else None,
         cautions=(*cautions, *latencies.examine(latency, repeatable=not graph.streams)),
+        complete=measurement.complete,
     )
 
 
@@ -195,6 +198,7 @@ def to_json(report: Report) -> Mapping[str, object]:
     latency = report.latency
     content: dict[str, object] = {
         "schema": SCHEMA,
+        "complete": report.complete,
         "model": asdict(report.model),
         "board": report.board,
         "engine": report.engine,

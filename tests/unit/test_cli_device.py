@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from microwright import cli
 from tests.support.small_model import small_model
+
+_SDK = Path(cli.__file__).resolve().parents[2]
+_MAIN = "from microwright.cli import main; main()"
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +41,7 @@ def test_a_replay_gives_the_same_report_without_a_device(project: Path, tmp_path
     assert cli.execute([*measure, "--record", str(session), "--json", str(first)]) == 0
     assert cli.execute([*measure, "--replay", str(session), "--json", str(again)]) == 0
     assert again.read_bytes() == first.read_bytes()
+    assert json.loads(first.read_bytes())["complete"] is True
 
 
 def test_deploy_records_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,3 +64,112 @@ def test_a_replay_of_other_options_is_exit_3(
     assert "session.txt, line " in capsys.readouterr().err
     assert cli.execute([*measure, "--port", "/dev/null", "--replay", str(session)]) == 2
     assert not (tmp_path / "report.json").exists()
+
+
+# Ctrl-C
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A command as a terminal starts it: in a process group of its own, which Ctrl-C goes to."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _MAIN, *arguments],
+        env={**os.environ, "PYTHONPATH": str(_SDK)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Shells start what runs in the background with Ctrl-C ignored, and programs inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not happened():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def control_c(process: subprocess.Popen[str]) -> str:
+    """Send it; what the command says on standard error until it ends."""
+    devices = children(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, said
+    assert devices and not [pid for pid in devices if Path(f"/proc/{pid}").exists()]
+    assert said.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in said and "error:" not in said
+    return said
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def ran(session: Path, count: int) -> Callable[[], bool]:
+    """Whether a recorded session has had so many inferences."""
+    return lambda: session.exists() and session.read_text().count(" run crc=") > count
+
+
+def test_control_c_leaves_what_was_measured(project: Path, tmp_path: Path) -> None:
+    session, report = tmp_path / "session.txt", tmp_path / "report.json"
+    measure = ["measure", str(project), "--random-inputs", "50000", "--record", str(session)]
+    with started(*measure, "--json", str(report)) as process:
+        wait_for(ran(session, 3), process)
+        said = control_c(process)
+    found = json.loads(report.read_text())
+    runs = found["latency"]["runs"]
+    assert found["complete"] is False and runs > 1
+    assert abs(found["agreement"]["inputs"] - runs) <= 1 and found["agreement"]["mismatched_bytes"] == 0
+    assert f"note: not complete: {runs} runs are in {report}" in said
+    assert session.read_text().splitlines()[-1].endswith(" close"), "the port is closed"
+
+
+def test_control_c_does_not_replace_an_earlier_report(project: Path, tmp_path: Path) -> None:
+    session, earlier = tmp_path / "session.txt", project / "report.json"
+    earlier.write_text("{}")
+    with started("measure", str(project), "--runs", "50000", "--record", str(session)) as process:
+        wait_for(ran(session, 3), process)
+        assert f"are in {project / 'report-partial.json'}" in control_c(process)
+    assert json.loads((project / "report-partial.json").read_text())["complete"] is False
+    assert earlier.read_text() == "{}"
+    (project / "report-partial.json").unlink()
+
+
+def test_control_c_in_deploy_ends_the_emulator(tmp_path: Path) -> None:
+    (tmp_path / "small.tflite").write_bytes(small_model())
+    project, session = tmp_path / "project", tmp_path / "session.txt"
+    deploy = ["deploy", str(tmp_path / "small.tflite"), "--board", "mps2-an386", "-o", str(project)]
+    with started(*deploy, "--random-inputs", "50000", "--record", str(session)) as process:
+        wait_for(ran(session, 3), process)
+        control_c(process)
+    found = json.loads((project / "report.json").read_text())
+    assert found["complete"] is False and found["latency"]["kind"] == "emulated"
+
+
+def test_control_c_in_verify_ends_the_device(tmp_path: Path) -> None:
+    (tmp_path / "small.tflite").write_bytes(small_model())
+
+    def runs(process: subprocess.Popen[str]) -> bool:
+        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children(process.pid)]
+        return any(command.endswith(b"firmware.elf\0") for command in commands)
+
+    with started("verify", str(tmp_path / "small.tflite"), "--random-inputs", "50000") as process:
+        wait_for(lambda: runs(process), process)
+        control_c(process)
+
+
+def test_a_device_that_ends_leaves_what_was_measured(project: Path, tmp_path: Path) -> None:
+    session, report = tmp_path / "session.txt", tmp_path / "report.json"
+    measure = ["measure", str(project), "--runs", "50000", "--record", str(session)]
+    with started(*measure, "--json", str(report)) as process:
+        wait_for(ran(session, 3), process)
+        os.kill(children(process.pid)[0], signal.SIGKILL)
+        assert process.wait(60) == 11
+    assert json.loads(report.read_text())["complete"] is False

@@ -85,6 +85,7 @@ def _shown(shown: Report) -> str:
 def test_the_json_is_schema_1() -> None:
     assert report.to_json(_REPORT) == {
         "schema": 1,
+        "complete": True,
         "model": {
             "name": "net",
             "sha256": "ab" * 32,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from microwright.load import Model, Shapes
     from microwright.progress import Progress
     from microwright.quantize import IOType, Scheme
+    from microwright.report import Report
     from microwright.sources import Source
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -368,6 +369,15 @@ def caution(found: Caution) -> None:
     """Print a caution, on standard error."""
     text = f"warning: {found.name}: {found.message}; {found.hint}"
     click.echo("".join(c if c.isprintable() else "?" for c in text), err=True)
+
+
+def partial(path: Path) -> Callable[[Report], None]:
+    """Say where the report of what was measured until Ctrl-C or an error is."""
+
+    def said(report: Report) -> None:
+        click.echo(f"note: not complete: {report.latency.runs} runs are in {path}", err=True)
+
+    return said
 
 
 def device_log(line: str) -> None:

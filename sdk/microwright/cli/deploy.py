@@ -80,6 +80,7 @@ def command(
             progress=progress,
             on_log=_options.device_log,
             on_caution=_options.caution,
+            on_partial=_options.partial(json_path or directory / pipeline.REPORT),
             connect=connect,
         )
     report.render(result, _options.console())

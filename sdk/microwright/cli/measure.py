@@ -49,6 +49,12 @@ def command(
     image = builds.open_image(projects.open_project(project))
     graph = image.project.graph
     cautions = list(coverage.of_graph(graph))
+    partial_path = json_path or project / pipeline.PARTIAL
+
+    def write_partial(partial: report.Report) -> None:
+        report.write(partial, partial_path)
+        _options.partial(partial_path)(partial)
+
     with _options.progress() as progress, _options.line(port, record, replay) as (url, connect):
         samples = pipeline.take_samples(
             graph, data, random_inputs, progress=progress, on_caution=cautions.append
@@ -67,6 +73,7 @@ def command(
             progress=progress,
             on_log=_options.device_log,
             on_caution=_options.caution,
+            on_partial=write_partial,
             connect=connect,
         )
     if json_path is not None:
