@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 from pathlib import Path
 
@@ -35,8 +36,15 @@ def test_each(name: str) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", ["MobileNet", "MobileNetV2", "MobileNetV3Small", "ResNet50"])
-@pytest.mark.parametrize("board_id", ["mps2-an500", "mps3-an547"])
+@pytest.mark.parametrize(
+    ("name", "board_id"),
+    [
+        *itertools.product(
+            ("MobileNet", "MobileNetV2", "MobileNetV3Small", "ResNet50"), ("mps2-an500", "mps3-an547")
+        ),
+        *itertools.product(("DenseNet121", "EfficientNetB0", "InceptionV3"), ("mps2-an500",)),
+    ],
+)
 def test_on_a_board(tmp_path: Path, name: str, board_id: str) -> None:
     made = quantized(name)
     assert_equal_on_board(tmp_path / "p", board.load(board_id), made, inputs(made)[2:4])
