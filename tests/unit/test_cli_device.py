@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from microwright import cli
+from microwright.errors import NoPort
+from microwright.link import Link, PortLost
+from microwright.link.watch import watch
+from tests.support.fake_device import Clock, record
 from tests.support.small_model import small_model
 
 _SDK = Path(cli.__file__).resolve().parents[2]
@@ -89,7 +95,7 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 60
     while not happened():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
@@ -173,3 +179,102 @@ def test_a_device_that_ends_leaves_what_was_measured(project: Path, tmp_path: Pa
         os.kill(children(process.pid)[0], signal.SIGKILL)
         assert process.wait(60) == 11
     assert json.loads(report.read_text())["complete"] is False
+
+
+# microwright monitor
+
+
+def test_monitor_shows_the_log_and_the_records(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    session = tmp_path / "session.txt"
+    arguments = ["monitor", os.ttyname(theirs), "--timestamps", "--record", str(session)]
+    with started(*arguments) as process:
+
+        def heard() -> bool:
+            os.write(ours, b"ping\n")  # what was sent before the port is open gets lost
+            return session.exists() and "ping" in session.read_text()
+
+        wait_for(heard, process)
+        os.write(ours, b"temperature 20 C\r\n\x1b[2J\nlog" + record(17, "ok", data="AAECAw==", ticks=5))
+        os.write(ours, record(18, "ok", ticks=1959914)[:-6] + b"\n" + record(0, "damaged"))
+        wait_for(lambda: "damaged #" in session.read_text(), process)
+        os.killpg(process.pid, signal.SIGINT)
+        shown, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and said.split() == ["Ctrl-C", "ends", "it", "interrupted"]
+    lines = [re.fullmatch(r"\[ +\d+\.\d{3}\] (.*)", line) for line in shown.splitlines()]
+    texts = [line[1] for line in lines if line and line[1] != "ping"]
+    assert texts[:4] == ["temperature 20 C", "\ufffd[2J", "log", "@17 ok data=<4 bytes> ticks=5"]
+    assert texts[4].startswith("damaged: @18 ok ticks=1959914 #") and texts[5:] == ["@0 damaged"]
+    assert session.read_text().splitlines()[-1].endswith(" close")
+    assert " > " not in session.read_text(), "it sends nothing"
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_monitor_of_a_project_starts_it_and_ends_it(project: Path, tmp_path: Path) -> None:
+    with started("monitor", str(project), "--record", str(tmp_path / "session.txt")) as process:
+        wait_for(lambda: bool(children(process.pid)) and (tmp_path / "session.txt").exists(), process)
+        wait_for(lambda: " open " in (tmp_path / "session.txt").read_text(), process)
+        control_c(process)
+
+
+def test_monitor_waits_for_a_port_no_longer_than_it_may(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.execute(["monitor", str(tmp_path / "ttyACM0"), "--wait", "0.3"]) == 11
+    said = capsys.readouterr().err.splitlines()
+    assert said[1].startswith("note: cannot open port ") and said[2].startswith("error: cannot open port ")
+    assert len(said) == 4
+
+
+@pytest.mark.parametrize("arguments", [[], ["COM3", "--board", "host"]])
+def test_monitor_needs_one_thing_to_look_at(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["monitor", *arguments]) == 2
+    assert "give a port, a project or --board ID" in capsys.readouterr().err
+
+
+def test_a_port_that_comes_and_goes_is_watched_on() -> None:
+    clock, log = Clock(), []
+    unplugged = PortLost("lost port x: gone", "plug it in")
+
+    class Plug:
+        """A port that says one thing, and is pulled out; the second time, for longer."""
+
+        def __init__(self, text: bytes) -> None:
+            self._text = text
+
+        def read(self, timeout_s: float) -> bytes:
+            text, self._text = self._text, b""
+            if not text:
+                raise unplugged
+            return text
+
+        def write(self, data: bytes) -> None:
+            raise AssertionError("it sends nothing")
+
+        def close(self) -> None:
+            pass
+
+    ports: list[Plug | NoPort] = [Plug(b"one\n"), NoPort("no port", "x"), Plug(b"two\nhal")]
+
+    def opened(url: str, baud: int) -> Plug:
+        port = ports.pop(0) if ports else NoPort("no port", "x")
+        if isinstance(port, NoPort):
+            raise port
+        return port
+
+    with pytest.raises(NoPort):
+        watch(
+            lambda: "x",
+            115_200,
+            log.append,
+            wait_s=3,
+            connect=partial(Link, open_port=opened, clock=clock),
+            clock=clock,
+            sleep=clock.sleep,
+        )
+    assert [seen.text for seen in log] == [
+        *("one", "lost port x: gone", "the port is there"),
+        *("two", "hal", "lost port x: gone"),
+    ]
+    assert 3 < clock.now_s < 4

@@ -30,6 +30,7 @@ COMMANDS: tuple[str, ...] = (
     "build",
     "run",
     "measure",
+    "monitor",
     "mlperf",
     "boards",
     "ports",

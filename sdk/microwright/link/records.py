@@ -58,3 +58,9 @@ def parse(line: bytes) -> Record | None:
 def looks_damaged(line: bytes) -> bool:
     """Whether a line that is no record seems to have been one."""
     return _REMAINS.search(line) is not None
+
+
+def printable(line: bytes) -> str:
+    """A line as text that a terminal cannot mistake for commands."""
+    text = line.decode("utf-8", "replace").rstrip("\r")
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -229,9 +229,7 @@ class Link:
         return line
 
     def _pass_on(self, line: bytes) -> None:
-        text = "".join(
-            c if c.isprintable() else "\ufffd" for c in line.decode("utf-8", "replace").rstrip("\r")
-        )
+        text = records.printable(line)
         if text:
             self._other_lines += 1
             self._on_log(text)
