@@ -53,8 +53,8 @@ class FakeDevice:
         self._line = b""
         self.reset()
 
-    def reset(self) -> None:
-        """Start again, as after a power failure."""
+    def reset(self) -> bytes:
+        """Start again, as after a power failure; what it says at boot."""
         self._inputs = [b"" for _ in self.input_bytes]
         self._outputs = [bytes(size) for size in self.output_bytes]
         self.history: list[list[bytes]] = []
@@ -64,6 +64,7 @@ class FakeDevice:
         self._greeted = False
         self._walked: int | None = None
         self._runs = 0
+        return b"fake: ready\n"
 
     def receive(self, data: bytes) -> bytes:
         """What it sends in answer to some bytes."""

@@ -293,6 +293,15 @@ def test_what_was_under_way_when_the_port_went_is_asked_again() -> None:
     assert len(device.executed) == 1 and plug.opened == 2 and 2 < plug.now_s < 2.5
 
 
+def test_a_port_that_goes_away_while_nothing_is_asked_is_opened_again() -> None:
+    plug = Plug(FakeDevice(summing, [1], [2]).receive, back_after_s=2.0)
+    plug.pull_at = {1}
+    plug.link._port.write(b"\n")
+    plug.link.idle(3.0)
+    assert plug.opened == 2 and 3.0 <= plug.now_s < 3.1
+    assert plug.link.request("hello").args["board"] == "fake"
+
+
 def test_a_port_that_stays_away_is_an_error_soon() -> None:
     plug = Plug(FakeDevice(summing, [1], [2]).receive, back_after_s=1000)
     plug.link.request("hello")

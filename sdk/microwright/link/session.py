@@ -103,10 +103,13 @@ class Link:
         return self._clock()
 
     def idle(self, wait_s: float) -> None:
-        """Wait; what the device logs meanwhile is passed on."""
+        """Wait; what the device logs meanwhile is passed on. Raises PortLost."""
         until = self._clock() + wait_s
         while self._clock() < until:
-            self._await(until)
+            try:
+                self._await(until)
+            except PortLost as error:
+                self._reopen(error, self._clock() + _BACK_S)
 
     @property
     def damaged_lines(self) -> int:
