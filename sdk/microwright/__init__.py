@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from microwright.library import create as create_library
     from microwright.load import load as load_model
     from microwright.measure import measure as measure_firmware
+    from microwright.mlperf import evaluate as run_mlperf
     from microwright.pipeline import deploy, load_graph
     from microwright.plan import plan as plan_arena
+    from microwright.profile import MlperfTiny
     from microwright.project import create as create_project
     from microwright.project import open_project
     from microwright.quantize import Recipe
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MicrowrightError",
+    "MlperfTiny",
     "Recipe",
     "Source",
     "Teacher",
@@ -75,6 +78,7 @@ __all__ = [
     "read_graph",
     "reference",
     "render_report",
+    "run_mlperf",
     "start_firmware",
 ]
 
@@ -82,6 +86,7 @@ __all__ = [
 # module.
 _HOME = {
     "MicrowrightError": ("errors", "MicrowrightError"),
+    "MlperfTiny": ("profile", "MlperfTiny"),
     "Recipe": ("quantize", "Recipe"),
     "Source": ("sources", "Source"),
     "Teacher": ("compress", "Teacher"),
@@ -107,6 +112,7 @@ _HOME = {
     "read_graph": ("graph", "read"),
     "reference": ("verify", "reference"),
     "render_report": ("report", "render"),
+    "run_mlperf": ("mlperf", "evaluate"),
     "start_firmware": ("runners", "start"),
 }
 

@@ -16,6 +16,7 @@ from microwright.link.port import SerialPort
 from microwright.measure import measure
 from microwright.profile import MlperfTiny
 from tests.support.firmware import dense
+from tests.unit.test_cli_device import control_c, started, wait_for
 
 
 def built(folder: Path, graph: Graph, board_id: str, profile: MlperfTiny) -> build.Image:
@@ -53,8 +54,13 @@ def test_both_modes_from_the_command_line(tmp_path: Path, board_id: str) -> None
     assert found["top1"] == np.mean(expected.argmax(axis=1) == labels)
     assert (found["device"], found["model"], found["build"]) == (board_id, "dense", image.build_id)
 
-    assert cli.execute([*argv, "--mode", "performance", "--inferences", "20"]) == 0
+    session, again = tmp_path / "session.txt", tmp_path / "again.json"
+    performance = ["--mode", "performance", "--inferences", "20"]
+    assert cli.execute([*argv, *performance, "--record", str(session)]) == 0
     found = json.loads(out.read_text())
+    replay = ["mlperf", str(tmp_path / "p"), *performance, "--replay", str(session), "--json", str(again)]
+    assert cli.execute(replay) == 0
+    assert again.read_bytes() == out.read_bytes()
     assert found["kind"] == ("measured" if board_id == "host" else "emulated")
     assert [w["inferences"] for w in found["windows"]] == [20] * 5 and found["median"] > 0
     assert not found["by_rules"]
@@ -128,3 +134,41 @@ def test_the_port_closes_and_opens_again_in_the_middle_of_anything(tmp_path: Pat
         again = measure(image, device.url, [(sample,) for sample in inputs], layers=False)
     assert [o[0].tolist() for o in measured.outputs] == [o[0].tolist() for o in again.outputs]
     np.testing.assert_allclose(found, real_outputs(graph, inputs[:, 0]), rtol=1e-8)
+
+
+def test_control_c_leaves_what_was_measured(tmp_path: Path) -> None:
+    built(tmp_path / "p", dense(50, 4), "host", MlperfTiny())
+    session, samples = tmp_path / "session.txt", tmp_path / "data.npz"
+    np.savez(samples, x=np.zeros((50_000, 50), np.int8), y=np.arange(50_000) % 4)
+    argv = [
+        "mlperf",
+        str(tmp_path / "p"),
+        "--mode",
+        "accuracy",
+        "--data",
+        str(samples),
+        "--record",
+        str(session),
+    ]
+    with started(*argv) as process:
+        wait_for(lambda: session.exists() and session.read_text().count("infer 1 0") > 3, process)
+        said = control_c(process)
+    kept = tmp_path / "p" / "mlperf-partial.json"
+    assert f"note: not complete: what was measured is in {kept}" in said
+    found = json.loads(kept.read_text())
+    assert found["complete"] is False and len(found["answers"]) >= 3
+    assert session.read_text().splitlines()[-1].endswith(" close"), "the port is closed"
+
+
+@pytest.mark.parametrize(
+    "said", [MlperfTiny(), MlperfTiny(sent="float32", result="error")], ids=["raw", "error"]
+)
+def test_the_profile_takes_less_than_3_kb(tmp_path: Path, said: MlperfTiny) -> None:
+    graph = dense(64, 64)
+    on = board.load("mps2-an386")
+    plain = build.build(project.create(tmp_path / "plain", graph, on))
+    image = build.build(project.create(tmp_path / "p", graph, on, profile=said))
+    assert 0 < image.code_bytes - plain.code_bytes < 3000
+    # The input as it is sent, the one that is quantised of it, and a few counters.
+    inputs = 64 if said.sent is None else 4 * 64 + 64
+    assert inputs <= image.static_ram_bytes - plain.static_ram_bytes <= inputs + 64

@@ -283,7 +283,9 @@ def test_check_tells_of_damage_either_way(firmware: Path) -> None:
     assert answers[-1] == b"m-check-[00000000]\r\n"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(4, 400))]
+)
 def test_hostile_bytes(firmware: Path, seed: int) -> None:
     """Whatever comes, nothing is read or written outside, and the device answers afterwards."""
     rng = random.Random(seed)

@@ -140,7 +140,7 @@ def test_damage_either_way_gives_the_right_results_or_an_error(over: Run, seed: 
     given = stimuli(3)
     found: list[mlperf.Report] = []
     try:
-        found.append(over(FakeMlperf(100, model).receive, "accuracy", given, faults, on_report=found.append))
+        found.append(over(FakeMlperf(100, model).receive, "accuracy", given, faults, on_partial=found.append))
     except (LinkCorrupt, DeviceTimeout, DeviceError):
         assert rate > 1e-5
     answers = [answer for report in found for answer in rounded(report)]
@@ -237,7 +237,7 @@ def test_what_was_measured_before_an_interruption_is_reported(over: Run) -> None
 
     kept: list[mlperf.Report] = []
     with pytest.raises(KeyboardInterrupt):
-        over(receive, "accuracy", stimuli(5), on_report=kept.append)
+        over(receive, "accuracy", stimuli(5), on_partial=kept.append)
     (report,) = kept
     assert len(rounded(report)) == 2 and not report.complete
     assert mlperf.to_json(report)["complete"] is False

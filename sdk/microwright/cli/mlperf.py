@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Benchmark a project as MLPerf Tiny's runner does.
 
-    The project is made with --profile mlperf-tiny, and built. What was measured before Ctrl-C is in the JSON.
+    The project is made with --profile mlperf-tiny, and built. What was measured before Ctrl-C is kept.
     """
     from microwright import build as builds
     from microwright import mlperf
@@ -64,6 +64,12 @@ def command(
     if mode == "accuracy" and inferences is not None:
         raise click.UsageError("--inferences is for --mode performance")
     image = builds.open_image(projects.open_project(project))
+    partial_path = json_path or project / "mlperf-partial.json"
+
+    def keep(partial: mlperf.Report) -> None:
+        mlperf.write(partial, partial_path)
+        click.echo(f"note: not complete: what was measured is in {partial_path}", err=True)
+
     with _options.progress() as progress, _options.line(port, record, replay) as (url, connect):
         result = mlperf.evaluate(
             image,
@@ -72,9 +78,11 @@ def command(
             url=url,
             runner=runner,
             inferences=inferences,
-            json_path=json_path,
             progress=progress,
             on_log=_options.device_log,
+            on_partial=keep,
             connect=connect,
         )
+    if json_path is not None:
+        mlperf.write(result, json_path)
     mlperf.render(result, _options.console())

@@ -13,7 +13,7 @@ from microwright.accuracy import roc_auc
 from microwright.build import Image
 from microwright.errors import DeviceError, InputError
 from microwright.link import Connect, Link, ignore
-from microwright.mlperf.report import WINDOW_S, WINDOWS, Accuracy, Answer, Performance, Report, Window, write
+from microwright.mlperf.report import WINDOW_S, WINDOWS, Accuracy, Answer, Performance, Report, Window
 from microwright.mlperf.session import Session
 from microwright.mlperf.stimuli import Stimulus, load
 from microwright.profile import Profile
@@ -32,6 +32,10 @@ _FIRST_S = 120.0
 _SLACK = 10
 
 
+def ignore_partial(partial: Report) -> None:
+    """What was measured until an error is forgotten."""
+
+
 def evaluate(
     image: Image,
     mode: Mode,
@@ -40,25 +44,20 @@ def evaluate(
     url: str | None = None,
     runner: str | None = None,
     inferences: int | None = None,
-    json_path: Path | None = None,
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
+    on_partial: Callable[[Report], None] = ignore_partial,
     connect: Connect = Link,
 ) -> Report:
     """Run a mode on the device at `url`, or on one that is found or started, see `device.reach`.
 
     `data` is a folder with the benchmark's `y_labels.csv` or any other source; without it, performance mode
-    takes a random input. Writes the report to `json_path`, what there is of it also where the run is
-    interrupted or fails. Raises any MicrowrightError.
+    takes a random input. Where Ctrl-C or the device ends it, `on_partial` gets the report of what there is.
+    Raises any MicrowrightError.
     """
     stimuli = load(data, image.project.graph, profile_of(image), progress=progress)
-
-    def keep(found: Report) -> None:
-        if json_path is not None:
-            write(found, json_path)
-
     with device.reach(image, url, runner) as reached:
-        found = run(
+        return run(
             image,
             reached.url,
             mode,
@@ -67,11 +66,9 @@ def evaluate(
             inferences=inferences,
             progress=progress,
             on_log=on_log,
-            on_report=keep,
+            on_partial=on_partial,
             connect=connect,
         )
-    keep(found)
-    return found
 
 
 def profile_of(image: Image) -> Profile:
@@ -95,12 +92,13 @@ def run(
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
     connect: Connect = Link,
-    on_report: Callable[[Report], None] = lambda report: None,
+    on_partial: Callable[[Report], None] = ignore_partial,
 ) -> Report:
     """Run a mode on the device at `url`.
 
     Performance mode takes the first stimulus, and `inferences` a window: by default as many as take ten
-    seconds, ten under an emulator. `on_report` gets what there is when the run is interrupted or fails.
+    seconds, ten under an emulator. Where Ctrl-C or the device ends it, `on_partial` gets the
+    report of what there is.
     Raises InputError, and the errors of Session.
     """
     profile = profile_of(image)
@@ -125,8 +123,9 @@ def run(
                 _accuracy(session, stimuli, answers, progress)
             else:
                 _performance(session, stimuli[0], windows, inferences, emulation is not None, progress)
-        except BaseException:
-            on_report(report(False))
+        except (DeviceError, KeyboardInterrupt, SystemExit):
+            if answers or windows:
+                on_partial(report(False))
             raise
         return report(True)
 
