@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     from microwright.project import open_project
     from microwright.quantize import Recipe
     from microwright.quantize import quantize as quantize_model
-    from microwright.report import render as render_report
     from microwright.runners import start as start_firmware
     from microwright.sources import Source
     from microwright.sources import load as load_data
+    from microwright.terminal import render as render_report
     from microwright.verdict import judge as judge_zeros
     from microwright.verify import agreement, reference
 
@@ -111,7 +111,7 @@ _HOME = {
     "quantize_model": ("quantize", "quantize"),
     "read_graph": ("graph", "read"),
     "reference": ("verify", "reference"),
-    "render_report": ("report", "render"),
+    "render_report": ("terminal", "render"),
     "run_mlperf": ("mlperf", "evaluate"),
     "start_firmware": ("runners", "start"),
 }

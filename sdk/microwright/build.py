@@ -5,23 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from microwright import _run, manifest
+from microwright import _run, footprint, manifest
 from microwright.board import Board
 from microwright.errors import InputError, TooLarge, ToolFailed
+from microwright.footprint import Footprint
+from microwright.graph import Graph, Tensor
 from microwright.library import too_large
 from microwright.progress import Progress, silent
-from microwright.project import Project
+from microwright.project import Project, create
 
-# The section of the model's constants (runtime/include/mw.h) and the variable of the arena (app/main.c).
-_WEIGHTS = "mw_model"
-_ARENA = "mw_arena"
-
-_SHF_ALLOC = 0x2
 _OVERFLOW = re.compile(r"region `(\w+)' overflowed by (\d+) bytes")
 _FAILURE = re.compile(r"\berror\b|undefined reference|cannot find|No space left", re.IGNORECASE)
 _TIMEOUT_S = 900.0
@@ -29,23 +24,34 @@ _TIMEOUT_S = 900.0
 
 @dataclass(frozen=True)
 class Image:
-    """A linked firmware.
-
-    `sections` maps each section that is loaded to its bytes. Flash holds `flash_total_bytes`: everything that
-    has content, initial values of variables included; `weights_bytes` of it are constants of the model,
-    `code_bytes` the rest. `static_ram_bytes` are the variables without the arena. `build_id` is the linker's,
-    in hexadecimal; `toolchain` the compiler as it signed the image.
-    """
+    """A linked firmware: `build_id` is the linker's, in hexadecimal, `toolchain` its compiler."""
 
     project: Project
     elf: Path
     build_id: str
-    sections: Mapping[str, int]
-    code_bytes: int
-    weights_bytes: int
-    flash_total_bytes: int
-    static_ram_bytes: int
+    footprint: Footprint
     toolchain: str
+
+    @property
+    def weights_bytes(self) -> int:
+        """Constants of the model in flash."""
+        return self.footprint.flash.get("weights", 0)
+
+    @property
+    def code_bytes(self) -> int:
+        """All else in flash."""
+        return self.flash_total_bytes - self.weights_bytes
+
+    @property
+    def flash_total_bytes(self) -> int:
+        """Everything that has content, initial values of variables included."""
+        return self.footprint.flash_bytes
+
+    @property
+    def static_ram_bytes(self) -> int:
+        """Variables without the arena and the stack."""
+        ram = self.footprint.ram
+        return self.footprint.ram_bytes - ram.get("arena", 0) - ram.get("stack", 0)
 
 
 def require_tools(board: Board) -> None:
@@ -72,17 +78,30 @@ def build(project: Project, progress: Progress = silent) -> Image:
     return open_image(project)
 
 
+def build_empty(project: Project, progress: Progress = silent) -> Image:
+    """Build the application of a project's board around a model of no layers, in the project's `build/empty`.
+
+    What the project's image has more is the model's. Raises as `build` and `project.create` do.
+    """
+    tensor = Tensor(0, "input", "int8", (1,), None, None)
+    nothing = Graph("empty", "0" * 64, (tensor,), (), (0,), (0,), b"")
+    directory, optimize = _output(project) / "empty", project.optimize
+    return build(
+        create(directory, nothing, project.board, engine=project.engine, optimize=optimize), progress
+    )
+
+
 def open_image(project: Project) -> Image:
     """The image of a project that was built before. Raises InputError where it was not."""
     from elftools.common.exceptions import ELFError
 
     path = _output(project) / "firmware.elf"
     try:
-        with path.open("rb") as file:
-            return _image(project, path, file)
-    except FileNotFoundError:
+        return _image(project, path)
+    except FileNotFoundError as error:
+        missing = Path(error.filename).name
         raise InputError(
-            f"{project.directory} is not built: there is no {path.name}", "run `microwright build` on it"
+            f"{project.directory} is not built: there is no {missing}", "run `microwright build` on it"
         ) from None
     except (OSError, ELFError) as error:
         raise InputError(
@@ -135,39 +154,27 @@ def _too_large(project: Project, region: str, excess_bytes: int) -> TooLarge:
     return too_large(project.model_name, board, region, excess_bytes, why)
 
 
-def _image(project: Project, path: Path, file: BinaryIO) -> Image:
+def _image(project: Project, path: Path) -> Image:
     from elftools.elf.elffile import ELFFile
-    from elftools.elf.sections import NoteSection, SymbolTableSection
+    from elftools.elf.sections import NoteSection
 
-    elf = ELFFile(file)
-    loaded = [s for s in elf.iter_sections() if s["sh_flags"] & _SHF_ALLOC]
-    sections = {s.name: int(s["sh_size"]) for s in loaded}
-    flash_total = sum(int(s["sh_size"]) for s in loaded if s["sh_type"] != "SHT_NOBITS")
-    weights = sections.get(_WEIGHTS, 0)
-    build_ids = [
-        str(note["n_desc"])
-        for section in loaded
-        if isinstance(section, NoteSection)
-        for note in section.iter_notes()
-        if note["n_type"] == "NT_GNU_BUILD_ID"
-    ]
-    arena = sum(
-        int(symbol["st_size"])
-        for table in elf.iter_sections()
-        if isinstance(table, SymbolTableSection)
-        for symbol in table.get_symbol_by_name(_ARENA) or ()
-    )
-    comment = elf.get_section_by_name(".comment")
+    with path.open("rb") as file:
+        elf = ELFFile(file)
+        build_ids = [
+            str(note["n_desc"])
+            for section in elf.iter_sections()
+            if isinstance(section, NoteSection)
+            for note in section.iter_notes()
+            if note["n_type"] == "NT_GNU_BUILD_ID"
+        ]
+        comment = elf.get_section_by_name(".comment")
+        toolchain = _toolchain(comment.data() if comment is not None else b"")
     return Image(
         project=project,
         elf=path,
         build_id=build_ids[0] if build_ids else "",
-        sections=sections,
-        code_bytes=flash_total - weights,
-        weights_bytes=weights,
-        flash_total_bytes=flash_total,
-        static_ram_bytes=sections.get(".data", 0) + sections.get(".bss", 0) - arena,
-        toolchain=_toolchain(comment.data() if comment is not None else b""),
+        footprint=footprint.read(path, project.board),
+        toolchain=toolchain,
     )
 
 

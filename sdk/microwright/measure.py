@@ -47,9 +47,9 @@ class Measurement:
 
     `outputs` has one tuple a sample, one array a model output; none where `on_outputs` took them. `layers`
     come from a run that timed each layer apart; empty when not asked for. `stack_bytes` is what an inference
-    uses, `stack_peak_bytes` the most that anything used since start; None where the device cannot tell.
-    `hello` is what the device says about itself. `complete` is false of what was measured before Ctrl-C or an
-    error: the runs so far, and nothing that comes behind them.
+    uses, `stack_peak_bytes` the most that anything used since start, `arena_peak_bytes` how far the arena was
+    written; None where the device cannot tell. `hello` is what the device says about itself. `complete` is
+    false of what was measured before Ctrl-C or an error: the runs so far, and nothing that comes behind them.
     """
 
     outputs: tuple[tuple[Array, ...], ...]
@@ -57,6 +57,7 @@ class Measurement:
     layers: tuple[LayerLatency, ...]
     stack_bytes: int | None
     stack_peak_bytes: int | None
+    arena_peak_bytes: int | None
     hello: Mapping[str, str]
     complete: bool = True
 
@@ -122,6 +123,7 @@ def measure(
                 layers=(),
                 stack_bytes=max(run.stack_bytes for run in done) or None,
                 stack_peak_bytes=None,
+                arena_peak_bytes=None,
                 hello=device.hello,
                 complete=False,
             )
@@ -145,7 +147,7 @@ def measure(
                 done.append(replace(run, outputs=()))
             progress("measure", len(turns), len(turns))
             layer_ticks = device.layer_ticks(_bytes_of(inputs[0])) if layers else ()
-            peak_bytes = device.stack_peak_bytes(_bytes_of(inputs[0]))
+            stack_bytes, arena_bytes = device.peaks(_bytes_of(inputs[0]))
             ratio = device.clock_ratio() if emulation is None else None
         except (DeviceError, KeyboardInterrupt, SystemExit):
             if done and on_partial is not None:
@@ -156,7 +158,8 @@ def measure(
         runs_alone,
         latency=replace(runs_alone.latency, timer=replace(device.timer, clock_ratio=ratio)),
         layers=tuple(LayerLatency(index, time(ticks)) for index, ticks in enumerate(layer_ticks)),
-        stack_peak_bytes=peak_bytes or None,
+        stack_peak_bytes=stack_bytes or None,
+        arena_peak_bytes=arena_bytes or None,
         complete=True,
     )
 
@@ -276,12 +279,11 @@ class _Device:
             again=lambda: self.run(sample, reset=True, layers=True),
         )
 
-    def stack_peak_bytes(self, sample: tuple[bytes, ...]) -> int:
-        """The most that the stack was since start, an inference included."""
-        return self._ask(
-            lambda: answers.number(self._link.request("memory"), "stack_peak", 0, 2**32 - 1),
-            again=lambda: self.run(sample, reset=True),
-        )
+    def peaks(self, sample: tuple[bytes, ...]) -> tuple[int, int]:
+        """The most bytes of stack and arena since start, an inference included."""
+        reply = self._ask(lambda: self._link.request("memory"), again=lambda: self.run(sample, reset=True))
+        stack, arena = (answers.number(reply, f"{what}_peak", 0, 2**32 - 1) for what in ("stack", "arena"))
+        return stack, arena
 
     def _ask(self, question: Callable[[], _T], again: Callable[[], object]) -> _T:
         """The answer about an inference, which is done `again` where the device restarted since."""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from microwright import board, build, project
+from microwright import board, build, footprint, project
 from microwright.board import Board, Region
 from microwright.errors import InputError, TooLarge, ToolFailed, ToolMissing
-from tests.support.firmware import dense
+from tests.support.firmware import convolutional, dense
 
 GRAPH = dense(inputs=100, outputs=50)
 MCU = board.load("mps2-an386")
@@ -35,16 +35,99 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> build.Image:
 
 def test_the_sizes_add_up(image: build.Image) -> None:
     flash_image = (image.elf.parent / "firmware.bin").stat().st_size
+    sections = {section.name: section.bytes for section in image.footprint.sections}
     assert image.weights_bytes >= 100 * 50 + 50 * 4
-    assert image.weights_bytes == image.sections["mw_model"]
+    assert image.weights_bytes == sections["mw_model"]
     assert image.code_bytes + image.weights_bytes == image.flash_total_bytes
+    regions = {region.name: region for region in image.footprint.regions}
     # The file has the gaps of alignment on top.
-    assert flash_image - 64 <= image.flash_total_bytes <= flash_image
-    variables = image.sections[".data"] + image.sections[".bss"]
+    assert flash_image == regions["flash"].used_bytes
+    assert image.flash_total_bytes == flash_image - regions["flash"].gap_bytes
+    variables = sections[".data"] + sections[".bss"]
     assert image.static_ram_bytes == variables - image.project.arena_bytes
     assert 0 < image.static_ram_bytes < 2048
-    assert image.sections[".stack"] == 16 * 1024
+    assert sections[".stack"] == 16 * 1024
+    assert regions["ram"].used_bytes == variables + 16 * 1024 + regions["ram"].gap_bytes
     assert 2000 < image.code_bytes < 16_000
+
+
+def assert_parts_are_the_whole(image: build.Image) -> None:
+    """Every byte of every section is of one kind, and none is counted twice, as `size` counts."""
+    found = image.footprint
+    tool = "size" if image.project.board.ram is None else "arm-none-eabi-size"
+    listed = subprocess.run([tool, "-A", image.elf], capture_output=True, text=True, check=True).stdout
+    for section in found.sections:
+        assert [section.name, str(section.bytes)] in [line.split()[:2] for line in listed.splitlines()]
+        assert sum(section.kinds.values()) == section.bytes
+        named = sum(symbol.bytes for symbol in found.symbols if symbol.section == section.name)
+        assert 0 <= section.unnamed_bytes <= section.bytes
+        assert named >= section.bytes - section.unnamed_bytes
+    assert sum(found.flash.values()) == sum(found.origins.values()) == image.flash_total_bytes
+    assert found.ram["arena"] == image.project.arena_bytes
+    assert sum(found.ram.values()) == image.project.arena_bytes + image.static_ram_bytes + found.ram.get(
+        "stack", 0
+    )
+    assert {"app", "model", "port", "runtime"} <= found.origins.keys()
+    assert "mw_model_invoke" in {symbol.name for symbol in found.symbols if symbol.origin == "model"}
+    line = next(symbol for symbol in found.symbols if symbol.name == "wire")
+    assert found.ram["line"] == line.bytes
+
+
+@pytest.mark.parametrize("board_id", ["host", "mps2-an385-m0plus", "mps2-an386", "mps3-an547"])
+def test_every_byte_is_of_one_kind(tmp_path: Path, board_id: str) -> None:
+    made = project.create(tmp_path / "p", convolutional(), board.load(board_id))
+    image = build.build(made)
+    assert_parts_are_the_whole(image)
+    if board_id == "host":
+        assert image.footprint.heap_bytes is None
+        assert image.footprint.regions == ()
+    else:
+        assert (image.footprint.heap_bytes, image.footprint.allocators) == (0, ())
+        # memcpy and its like.
+        assert 0 < image.footprint.flash["c_library"] < 8000
+
+
+_ALLOCATES = """\
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+void *_sbrk(int bytes);
+void *_sbrk(int bytes) { static uint8_t room[512]; return bytes > 0 ? room : NULL; }
+__attribute__((section(".memory.psram"))) static volatile uint8_t frames[1000];
+static volatile uint32_t settings[25] = {1, 2, 3};
+static void use(void) { settings[0] = (uint32_t)(uintptr_t)malloc(settings[1]) + frames[settings[2]]; }
+"""
+
+
+def test_a_heap_and_initial_values_are_seen(tmp_path: Path) -> None:
+    made = project.create(tmp_path / "p", GRAPH, MCU)
+    before = build.build(made).footprint
+    main = made.directory / "app" / "main.c"
+    main.write_text(_ALLOCATES + main.read_text().replace("mw_port_init();", "mw_port_init(); use();"))
+    after = build.build(made)
+    assert_parts_are_the_whole(after)
+    found = after.footprint
+    assert found.heap_bytes is None and found.allocators is not None
+    assert {"malloc", "_sbrk"} <= set(found.allocators)
+    assert found.flash["initial_values"] == before.flash.get("initial_values", 0) + 100
+    assert found.ram["variables"] >= before.ram["variables"] + 100 + 512 + 1000
+    regions = {region.name: region for region in found.regions}
+    assert regions["psram"].used_bytes == 1000
+    assert regions["flash"].used_bytes == (after.elf.parent / "firmware.bin").stat().st_size
+
+
+@pytest.mark.parametrize("made_for", [MCU, HOST], ids=lambda b: b.id)
+def test_what_a_model_adds_is_beside_an_application_without(tmp_path: Path, made_for: Board) -> None:
+    image = build.build(project.create(tmp_path / "p", GRAPH, made_for))
+    empty = build.build_empty(image.project)
+    assert "runtime" not in empty.footprint.origins and empty.weights_bytes == 0
+    added = footprint.added(image.footprint, empty.footprint)
+    assert sum(added["flash"].values()) == image.flash_total_bytes - empty.flash_total_bytes
+    assert added["flash"]["weights"] == image.weights_bytes
+    assert added["flash"]["code"] >= image.footprint.origins["runtime"] / 2
+    assert added["ram"]["line"] == 0 and added["ram"]["arena"] > 0
+    # The project is as it was.
+    assert build.open_image(image.project) == image
 
 
 def test_the_image_says_who_built_it(image: build.Image) -> None:

@@ -16,6 +16,7 @@ from microwright.errors import MismatchError
 from microwright.latency import Latency
 from microwright.report import Memory, ModelFacts, Report
 from microwright.verify import Agreement
+from tests.support.firmware import NO_FOOTPRINT
 
 DEMO = Path(__file__).resolve().parents[2] / "tools" / "demo.py"
 
@@ -39,7 +40,8 @@ def measured(accuracy: float, mismatched_bytes: int = 0) -> Report:
         "0",
         "gcc",
         Latency("emulated", "instructions", (1,)),
-        Memory(1, 1, 1, 1, 1, 1, 1, 1, 1),
+        Memory(1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1),
+        NO_FOOTPRINT,
         (),
         Agreement("reference", 10, 100, mismatched_bytes, mismatched_bytes),
         accuracy,

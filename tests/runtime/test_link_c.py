@@ -119,7 +119,7 @@ def test_an_inference(link: Link) -> None:
         assert reply.args["crc"] == f"{zlib.crc32(b''.join(outputs)):08x}"
     assert outputs[0][1] == 2
     assert link.request("clock").args == {"ticks": "18446744073709551615", "runs": "2"}
-    assert link.request("memory").args == {"stack_peak": "5678"}
+    assert link.request("memory").args == {"stack_peak": "5678", "arena_peak": "106"}
 
 
 def test_layers_are_timed_apart_and_64_bits_wide(link: Link) -> None:
@@ -383,7 +383,8 @@ def fuzz(firmware: Path, seed: int, lines: int) -> None:
         firmware, b"".join(hostile_lines(chance) for _ in range(lines)) + b"\n" + record(9, "memory")
     )
     assert all(parse(line) is not None for line in answers)
-    assert parse(answers[-1]) == (9, "ok", {"stack_peak": "5678"})
+    last = parse(answers[-1])
+    assert last is not None and last[:2] == (9, "ok") and last[2]["stack_peak"] == "5678"
     assert sum(b" ok ticks=" in line for line in answers) > lines // 10
 
 

@@ -171,7 +171,7 @@ class FakeDevice:
         return {"ticks": round(self.clock() * int(self._hello()["timer_hz"])), "runs": self._runs}
 
     def _memory(self) -> dict[str, int | str]:
-        return {"stack_peak": 1024}
+        return {"stack_peak": 1024, "arena_peak": 4000}
 
 
 class Clock:

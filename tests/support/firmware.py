@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from microwright import graph
+from microwright.footprint import Footprint
 from microwright.graph import Graph
 from tests.support.tflite_maker import Maker
 
@@ -58,3 +59,7 @@ def convolutional() -> Graph:
     probabilities = made.tensor((1, 6), scale=1 / 256, zero_point=-128)
     made.node("SOFTMAX", [classes], [probabilities], beta=1.0)
     return graph.read(made.build([image, other], [probabilities, pooled]), "convolutional")
+
+
+# Of an image of which nothing is known.
+NO_FOOTPRINT = Footprint({}, {}, (), (), {}, (), None)

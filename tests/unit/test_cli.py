@@ -412,7 +412,15 @@ def test_new_then_build_then_run_then_measure(
     assert cli.execute(["build", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "firmware.elf" in printed
-    assert "flash" in printed
+    assert "flash" in printed and "c library" in printed
+    assert "mw_arena" not in printed
+    assert cli.execute(["build", str(out), "--over-empty", "--symbols", "1000"]) == 0
+    printed = capsys.readouterr().out
+    assert "mw_arena" in printed and "by the model" in printed
+    assert cli.execute(["build", str(out), "--over-empty", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert sum(facts["footprint"]["flash"].values()) == facts["footprint"]["flash_bytes"]
+    assert 0 < facts["added"]["flash"]["weights"] == facts["footprint"]["flash"]["weights"]
     assert cli.execute(["run", str(out), "--once"]) == 0
     captured = capsys.readouterr()
     assert "serial line /dev/" in captured.out

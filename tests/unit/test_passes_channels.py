@@ -20,6 +20,7 @@ from microwright.ops.fixed_point import requantize
 from microwright.ops.quantized import Multiplier
 from microwright.passes import ranges
 from microwright.project import Project
+from tests.support.firmware import NO_FOOTPRINT
 from tests.support.tflite_maker import Maker
 
 Bias = Sequence[int] | npt.NDArray[np.int32]
@@ -309,6 +310,7 @@ def test_the_report_tells_of_the_model_as_given(tmp_path: Path) -> None:
             layers=tuple(LayerLatency(position, position + 1) for position in range(3)),
             stack_bytes=None,
             stack_peak_bytes=None,
+            arena_peak_bytes=None,
             hello={},
         ),
         None,
@@ -331,4 +333,5 @@ def image(made: Project) -> Any:
         code_bytes=0,
         weights_bytes=0,
         flash_total_bytes=0,
+        footprint=NO_FOOTPRINT,
     )

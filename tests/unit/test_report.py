@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from microwright import costs, report
+from microwright import costs, report, terminal
 from microwright.accuracy import ClassScores, Scores
 from microwright.errors import MismatchError, OutputError
+from microwright.footprint import Footprint, Region, Section, Symbol
 from microwright.latency import Latency, Timer
 from microwright.report import Layer, Memory, ModelFacts, Report
 from microwright.verify import Agreement
@@ -48,14 +49,26 @@ _REPORT = Report(
     ),
     memory=Memory(
         arena_bytes=16000,
+        arena_used_bytes=15990,
         stack_bytes=188,
+        stack_peak_bytes=292,
         static_ram_bytes=752,
+        heap_bytes=0,
         ram_total_bytes=17044,
         ram_limit_bytes=65536,
         code_bytes=9000,
         weights_bytes=21000,
         flash_total_bytes=30000,
         flash_limit_bytes=60000,
+    ),
+    footprint=Footprint(
+        flash={"code": 8000, "weights": 21000, "constants": 300, "c_library": 690, "padding": 10},
+        ram={"arena": 16000, "line": 500, "variables": 252, "stack": 4096},
+        regions=(Region("flash", 0, 60000, 30004, 4),),
+        sections=(Section(".text", 9000, {"code": 8000, "c_library": 690, "padding": 310}, 12),),
+        origins={"app": 30000},
+        symbols=(Symbol("mw_arena", 16000, ".bss", "app"),),
+        allocators=(),
     ),
     layers=(
         Layer(
@@ -78,7 +91,7 @@ _REPORT = Report(
 
 def _shown(shown: Report) -> str:
     written = io.StringIO()
-    report.render(shown, Console(file=written, width=160, markup=False))
+    terminal.render(shown, Console(file=written, width=160, markup=False))
     return written.getvalue()
 
 
@@ -120,14 +133,36 @@ def test_the_json_is_schema_1() -> None:
         },
         "memory": {
             "arena_bytes": 16000,
+            "arena_used_bytes": 15990,
             "stack_bytes": 188,
+            "stack_peak_bytes": 292,
             "static_ram_bytes": 752,
+            "heap_bytes": 0,
             "ram_total_bytes": 17044,
             "ram_limit_bytes": 65536,
             "code_bytes": 9000,
             "weights_bytes": 21000,
             "flash_total_bytes": 30000,
             "flash_limit_bytes": 60000,
+        },
+        "footprint": {
+            "flash_bytes": 30000,
+            "ram_bytes": 20848,
+            "heap_bytes": 0,
+            "flash": {"code": 8000, "weights": 21000, "constants": 300, "c_library": 690, "padding": 10},
+            "ram": {"arena": 16000, "line": 500, "variables": 252, "stack": 4096},
+            "regions": ({"name": "flash", "origin": 0, "bytes": 60000, "used_bytes": 30004, "gap_bytes": 4},),
+            "sections": (
+                {
+                    "name": ".text",
+                    "bytes": 9000,
+                    "kinds": {"code": 8000, "c_library": 690, "padding": 310},
+                    "unnamed_bytes": 12,
+                },
+            ),
+            "origins": {"app": 30000},
+            "symbols": ({"name": "mw_arena", "bytes": 16000, "section": ".bss", "origin": "app"},),
+            "allocators": (),
         },
         "layers": [
             {
@@ -256,6 +291,12 @@ def test_the_terminal_shows_the_numbers_with_kind_and_unit() -> None:
         "250 instructions",
         "median of 4 runs; min 100, p95 400, max 400",
         "17,044 bytes",
+        "15,990 were written",
+        "the deepest of 4,096 reserved; an inference took 188",
+        "buffer of the serial link",
+        "252 bytes",
+        "proved: nothing is linked that hands out memory",
+        "690 bytes",
         "26.0% of 65,536",
         "50.0% of 60,000",
         "exact",
@@ -280,13 +321,32 @@ def test_the_terminal_shows_the_numbers_with_kind_and_unit() -> None:
 
 def test_the_terminal_says_what_is_not_known() -> None:
     memory = replace(
-        _REPORT.memory, stack_bytes=None, ram_total_bytes=None, ram_limit_bytes=None, flash_limit_bytes=None
+        _REPORT.memory,
+        arena_used_bytes=None,
+        stack_bytes=None,
+        stack_peak_bytes=None,
+        heap_bytes=None,
+        ram_total_bytes=None,
+        ram_limit_bytes=None,
+        flash_limit_bytes=None,
     )
+    footprint = replace(_REPORT.footprint, allocators=None)
     latency = Latency("measured", "us", (1234.5,))
     again = replace(latency, first=99.5, timer=Timer("dwt", 480_000_000, 3, (0.998, 1.004)))
     assert "of this session; the device had run before" in _shown(replace(_REPORT, latency=again))
     assert "runs at 0.998 to 1.004 of the host's clock" in _shown(replace(_REPORT, latency=again))
-    shown = _shown(replace(_REPORT, memory=memory, latency=latency, layers=(), agreement=None, scores=None))
+    shown = _shown(
+        replace(
+            _REPORT,
+            memory=memory,
+            footprint=footprint,
+            latency=latency,
+            layers=(),
+            agreement=None,
+            scores=None,
+        )
+    )
+    assert "the operating system has one" in shown
     assert "unknown" in shown
     assert "not checked" in shown
     assert "1,234.5 us" in shown

@@ -288,10 +288,21 @@ static void serve_read(const struct mw_link_request *request)
     mw_link_end(&wire);
 }
 
+// What lies in a byte of the arena that was never written; no two neighbours are equal.
+static uint8_t paint(uint32_t at)
+{
+    return (uint8_t)(at * 89u + 37u);
+}
+
 static void serve_memory(uint32_t seq)
 {
+    uint32_t used = MW_ARENA_BYTES;
+    while (used > 0 && mw_arena[used - 1] == paint(used - 1)) {
+        --used;
+    }
     mw_link_begin(&wire, seq, "ok");
     put_number("stack_peak", mw_port_stack_peak_bytes());
+    put_number("arena_peak", used);
     mw_link_end(&wire);
 }
 
@@ -342,6 +353,9 @@ int main(void)
     measure_overhead();
     for (const char *c = "microwright: " MW_MODEL_NAME " on " MW_BOARD_ID "\n"; *c != '\0'; ++c) {
         mw_port_putc((uint8_t)*c);
+    }
+    for (uint32_t i = 0; i < MW_ARENA_BYTES; ++i) {
+        mw_arena[i] = paint(i);
     }
     const enum mw_status status = mw_model_init(mw_arena);
     struct mw_link_request request;

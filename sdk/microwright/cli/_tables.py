@@ -12,6 +12,7 @@ from microwright import ops
 from microwright.board import Board
 from microwright.comparison import Comparison
 from microwright.doctor import Finding
+from microwright.footprint import Footprint, Symbol
 from microwright.graph import Graph, Node
 from microwright.link.ports import PortInfo
 from microwright.load import Model
@@ -19,6 +20,7 @@ from microwright.noise import LayerNoise
 from microwright.passes import Rewritten
 from microwright.plan import Plan
 from microwright.report import of_outputs, short_name
+from microwright.terminal import FLASH, RAM, heap, share
 from microwright.verify import Agreement
 
 if TYPE_CHECKING:
@@ -272,4 +274,33 @@ def findings(found: Sequence[Finding]) -> Table:
             "yes" if finding.required else "for some",
             finding.purpose if finding.found else f"{finding.problem}: {finding.install}",
         )
+    return table
+
+
+def footprint(found: Footprint, board: Board, empty: Footprint | None) -> Table:
+    """Flash and RAM by kind, each beside what the model adds over the application without one, if known."""
+    table = _table("memory", ">bytes", *((">by the model",) if empty else ()), "")
+    memories = (
+        ("flash", FLASH, found.flash, empty.flash if empty else None, board.flash),
+        ("RAM", RAM, found.ram, empty.ram if empty else None, board.ram),
+    )
+    for name, kinds, taken, without, region in memories:
+        total = sum(taken.values())
+        over = () if without is None else (f"{total - sum(without.values()):+,}",)
+        table.add_row(name, f"{total:,}", *over, share(total, region.bytes if region else None))
+        for kind, what in kinds.items():
+            if kind in taken or (without is not None and kind in without):
+                count = taken.get(kind, 0)
+                over = () if without is None else (f"{count - without.get(kind, 0):+,}",)
+                table.add_row(f"  {kind.replace('_', ' ')}", f"{count:,}", *over, what)
+    state, why = heap(found)
+    table.add_row("heap", state, *(("",) if empty else ()), why)
+    return table
+
+
+def symbols(found: Sequence[Symbol]) -> Table:
+    """Functions and variables."""
+    table = _table(">bytes", "symbol", "section", "of")
+    for symbol in found:
+        table.add_row(f"{symbol.bytes:,}", symbol.name, symbol.section, symbol.origin)
     return table

@@ -3,29 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from microwright.cli import _options
 
+if TYPE_CHECKING:
+    from microwright.footprint import Footprint
+
 
 @click.command("build")
 @click.argument("project", type=_options.PATH)
-def command(project: Path) -> None:
-    """Build a project and show what it takes in flash and RAM."""
+@click.option(
+    "--symbols", type=click.IntRange(1), metavar="N", help="Show the N largest functions and variables."
+)
+@click.option(
+    "--over-empty",
+    is_flag=True,
+    help="Build the board's application without a model, too, and show what the model adds.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def command(project: Path, symbols: int | None, over_empty: bool, as_json: bool) -> None:
+    """Build a project and show what it takes in flash and RAM, read from the linked image."""
     from microwright import build as builds
+    from microwright import footprint
     from microwright import project as projects
+    from microwright.cli import _facts, _tables
 
     opened = projects.open_project(project)
+    empty: Footprint | None = None
     with _options.progress() as progress:
         image = builds.build(opened, progress)
+        if over_empty:
+            empty = builds.build_empty(opened, progress).footprint
+    if as_json:
+        facts: dict[str, object] = {
+            "elf": str(image.elf),
+            "toolchain": image.toolchain,
+            "footprint": footprint.to_json(image.footprint),
+        }
+        if empty is not None:
+            facts["added"] = footprint.added(image.footprint, empty)
+        _facts.show(facts)
+        return
     click.echo(f"ELF      {image.elf}")
     click.echo(f"compiler {image.toolchain}")
-    click.echo(
-        f"flash    {image.flash_total_bytes:,} bytes: "
-        f"code {image.code_bytes:,}, weights {image.weights_bytes:,}"
-    )
-    click.echo(
-        f"RAM      arena {opened.arena_bytes:,} bytes, "
-        f"other variables {image.static_ram_bytes:,}, and the stack"
-    )
+    console = _options.console()
+    console.print(_tables.footprint(image.footprint, opened.board, empty))
+    if symbols is not None:
+        console.print(_tables.symbols(image.footprint.symbols[:symbols]))

@@ -57,7 +57,7 @@ def command(
     firmware project for the board, builds it, starts it, runs the inputs, compares the outputs with the
     reference interpreter, and writes report.json into the project.
     """
-    from microwright import pipeline, report
+    from microwright import pipeline, report, terminal
 
     directory = out or pipeline.project_directory(model.path, board_id)
     with _options.progress() as progress, _options.line(None, record) as (_, connect):
@@ -83,7 +83,7 @@ def command(
             on_partial=_options.partial(json_path or directory / pipeline.REPORT),
             connect=connect,
         )
-    report.render(result, _options.console())
+    terminal.render(result, _options.console())
     click.echo(f"project  {directory}")
     click.echo(f"ELF      {directory / 'build' / 'firmware.elf'}")
     click.echo(f"report   {json_path or directory / pipeline.REPORT}")

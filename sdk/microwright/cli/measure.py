@@ -43,7 +43,7 @@ def command(
     same options, gives the same report without a device.
     """
     from microwright import build as builds
-    from microwright import coverage, pipeline, report
+    from microwright import coverage, pipeline, report, terminal
     from microwright import project as projects
 
     image = builds.open_image(projects.open_project(project))
@@ -78,5 +78,5 @@ def command(
         )
     if json_path is not None:
         report.write(result, json_path)
-    report.render(result, _options.console())
+    terminal.render(result, _options.console())
     report.require_agreement(result.agreement, result.board)
