@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from microwright.accuracy import Scores
 from microwright.errors import MismatchError
 from microwright.latency import Latency
 from microwright.report import Memory, ModelFacts, Report
@@ -44,7 +45,7 @@ def measured(accuracy: float, mismatched_bytes: int = 0) -> Report:
         NO_FOOTPRINT,
         (),
         Agreement("reference", 10, 100, mismatched_bytes, mismatched_bytes),
-        accuracy,
+        Scores("classes", 10, accuracy, None),
     )
 
 
