@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from microwright import board, project
+from microwright.profile import MlperfTiny
 from tests.runtime.test_link_c import DATA, HELLO, inference
 from tests.support import small_app
 from tests.support.fake_device import record
+from tests.support.firmware import dense
 
 FLAGS = ["-std=c99", "-O2", "-g", "-Wall", "-Wextra", "-Werror"]
 SANITIZERS = "address,undefined"
@@ -24,6 +27,18 @@ WORDS = [
     *("hello", "write", "run", "layer", "read", "memory", "clock", "advance", "arena"),
     *("input=0", "input=1", "offset=", "data=", "reset=1", "layers=1", "index=0", "output=1", "bytes="),
     *("until=1", "until=0", "data=1"),
+    *(
+        "%",
+        "name%",
+        "profile%",
+        "timestamp%",
+        "results%",
+        "check%",
+        "db ",
+        "load 50%",
+        "print ",
+        "infer 1 0%",
+    ),
     *("4294967295", "4294967296", "65535", "65536", "AAAA", "AA==", "AAA="),
 ]
 
@@ -45,25 +60,39 @@ def needs_libfuzzer() -> None:
         pytest.skip(reason)
 
 
+def generated(folder: Path) -> tuple[list[Path], list[str]]:
+    """A project that answers MLPerf Tiny's commands: its sources but for the port, and their flags."""
+    made = project.create(folder, dense(50, 4), board.load("host"), profile=MlperfTiny(sent="uint8"))
+    sources = [folder / path for path in made.files if path.endswith(".c") and not path.startswith("port/")]
+    includes = [f"-I{folder / name}" for name in ("app", "model", "port", "runtime/include")]
+    return [*sources, small_app.FOLDER / "port.c"], [
+        *("-DMW_MLPERF_TINY", "-D_POSIX_C_SOURCE=200809L", "-ffp-contract=off", *includes)
+    ]
+
+
 def build(target: str, folder: Path) -> Path:
     """A fuzz target in app/ with all that it needs."""
+    mlperf = target == "mlperf"
+    sources, flags = generated(folder / "project") if mlperf else (small_app.sources(), small_app.flags())
+    harness = ["port", target] if target == "link" else ["port", "boot", target]
     objects = []
 
-    def compiled(source: Path, *flags: str) -> None:
+    def compiled(source: Path, *more: str) -> None:
         objects.append(folder / f"{source.stem}.o")
-        argv = ["clang", *FLAGS, *small_app.flags(), *flags, "-c", source, "-o", objects[-1]]
+        argv = ["clang", *FLAGS, *flags, *more, "-c", source, "-o", objects[-1]]
         subprocess.run(argv, check=True)
 
-    for source in small_app.sources():
+    for source in sources:
         if target == "link" and source.stem not in ("mw_link", "port"):
             continue
         compiled(source, f"-fsanitize=fuzzer-no-link,{SANITIZERS}", NO_RECOVERY, "-Dmain=firmware_main")
-        if target == "main":  # what the harness clears
-            subprocess.run(["objcopy", "--rename-section", ".bss=mw_bss", objects[-1]], check=True)
-    for name in ("port", target):
+        # What the harness clears.
+        subprocess.run(["objcopy", "--rename-section", ".bss=mw_bss", objects[-1]], check=True)
+    for name in harness:
         compiled(small_app.FOLDER / f"fuzz_{name}.c")
     program = folder / f"fuzz_{target}"
-    subprocess.run(["clang", f"-fsanitize=fuzzer,{SANITIZERS}", *objects, "-o", program], check=True)
+    wrap = ["-Wl,--wrap=mw_model_invoke"] if mlperf else []
+    subprocess.run(["clang", f"-fsanitize=fuzzer,{SANITIZERS}", *wrap, *objects, "-o", program], check=True)
     return program
 
 
@@ -91,6 +120,12 @@ def seeds(folder: Path) -> Path:
         [HELLO, *inference(1, DATA, until=1), *walk],
         [HELLO, record(1, "write", input=1, offset=0, data="AA==") + b"\n"],
         [record(0, "damaged"), record(1, "ok"), b"log\n", b"@" + HELLO],
+        [
+            b"name%profile%timestamp%help%db load 50%",
+            *[b"db " + b"0a" * 25 + b"%"] * 2,
+            b"infer 3 2%results%",
+        ],
+        [b"db load 50%db 00%db print 3 1%check%infer%", HELLO, b"x%infer 1 0%"],
     ]
     for number, session in enumerate(sessions):
         (folder / f"{number}").write_bytes(b"".join(map(open_ended, session)))
@@ -118,7 +153,7 @@ def _escaped(word: str) -> str:
     return word.replace("\n", "\\x0A")
 
 
-TARGETS = ["link", "main"]
+TARGETS = ["link", "main", "mlperf"]
 
 
 @pytest.mark.parametrize("target", TARGETS)

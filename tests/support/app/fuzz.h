@@ -17,9 +17,12 @@ uint32_t fuzz_crc32(uint32_t crc, const uint8_t *data, size_t bytes);
 extern uint8_t fuzz_line[];
 extern size_t fuzz_length;
 
-// A target: reads the line to its end. `next_line` is called before each line but the first has been read and after
-// the last; it says what "crc=*" stands for in the next.
+// A target: reads the line to its end. `next_line` is called before each line is read, and after the last; it says what
+// "crc=*" stands for in the next.
 void fuzz_run(void);
 uint32_t fuzz_next_line(void);
+
+// Runs the application from boot to the end of the line.
+void fuzz_boot(void);
 
 #endif

@@ -6,23 +6,13 @@
 
 #include <string.h>
 
-// The statics of the application and the model: their .bss sections bear this name.
-extern uint8_t __start_mw_bss[];
-extern uint8_t __stop_mw_bss[];
-
 extern uint8_t *model_arena;
-
-int firmware_main(void);
 
 static uint8_t before[MW_ARENA_BYTES];
 
 void fuzz_run(void)
 {
-    // As at boot. The space between the variables is written, too: this file is not sanitized, but memset is.
-    for (volatile uint8_t *byte = __start_mw_bss; byte < __stop_mw_bss; ++byte) {
-        *byte = 0;
-    }
-    (void)firmware_main();
+    fuzz_boot();
 }
 
 // Whether the model may run.

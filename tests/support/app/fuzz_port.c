@@ -103,7 +103,7 @@ static bool is_hex(uint8_t c)
 void mw_port_putc(uint8_t byte)
 {
     if (byte != '\n') {
-        REQUIRE(said_bytes < sizeof said && byte >= ' ' && byte <= '~');
+        REQUIRE(said_bytes < sizeof said && ((byte >= ' ' && byte <= '~') || byte == '\r'));
         said[said_bytes++] = byte;
         return;
     }
