@@ -143,14 +143,19 @@ def replaceable(directory: Path, kind: Kind, force: bool) -> Manifest | None:
     for path in manifest.files:
         if (directory / path).is_dir() or not (directory / path).parent.resolve().is_relative_to(directory):
             raise OutputError(f"{directory}: {path[:200]!r} is no file of this folder", new_folder)
-    edited = [path for path, sha in manifest.files.items() if _edited(directory / path, sha)]
-    if edited and not force:
+    changed = edited(directory, manifest.files)
+    if changed and not force:
         raise OutputError(
-            f"{directory}: {edited[0][:200]!r} was edited since it was generated"
-            + (f", and {len(edited) - 1} more files" if len(edited) > 1 else ""),
+            f"{directory}: {changed[0][:200]!r} was edited since it was generated"
+            + (f", and {len(changed) - 1} more files" if len(changed) > 1 else ""),
             f"{new_folder}, or drop the edits with --force",
         )
     return manifest
+
+
+def edited(directory: Path, files: Mapping[str, str]) -> list[str]:
+    """Those of a folder's generated files that are not what was generated; one that is gone is not edited."""
+    return [path for path, sha256 in files.items() if _edited(directory / path, sha256)]
 
 
 def _sound(manifest: Any) -> bool:

@@ -27,6 +27,9 @@ _SMALLEST_CHUNK_BYTES = 16
 _LARGEST_CHUNK_BYTES = 4096
 _TRIES = 3
 
+# What a device takes the checksum of in one go, which should not last until the host repeats its request.
+PIECE_BYTES = 16_384
+
 # What a device answers that does not have what was sent to it: it restarted, or a request came twice.
 _FORGOT = ("hello", "order", "incomplete", "crc")
 
@@ -98,8 +101,8 @@ def measure(
         _check(sample, [graph.tensors[i] for i in graph.inputs])
     kept: list[tuple[Array, ...]] = []
     with connect(url, image.project.board.serial.baud, on_log) as link:
-        device = _Device(link, image)
-        warm = [device.run(_bytes_of(inputs[0]), reset=True) for _ in range(warmup)]
+        device = Device(link, image)
+        warm = [device.run(bytes_of(inputs[0]), reset=True) for _ in range(warmup)]
         done: list[_Run] = []
 
         def time(ticks: int) -> int | float:
@@ -131,10 +134,10 @@ def measure(
         try:
             for turn in turns:
                 progress("measure", len(done), len(turns))
-                run = device.run(_bytes_of(inputs[turn]), reset=not graph.streams or not done)
+                run = device.run(bytes_of(inputs[turn]), reset=not graph.streams or not done)
                 if len(done) < len(inputs):
                     pairs = zip(run.outputs, graph.outputs, strict=True)
-                    outputs = tuple(_array(data, graph.tensors[i]) for data, i in pairs)
+                    outputs = tuple(array_of(data, graph.tensors[i]) for data, i in pairs)
                     if on_outputs is None:
                         kept.append(outputs)
                     else:
@@ -146,8 +149,8 @@ def measure(
                     )
                 done.append(replace(run, outputs=()))
             progress("measure", len(turns), len(turns))
-            layer_ticks = device.layer_ticks(_bytes_of(inputs[0])) if layers else ()
-            stack_bytes, arena_bytes = device.peaks(_bytes_of(inputs[0]))
+            layer_ticks = device.layer_ticks(bytes_of(inputs[0])) if layers else ()
+            stack_bytes, arena_bytes = device.peaks(bytes_of(inputs[0]))
             ratio = device.clock_ratio() if emulation is None else None
         except (DeviceError, KeyboardInterrupt, SystemExit):
             if done and on_partial is not None:
@@ -189,7 +192,7 @@ def greet(link: Link, build_id: str) -> Record:
     return hello
 
 
-class _Device:
+class Device:
     """A device that runs the image; every number that it says is checked before use."""
 
     def __init__(self, link: Link, image: Image) -> None:
@@ -221,17 +224,46 @@ class _Device:
 
         Both sides check what the device holds; where it differs, all is sent again, from the reset on.
         """
+        self._remember(sample, reset)
+        return self._run_last({"layers": 1} if layers else {})
+
+    def walk(self, sample: tuple[bytes, ...], visit: Callable[[], _T], *, reset: bool) -> _T:
+        """What `visit` gives, which goes through an inference from in front of its first layer on.
+
+        It uses `advance`, `checksums` and `fetch`. Where the device restarts, it is called once more.
+        """
+        self._remember(sample, reset)
+        self._run_last({"until": 0})
+        return self._ask(visit, again=lambda: self._run_last({"until": 0}))
+
+    def advance(self, until: int) -> None:
+        """Run up to so many layers of a walk."""
+        self._link.request("advance", timeout_s=RUN_TIMEOUT_S, until=until)
+
+    def checksums(self, offset: int, size: int) -> tuple[str, ...]:
+        """What `checksums_of` gives for the bytes that lie in the arena there."""
+        pieces = ((start, min(PIECE_BYTES, size - start)) for start in range(0, size, PIECE_BYTES))
+        replies = (self._link.request("arena", offset=offset + start, bytes=n) for start, n in pieces)
+        return tuple(reply.args.get("crc", "") for reply in replies)
+
+    def fetch(self, offset: int, size: int) -> bytes:
+        """The bytes that lie in the arena there."""
+        return self._fetch(size, "arena", data=1, origin=offset)
+
+    def _remember(self, sample: tuple[bytes, ...], reset: bool) -> None:
         if reset:
             self._since_reset = []
         self._since_reset.append(sample)
+
+    def _run_last(self, options: Mapping[str, int]) -> _Run:
         last = len(self._since_reset) - 1
         for attempt in range(_TRIES):
             try:
                 if attempt:
                     greet(self._link, self._build_id)
                 for step in range(0 if attempt else last, last):
-                    self._run_once(self._since_reset[step], step, layers)
-                return self._run_once(sample, last, layers)
+                    self._run_once(self._since_reset[step], step, {})
+                return self._run_once(self._since_reset[last], last, options)
             except Refused as refused:
                 if refused.code not in _FORGOT:
                     raise
@@ -246,15 +278,17 @@ class _Device:
             "check the power supply and that nothing else writes to the port; watch the log for restarts",
         )
 
-    def _run_once(self, sample: tuple[bytes, ...], step: int, layers: bool) -> _Run:
+    def _run_once(self, sample: tuple[bytes, ...], step: int, options: Mapping[str, int]) -> _Run:
         crc = 0
         for index, data in enumerate(sample):
             self._write(index, data)
             crc = zlib.crc32(data, crc)
-        options = ({} if step else {"reset": 1}) | ({"layers": 1} if layers else {})
+        options = {**options} if step else {**options, "reset": 1}
         reply = self._link.request("run", timeout_s=RUN_TIMEOUT_S, crc=f"{crc:08x}", **options)
         if answers.number(reply, "step", 0, 2**32 - 1) != step + 1:
             raise _StateLost
+        if "until" in options:
+            return _Run(0, 0, (), 0)
         outputs = tuple(self._read(index, size) for index, size in enumerate(self._output_bytes))
         crc = 0
         for data in outputs:
@@ -322,10 +356,13 @@ class _Device:
                 offset += len(chunk)
 
     def _read(self, index: int, size: int) -> bytes:
+        return self._fetch(size, "read", output=index)
+
+    def _fetch(self, size: int, verb: str, origin: int = 0, **args: int) -> bytes:
         data = b""
         while len(data) < size:
             count = min(self._chunk_bytes, size - len(data))
-            reply = self._transfer("read", output=index, offset=len(data), bytes=count)
+            reply = self._transfer(verb, **args, offset=origin + len(data), bytes=count)
             if reply is not None:
                 data += answers.data(reply, "data", count)
         return data
@@ -382,11 +419,19 @@ def _check(sample: tuple[Array, ...], tensors: Sequence[Tensor]) -> None:
             )
 
 
-def _bytes_of(sample: tuple[Array, ...]) -> tuple[bytes, ...]:
+def checksums_of(data: bytes) -> tuple[str, ...]:
+    """CRC-32 of each piece of PIECE_BYTES, as a device gives them."""
+    pieces = (data[start : start + PIECE_BYTES] for start in range(0, len(data), PIECE_BYTES))
+    return tuple(f"{zlib.crc32(piece):08x}" for piece in pieces)
+
+
+def bytes_of(sample: tuple[Array, ...]) -> tuple[bytes, ...]:
+    """A sample as it is sent."""
     # The devices are little-endian.
     return tuple(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in sample)
 
 
-def _array(data: bytes, tensor: Tensor) -> Array:
+def array_of(data: bytes, tensor: Tensor) -> Array:
+    """A tensor's values from the bytes that a device has of it."""
     kind = np.dtype(tensor.dtype)
     return np.frombuffer(data, kind.newbyteorder("<")).astype(kind).reshape(tensor.shape)

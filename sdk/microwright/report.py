@@ -243,7 +243,11 @@ def write(report: Report, path: Path) -> None:
     _output.write(path, text.encode() + b"\n")
 
 
-def require_agreement(agreement: Agreement | None, where: str) -> None:
+def require_agreement(
+    agreement: Agreement | None,
+    where: str,
+    hint: str = "this is a bug of Microwright or of the compiler; please report it with the model",
+) -> None:
     """Raise MismatchError where outputs, computed by what `where` names, differ from the reference's.
 
     A difference from what only stands in for the reference is shown, but is no error, and neither is one that
@@ -255,7 +259,7 @@ def require_agreement(agreement: Agreement | None, where: str) -> None:
         raise MismatchError(
             f"{agreement.mismatched_bytes} of {agreement.compared_bytes} output bytes of {where} differ from "
             f"{agreement.reference}, by up to {agreement.max_difference}",
-            "this is a bug of Microwright or of the compiler; please report it with the model",
+            hint,
         )
 
 

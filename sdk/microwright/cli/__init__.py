@@ -31,6 +31,7 @@ COMMANDS: tuple[str, ...] = (
     "run",
     "measure",
     "monitor",
+    "diverge",
     "mlperf",
     "boards",
     "ports",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -11,6 +11,7 @@ from rich.table import Table
 from microwright import ops
 from microwright.board import Board
 from microwright.comparison import Comparison
+from microwright.diverge import Divergence
 from microwright.doctor import Finding
 from microwright.footprint import Footprint, Symbol
 from microwright.graph import Graph, Node
@@ -22,6 +23,7 @@ from microwright.plan import Plan
 from microwright.report import of_outputs, short_name
 from microwright.terminal import FLASH, RAM, heap, share
 from microwright.verify import Agreement
+from microwright.walk import Difference
 
 if TYPE_CHECKING:
     from microwright.compress import Compressed
@@ -208,6 +210,55 @@ def noise(found: Sequence[LayerNoise]) -> Table:
             f"{layer.peak:.1f}",
             layer.op,
             short_name(layer.name),
+        )
+    return table
+
+
+def divergence(found: Divergence, *, every: bool) -> Iterator[Table | str]:
+    """What was compared; the layer that differs first, or every one; the elements that differ in it."""
+    agreed = "all equal" if found.outputs_equal else f"those of input {found.input} differ"
+    yield f"{found.model} on {found.board}: outputs of {found.inputs} inputs, {agreed}"
+    layers = found.layers if every else [layer for layer in found.layers if layer is found.first]
+    if found.first is None:
+        tensors = f"{sum(layer.tensors for layer in found.layers)} tensors in {len(found.layers)} layers"
+        yield f"input {found.input}, layer by layer: {tensors}, all equal"
+    if found.agreement is not None:
+        yield f"this computer: {agreement(found.agreement)}"
+    if layers:
+        table = _table(">layer", "op", "output", "kernels", "inputs", "differs", "name")
+        for layer in layers:
+            table.add_row(
+                "in" if layer.index < 0 else str(layer.index),
+                layer.op,
+                "x".join(map(str, layer.shape)),
+                ", ".join(layer.kernels),
+                "equal" if layer.inputs_equal else "differ",
+                "; ".join(map(_differs, layer.differences)),
+                short_name(layer.name),
+            )
+        yield table
+    for each in found.first.differences if found.first is not None else ():
+        yield _elements(each)
+
+
+def _differs(difference: Difference) -> str:
+    what = f"its {difference.role}"
+    if difference.role == "overwritten":
+        what = f"{short_name(difference.tensor)}, overwritten"
+    return f"{difference.differing_bytes:,} of {difference.size_bytes:,} bytes of {what}"
+
+
+def _elements(difference: Difference) -> Table:
+    """The first elements of a tensor that differ."""
+    table = _table("element", ">device", ">this computer", ">device, real", ">this computer, real")
+    table.title = (
+        f"{difference.dtype} {short_name(difference.tensor)}: {difference.differing_elements:,} differ"
+    )
+    for element in difference.first:
+        values = (element.device, element.host, element.device_real, element.host_real)
+        table.add_row(
+            f"[{', '.join(map(str, element.index))}]",
+            *("" if v is None else f"{v:.7g}" if isinstance(v, float) else str(v) for v in values),
         )
     return table
 

@@ -87,4 +87,8 @@ def command(
     click.echo(f"project  {directory}")
     click.echo(f"ELF      {directory / 'build' / 'firmware.elf'}")
     click.echo(f"report   {json_path or directory / pipeline.REPORT}")
-    report.require_agreement(result.agreement, result.board)
+    report.require_agreement(
+        result.agreement,
+        result.board,
+        f"`microwright diverge {directory}` with the same inputs names the layer where they part",
+    )

@@ -79,4 +79,8 @@ def command(
     if json_path is not None:
         report.write(result, json_path)
     terminal.render(result, _options.console())
-    report.require_agreement(result.agreement, result.board)
+    report.require_agreement(
+        result.agreement,
+        result.board,
+        f"`microwright diverge {project}` with the same inputs names the layer where they part",
+    )
