@@ -74,6 +74,7 @@ def measure(
     warmup: int = 1,
     runs: int | None = None,
     layers: bool = False,
+    compare_clock: bool = True,
     on_outputs: Callable[[int, tuple[Array, ...]], None] | None = None,
     on_partial: Callable[[Measurement], None] | None = None,
     progress: Progress = silent,
@@ -91,7 +92,8 @@ def measure(
     those.
 
     Times are microseconds of the device's timer, or instructions where `emulation` tells how its timer counts
-    them. `connect` opens the line: a Link, or one of a Recorder or a Replay. Raises StaleFirmware when the
+    them; where time is real, `compare_clock` holds the device's clock against the host's, for some seconds.
+    `connect` opens the line: a Link, or one of a Recorder or a Replay. Raises StaleFirmware when the
     device runs other firmware than the image, InputError for arrays that do not fit the model and for runs
     that do not fit the samples, and the link's errors: NoPort, DeviceTimeout, LinkCorrupt, DeviceError.
     """
@@ -151,7 +153,7 @@ def measure(
             progress("measure", len(turns), len(turns))
             layer_ticks = device.layer_ticks(bytes_of(inputs[0])) if layers else ()
             stack_bytes, arena_bytes = device.peaks(bytes_of(inputs[0]))
-            ratio = device.clock_ratio() if emulation is None else None
+            ratio = device.clock_ratio() if emulation is None and compare_clock else None
         except (DeviceError, KeyboardInterrupt, SystemExit):
             if done and on_partial is not None:
                 on_partial(so_far())

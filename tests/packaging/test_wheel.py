@@ -140,3 +140,26 @@ def test_a_keras_file_says_what_to_install(clean: Path, tmp_path: Path) -> None:
     done = _run(clean, tmp_path, "inspect", "m.keras")
     assert done.returncode == 9, done.stderr
     assert "hint: pip install 'microwright[keras]'" in done.stderr
+
+
+def test_its_pytest_plugin_serves_a_users_test(clean: Path, tmp_path: Path) -> None:
+    site = next((clean / "lib").glob("python*/site-packages"))
+    for distribution in _closure(["pytest"]):
+        _copy(distribution, site)
+    (tmp_path / "small.tflite").write_bytes(small_model())
+    (tmp_path / "test_user.py").write_text(
+        "def test_it(microwright_device):\n"
+        "    device = microwright_device('small.tflite', board='host')\n"
+        "    assert device.measure(random_inputs=2).latency.runs == 2\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    done = subprocess.run(
+        [clean / "bin" / "python", "-m", "pytest", "-q"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
