@@ -10,7 +10,7 @@
       ToolMissing                            9   a program or package is not installed
       ToolFailed(argv, rc, log)             10   a program ran and failed
       DeviceError                           11   the device or its emulator
-        NoPort, AmbiguousPort, DeviceTimeout, StaleFirmware, LinkCorrupt
+        NoPort, AmbiguousPort, PortLost, DeviceTimeout, StaleFirmware, LinkCorrupt
 
 `message` says what and where, `hint` the next step; both are one line. Exit code 2 is click's, for a command
 line that cannot be parsed; 1 is a bug of Microwright; 130 follows Ctrl-C.
@@ -101,6 +101,10 @@ class NoPort(DeviceError):
 
 class AmbiguousPort(DeviceError):
     """More than one serial port could be the board."""
+
+
+class PortLost(DeviceError):
+    """The port was open and is gone: unplugged, its program ended, the connection closed."""
 
 
 class DeviceTimeout(DeviceError):

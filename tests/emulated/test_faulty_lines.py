@@ -11,9 +11,8 @@ import pytest
 
 from microwright import board, build, project, runners, verify
 from microwright.build import Image
-from microwright.errors import DeviceTimeout, LinkCorrupt, StaleFirmware
+from microwright.errors import DeviceTimeout, LinkCorrupt, PortLost, StaleFirmware
 from microwright.graph import Array
-from microwright.link import PortLost
 from microwright.measure import measure
 from tests.support.faults import Faults
 from tests.support.firmware import convolutional, dense

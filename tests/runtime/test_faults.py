@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt
+from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt, PortLost
 from microwright.graph import Array, Graph
-from microwright.link import TIMEOUT_S, Link, PortLost, Record
+from microwright.link import TIMEOUT_S, Link, Record
 from microwright.measure import measure
 from tests.support import small_app
 from tests.support.fake_device import Clock, parse

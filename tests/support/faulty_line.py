@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from microwright.errors import NoPort
-from microwright.link import PortLost
+from microwright.errors import NoPort, PortLost
 from tests.support.fake_device import Clock
 from tests.support.faults import Faults
 

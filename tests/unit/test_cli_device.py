@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from microwright import cli
-from microwright.errors import NoPort
-from microwright.link import Link, PortLost
+from microwright.errors import NoPort, PortLost
+from microwright.link import Link
 from microwright.link.watch import watch
 from tests.support.fake_device import Clock, record
 from tests.support.small_model import small_model

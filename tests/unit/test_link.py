@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt, NoPort
-from microwright.link import Link, PortLost, Record, Refused, ignore, records
+from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt, NoPort, PortLost
+from microwright.link import Link, Record, Refused, ignore, records
 from microwright.link.port import POLL_S, SerialPort
 from tests.support.fake_device import Clock, FakeDevice, FakePort, record
 from tests.support.faults import Faults

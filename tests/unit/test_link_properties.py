@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from microwright.errors import DeviceTimeout, LinkCorrupt
-from microwright.link import Link, PortLost
+from microwright.errors import DeviceTimeout, LinkCorrupt, PortLost
+from microwright.link import Link
 from microwright.measure import measure
 from tests.support import small_app
 from tests.support.fake_device import Clock, FakeDevice, FakePort, record

@@ -18,9 +18,10 @@ from microwright.errors import (
     MicrowrightError,
     NoPort,
     OutputError,
+    PortLost,
     StaleFirmware,
 )
-from microwright.link import Link, Port, PortLost, Recorder, Replay
+from microwright.link import Link, Port, Recorder, Replay
 from microwright.measure import Measurement
 from tests.support import recordings
 from tests.support.fake_device import Clock, FakePort

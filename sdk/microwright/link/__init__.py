@@ -1,6 +1,6 @@
 """Framed, checksummed records over a serial line, for whatever pyserial can open."""
 
-from microwright.link.port import Port, PortLost
+from microwright.link.port import Port
 from microwright.link.recording import Recorder, Replay
 from microwright.link.records import Record
 from microwright.link.session import TIMEOUT_S, Connect, Link, Refused, ignore
@@ -10,7 +10,6 @@ __all__ = [
     "Connect",
     "Link",
     "Port",
-    "PortLost",
     "Record",
     "Recorder",
     "Refused",

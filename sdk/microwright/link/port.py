@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Protocol
 
-from microwright.errors import DeviceError, DeviceTimeout, NoPort
+from microwright.errors import DeviceTimeout, NoPort, PortLost
 from microwright.link import ports
 
 # A read gives up after this long and looks at its deadline. It is set once: changing the timeout of an open
@@ -16,10 +16,6 @@ POLL_S = 0.02
 # A write waits for what does not fit the system's buffer: for the longest line at most, and a little.
 _WRITE_TIMEOUT_S = 2.0
 _LONGEST_LINE_BYTES = 8192
-
-
-class PortLost(DeviceError):
-    """The port was open and is gone: unplugged, its program ended, the connection closed."""
 
 
 class Port(Protocol):

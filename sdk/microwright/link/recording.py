@@ -20,7 +20,7 @@ from typing import IO
 from microwright import _output, errors
 from microwright.errors import DeviceError, InputError, OutputError
 from microwright.link import records
-from microwright.link.port import Port, PortLost, SerialPort
+from microwright.link.port import Port, SerialPort
 from microwright.link.session import Link
 
 _TITLE = "# microwright recording 1"
@@ -41,7 +41,7 @@ _MEANT = {special[1:2]: byte for byte, special in _SPECIAL.items()}
 
 _ERRORS = {
     kind.__name__: kind
-    for kind in (*vars(errors).values(), PortLost)
+    for kind in vars(errors).values()
     if isinstance(kind, type) and issubclass(kind, DeviceError)
 }
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TypeAlias
 
-from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt
+from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt, PortLost
 from microwright.link import records
-from microwright.link.port import Port, PortLost, SerialPort
+from microwright.link.port import Port, SerialPort
 from microwright.link.records import Record
 
 _log = logging.getLogger("microwright.link")
