@@ -81,7 +81,7 @@ def examine(latency: Latency, *, repeatable: bool) -> tuple[Caution, ...]:
     return (
         *(_unequal(latency) if repeatable else ()),
         *(_outliers(latency) if latency.kind == "measured" else ()),
-        *_clock(latency.timer),
+        *about_clock(latency.timer),
     )
 
 
@@ -121,7 +121,7 @@ def _outliers(latency: Latency) -> Iterator[Caution]:
         )
 
 
-def _clock(timer: Timer | None) -> Iterator[Caution]:
+def about_clock(timer: Timer | None) -> Iterator[Caution]:
     """A device's clock that is not what it says."""
     if timer is None or timer.clock_ratio is None:
         return

@@ -194,6 +194,15 @@ def greet(link: Link, build_id: str) -> Record:
     return hello
 
 
+def timer_of(hello: Record) -> Timer:
+    """What counts a device's times, as it says itself. Raises DeviceError."""
+    return Timer(
+        hello.args.get("counter", "")[:40] or "unknown",
+        answers.number(hello, "timer_hz", 1, 10**10),
+        answers.number(hello, "overhead", 0, 2**63),
+    )
+
+
 class Device:
     """A device that runs the image; every number that it says is checked before use."""
 
@@ -211,11 +220,7 @@ class Device:
                 raise answers.wrong(hello, key, f"{wanted} bytes")
         self._layers = answers.number(hello, "layers", len(graph.nodes), len(graph.nodes))
         self._chunk_bytes = answers.number(hello, "chunk", _SMALLEST_CHUNK_BYTES, _LARGEST_CHUNK_BYTES)
-        self.timer = Timer(
-            hello.args.get("counter", "")[:40] or "unknown",
-            answers.number(hello, "timer_hz", 1, 10**10),
-            answers.number(hello, "overhead", 0, 2**63),
-        )
+        self.timer = timer_of(hello)
         self._restarted = False
         self._begun = self._ask(lambda: clock.read(link), again=lambda: greet(link, image.build_id))
         # The samples that made the state which the device should be in.

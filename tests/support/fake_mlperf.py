@@ -13,17 +13,18 @@ from tests.support.fake_device import FakeDevice
 @dataclass
 class FakeMlperf:
     """Feed it bytes, get its bytes. `us` is what an inference takes; `inferences` has each input it ran on,
-    with the numbers of inferences and warm-ups.
+    with the numbers of inferences and warm-ups; `clock` is the device's time in seconds.
     """
 
     input_bytes: int
     infer: Callable[[bytes], Sequence[float]]
     us: int = 1000
     model: str = "mine"
+    clock: Callable[[], float] = lambda: 0.0
     inferences: list[tuple[bytes, int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._records = FakeDevice(lambda inputs: [b""], [self.input_bytes], [0])
+        self._records = FakeDevice(lambda inputs: [b""], [self.input_bytes], [0], clock=self.clock)
         self.reset()
 
     def reset(self) -> None:

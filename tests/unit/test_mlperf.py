@@ -61,9 +61,10 @@ def over() -> Run:
         mode: mlperf.Mode,
         given: Sequence[mlperf.Stimulus],
         faults: Faults | None = None,
+        clock: Clock | None = None,
         **options: Any,
     ) -> mlperf.Report:
-        clock = Clock()
+        clock = clock or Clock()
         port = FakePort(receive, clock, faults)
         connect = partial(Link, open_port=port.open, clock=clock)
         try:
@@ -102,8 +103,9 @@ def test_accuracy_loads_runs_and_judges(over: Run) -> None:
 
 
 def test_performance_takes_windows_of_ten_seconds(over: Run) -> None:
-    fake = FakeMlperf(100, model, us=20_000)
-    result = over(fake.receive, "performance", stimuli(1)).result
+    clock = Clock()
+    fake = FakeMlperf(100, model, us=20_000, clock=clock)
+    result = over(fake.receive, "performance", stimuli(1), clock=clock).result
     assert isinstance(result, Performance)
     assert len(result.windows) == 5
     assert {(w.inferences, w.us) for w in result.windows} == {(551, 551 * 20_000)}
@@ -111,6 +113,16 @@ def test_performance_takes_windows_of_ten_seconds(over: Run) -> None:
     assert result.instructions is None
     # One to know how many, and five windows, each with the input loaded anew.
     assert [ran[1:] for ran in fake.inferences] == [(1, 0)] + [(551, 10)] * 5
+
+
+def test_a_clock_that_differs_from_the_hosts_is_said_and_not_by_the_rules(over: Run) -> None:
+    clock = Clock()
+    fake = FakeMlperf(100, model, us=20_000, clock=lambda: 1.1 * clock.now_s)
+    report = over(fake.receive, "performance", stimuli(1), clock=clock)
+    assert isinstance(report.result, Performance) and not report.result.by_rules
+    (caution,) = report.result.cautions
+    assert "10.0% fast beside the host's" in caution.message
+    assert json.loads(json.dumps(mlperf.to_json(report)))["cautions"][0]["name"] == "clock-differs"
 
 
 def test_an_emulators_time_is_no_measurement(over: Run) -> None:

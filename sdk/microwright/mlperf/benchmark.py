@@ -12,6 +12,7 @@ from microwright import device
 from microwright.accuracy import roc_auc
 from microwright.build import Image
 from microwright.errors import DeviceError, InputError
+from microwright.latency import Timer
 from microwright.link import Connect, Link, ignore
 from microwright.mlperf.report import WINDOW_S, WINDOWS, Accuracy, Answer, Performance, Report, Window
 from microwright.mlperf.session import Session
@@ -112,10 +113,15 @@ def run(
             raise DeviceError(f"the device calls its model {model!r}", "build and flash the project again")
         answers: list[Answer] = []
         windows: list[Window] = []
+        timer: Timer | None = None
 
         def report(complete: bool) -> Report:
             emulated = None if emulation is None else emulation.instructions_per_second
-            result = score(answers, profile) if mode == "accuracy" else Performance(tuple(windows), emulated)
+            result = (
+                score(answers, profile)
+                if mode == "accuracy"
+                else Performance(tuple(windows), emulated, timer)
+            )
             return Report(name, image.project.board.id, profile, image.build_id, result, complete)
 
         try:
@@ -123,6 +129,7 @@ def run(
                 _accuracy(session, stimuli, answers, progress)
             else:
                 _performance(session, stimuli[0], windows, inferences, emulation is not None, progress)
+                timer = session.timer() if emulation is None else None
         except (DeviceError, KeyboardInterrupt, SystemExit):
             if answers or windows:
                 on_partial(report(False))

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from microwright import __version__, _output
+from microwright.coverage import Caution
+from microwright.latency import Timer, about_clock
 from microwright.profile import Profile
 
 if TYPE_CHECKING:
@@ -65,11 +67,13 @@ class Performance:
 
     `median` is the throughput in inferences a second. `emulated_hz` says that the device's time is an
     emulator's, which executes so many instructions in a second of it; None where it is measured. `by_rules`:
-    five windows, measured, of ten seconds or more each.
+    five windows, measured, of ten seconds or more each. `timer` is what counted the device's time; None where
+    that was not compared with the host's.
     """
 
     windows: tuple[Window, ...]
     emulated_hz: int | None
+    timer: Timer | None = None
 
     @property
     def kind(self) -> Literal["measured", "emulated"]:
@@ -92,7 +96,12 @@ class Performance:
     def by_rules(self) -> bool:
         """Whether the windows are as the benchmark asks for."""
         long = all(window.us >= WINDOW_S * 1e6 for window in self.windows)
-        return self.emulated_hz is None and long and len(self.windows) == WINDOWS
+        return self.kind == "measured" and long and len(self.windows) == WINDOWS and not self.cautions
+
+    @property
+    def cautions(self) -> tuple[Caution, ...]:
+        """What speaks against the device's clock."""
+        return tuple(about_clock(self.timer))
 
 
 @dataclass(frozen=True)
@@ -134,6 +143,8 @@ def to_json(report: Report) -> Mapping[str, object]:
         "instructions_per_second": result.emulated_hz,
         "instructions_per_inference": result.instructions,
         "by_rules": result.by_rules,
+        "timer": None if result.timer is None else asdict(result.timer),
+        "cautions": [asdict(caution) for caution in result.cautions],
         "windows": [asdict(window) | {"per_second": window.per_second} for window in result.windows],
     }
 
@@ -170,4 +181,6 @@ def render(report: Report, console: Console) -> None:
             table.add_row(f"median, {result.kind}", f"{result.median:,.3f} /s", text)
         rules = f"{WINDOWS} windows of {WINDOW_S:g} s or more, measured"
         table.add_row("by the rules", "yes" if result.by_rules else "no", rules)
+        for caution in result.cautions:
+            table.add_row("caution", "", caution.message)
     console.print(table)

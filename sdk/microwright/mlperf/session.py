@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from microwright.build import Image
 from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt
-from microwright.link import Connect, Link, ignore
-from microwright.measure import greet
+from microwright.latency import Timer
+from microwright.link import Connect, Link, Refused, clock, ignore
+from microwright.measure import greet, timer_of
 
 # What the benchmark's runner sends at a time.
 _CHUNK_BYTES = 31
@@ -57,7 +58,8 @@ class Session:
         self._link = connect(url, self._baud, on_log)
         try:
             # By records on the same port: the right firmware, or none.
-            greet(self._link, image.build_id)
+            self._timer = timer_of(greet(self._link, image.build_id))
+            self._begun = clock.read(self._link)
         except BaseException:
             self._link.close()
             raise
@@ -78,6 +80,16 @@ class Session:
         """Name of the device, and of its model."""
         named, profile = self._checked([("name", _TIMEOUT_S), ("profile", _TIMEOUT_S)])
         return _field(named, r"m-name-dut-\[([^]]{1,80})\]"), _field(profile, r"m-model-\[([^]]{1,80})\]")
+
+    def timer(self) -> Timer:
+        """What counts the device's time, and how fast beside the host's clock since the line was opened."""
+        self._level = False  # records are no part of what `check` counts
+        try:
+            return replace(self._timer, clock_ratio=clock.ratio(self._link, self._begun, self._timer.hz))
+        except Refused as refused:
+            if refused.code != "hello":
+                raise
+            return self._timer  # it restarted
 
     def infer(self, data: bytes, count: int, warmups: int, timeout_s: float) -> Inference:
         """Load an input as the runner does, and run inferences on it.
