@@ -21,7 +21,7 @@ from microwright.errors import (
     PortLost,
     StaleFirmware,
 )
-from microwright.link import Link, Port, Recorder, Replay
+from microwright.link import Link, Port, Recorder, Replay, records
 from microwright.measure import Measurement
 from tests.support import recordings
 from tests.support.fake_device import Clock, FakePort
@@ -216,6 +216,18 @@ def test_a_recording_of_another_build_is_stale_firmware(
     monkeypatch.setattr(recordings, "image", lambda: image)
     with pytest.raises(StaleFirmware, match="the device runs build 0123456789ab, the image is build ffffff"):
         replayed(recorded)
+
+
+def test_the_order_of_a_requests_arguments_is_free(recorded: Path) -> None:
+    def reordered(match: re.Match[bytes]) -> bytes:
+        sent = records.parse(match[0])
+        assert sent is not None
+        return records.encode(sent.seq, sent.verb, dict(reversed(sent.args.items()))).rstrip(b"\n")
+
+    before = recorded.read_bytes()
+    recorded.write_bytes(re.sub(rb"(?<=> )@\d+ write [^\\]*", reordered, before))
+    assert recorded.read_bytes() != before
+    assert len(replayed(recorded).outputs) == 3
 
 
 @pytest.mark.parametrize(
