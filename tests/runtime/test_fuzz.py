@@ -105,7 +105,8 @@ def open_ended(line: bytes) -> bytes:
 def seeds(folder: Path) -> Path:
     """Sessions as the host sends them, and damage."""
     folder.mkdir()
-    whole = [HELLO, *inference(1, DATA, reset=1), *inference(5, DATA, layers=1)]
+    run = [HELLO, *inference(1, DATA, reset=1)]
+    timed = [HELLO, *inference(1, DATA, layers=1), record(5, "layer", index=1)]
     reads = [record(9 + i, "read", output=i, offset=0, bytes=6) for i in range(2)]
     rest = [record(11, "layer", index=1), record(12, "memory"), record(13, "clock"), record(14, "none")]
     walk = [
@@ -115,8 +116,10 @@ def seeds(folder: Path) -> Path:
     ]
     sessions = [
         [HELLO],
-        [*whole, *reads, *rest],
-        [HELLO, *inference(1, DATA), inference(1, DATA)[-1], *reads],
+        [*run, run[-1], *reads],
+        timed,
+        [HELLO, *rest],
+        [*run[:-1], record(4, "run", crc="01234567")],
         [HELLO, *inference(1, DATA, until=1), *walk],
         [HELLO, record(1, "write", input=1, offset=0, data="AA==") + b"\n"],
         [record(0, "damaged"), record(1, "ok"), b"log\n", b"@" + HELLO],
@@ -140,7 +143,7 @@ def fuzz(program: Path, folder: Path, runs: int, seed: int = 1) -> str:
     done = subprocess.run(
         [
             *(program, f"-runs={runs}", f"-seed={seed}", f"-dict={words}", f"-artifact_prefix={folder}/"),
-            *("-max_len=400", "-print_final_stats=1", seeds(folder / "corpus")),
+            *("-max_len=500", "-print_final_stats=1", seeds(folder / "corpus")),
         ],
         capture_output=True,
         text=True,
