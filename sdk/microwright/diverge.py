@@ -22,10 +22,10 @@ from microwright import build as builds
 from microwright import library, manifest, project, verify, walk
 from microwright.build import Image
 from microwright.device import reach
+from microwright.dialogue import Device, array_of
 from microwright.errors import InputError, ToolMissing
 from microwright.graph import Array, Graph
 from microwright.link import Connect, Link, ignore
-from microwright.measure import Device, array_of
 from microwright.plan import Plan
 from microwright.progress import Progress, silent
 from microwright.project import Project

@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias, TypeVar
 import numpy as np
 
 from microwright import accuracy, verify
+from microwright.dialogue import Device, array_of, bytes_of, checksums_of
 from microwright.graph import Array, Tensor
-from microwright.measure import Device, array_of, bytes_of, checksums_of
 from microwright.plan import Plan
 from microwright.progress import Progress
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 
 from microwright.build import Image
+from microwright.dialogue import greet, timer_of
 from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt
 from microwright.latency import Timer
 from microwright.link import Connect, Link, Refused, clock, ignore
-from microwright.measure import greet, timer_of
 
 # What the benchmark's runner sends at a time.
 _CHUNK_BYTES = 31
