@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from microwright import board, build, graph, project, runners, verify
+from microwright import board, build, graph, pipeline, project, runners, verify
 from microwright.graph import Array, Graph
 from microwright.measure import Measurement, measure
 from tests.support.firmware import convolutional, dense
@@ -86,6 +86,20 @@ def test_emulated_latency_repeats_exactly(tmp_path: Path, board_id: str) -> None
     assert first.latency.samples == second.latency.samples
     assert first.layers == second.layers
     assert (first.stack_bytes, first.stack_peak_bytes) == (second.stack_bytes, second.stack_peak_bytes)
+
+
+def test_equal_inputs_in_unequal_time_are_told(tmp_path: Path) -> None:
+    made = project.create(tmp_path / "p", dense(), board.load("mps2-an386"))
+    main = made.directory / "app" / "main.c"
+    disturbed = "for (volatile uint32_t i = 0; i < runs % 2 * 100; ++i) {}\n"
+    call = "const enum mw_status status = mw_model_invoke(mw_arena);"
+    main.write_text(main.read_text().replace(call, disturbed + call))
+    image = build.build(made)
+    told: list[str] = []
+    wanted = pipeline.take_samples(image.project.graph, None, 3)
+    report = pipeline.evaluate(image, wanted, runs=6, on_caution=lambda caution: told.append(caution.name))
+    assert told == [caution.name for caution in report.cautions] == ["unsteady-latency"]
+    assert report.latency.max > report.latency.min + 300
 
 
 def test_the_host_firmware_is_clean_under_sanitizers(tmp_path: Path) -> None:
