@@ -88,7 +88,9 @@ def test_many_ports_stay_one_line(plugged: list[ListPortInfo]) -> None:
 
 def test_a_board_without_ids_says_so(plugged: list[ListPortInfo]) -> None:
     plugged.append(DISCO)
-    with pytest.raises(NoPort, match="board b names no USB ids to find its port by; there are: /dev/ttyACM1"):
+    with pytest.raises(
+        BoardError, match="board b names no USB ids to find its port by; there are: /dev/ttyACM1"
+    ):
         ports.find([], "b")
 
 

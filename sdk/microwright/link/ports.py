@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from microwright.errors import AmbiguousPort, NoPort
+from microwright.errors import AmbiguousPort, BoardError, NoPort
 
 # In place of a port's name: look for it by the board's USB ids.
 AUTO = "auto"
@@ -48,10 +48,13 @@ def listed() -> tuple[PortInfo, ...]:
 
 
 def find(usb_ids: Sequence[str], board_id: str) -> str:
-    """Name of the one port that has one of a board's USB ids. Raises NoPort, AmbiguousPort."""
+    """Name of the one port that has one of a board's USB ids.
+
+    Raises NoPort, AmbiguousPort, and BoardError where the board has no ids.
+    """
     there = listed()
     if not usb_ids:
-        raise NoPort(
+        raise BoardError(
             f"board {board_id} names no USB ids to find its port by; {_these(there)}",
             "give the port with --port, or its ids in the board file: [serial] usb_ids = [...]",
         )
