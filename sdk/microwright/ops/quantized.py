@@ -19,24 +19,27 @@ class Multiplier:
     shift: int
 
 
+# With a mantissa of 31 bits.
+_LARGEST = (2.0 - 2.0**-30) * 2.0**29
+
+
 def multiplier(real: float) -> Multiplier:
     """Fixed-point form of a positive factor, as QuantizeMultiplier of TensorFlow Lite rounds it.
 
-    The mantissa is rounded half away from zero to 31 bits. Factors below 2**-32 become 0 there, and so here.
+    The mantissa is rounded half away from zero to 31 bits. Factors below 2**-32 become 0 there, and so here;
+    those from 2**30 on, infinity too, the largest that there is.
     """
     if real == 0.0:
         return Multiplier(0, 0)
+    if real >= _LARGEST:
+        return Multiplier((1 << 31) - 1, 30)
     mantissa, shift = math.frexp(real)
     scaled = mantissa * 2.0**31
     mult = math.floor(scaled + 0.5)
     if mult == 1 << 31:
         mult >>= 1
         shift += 1
-    if shift < -31:
-        return Multiplier(0, 0)
-    if shift > 30:
-        return Multiplier((1 << 31) - 1, 30)
-    return Multiplier(mult, shift)
+    return Multiplier(mult, shift) if shift >= -31 else Multiplier(0, 0)
 
 
 def float32_ratio(a: float, b: float) -> float:
