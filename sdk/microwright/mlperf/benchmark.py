@@ -28,6 +28,7 @@ _MAX_INFERENCES = 1_000_000
 _MAX_WARMUPS = 10
 # Under an emulator every inference takes the same: more of them tell nothing.
 _EMULATED_INFERENCES = 10
+_PROBE_S = 0.5
 # The longest that one inference may take, and how much longer than the first one others may.
 _FIRST_S = 120.0
 _SLACK = 10
@@ -185,10 +186,13 @@ def _performance(
     begun_s = session.now_s()
     first = session.infer(data, 1, 0, _FIRST_S)
     host_s = session.now_s() - begun_s
-    if inferences is None:
-        # A little more than ten seconds: the first inference may have been slower than others.
-        needed = int(WINDOW_S * 1.1e6 / max(first.us, 1)) + 1
-        inferences = _EMULATED_INFERENCES if emulated else min(needed, _MAX_INFERENCES)
+    if inferences is None and emulated:
+        inferences = _EMULATED_INFERENCES
+    elif inferences is None:
+        # The first may have been far slower than others: half a second of them tells.
+        probed = min(int(_PROBE_S * 1e6 / max(first.us, 1)) + 1, _MAX_INFERENCES)
+        us = session.infer(data, probed, 0, _FIRST_S).us / probed
+        inferences = min(int(WINDOW_S * 1.1e6 / max(us, 1)) + 1, _MAX_INFERENCES)
     warmups = min(inferences, _MAX_WARMUPS)
     longest_s = _FIRST_S + _SLACK * host_s * (inferences + warmups)
     for done in range(WINDOWS):
