@@ -12,10 +12,11 @@ import pytest
 
 from microwright import board, project
 from microwright.profile import MlperfTiny
-from tests.runtime.test_link_c import DATA, HELLO, inference
+from tests.runtime.test_link_c import DATA, HELLO, b64, inference
 from tests.support import small_app
 from tests.support.fake_device import record
 from tests.support.firmware import dense
+from tests.support.small_app import INPUTS, OUTPUTS
 
 FLAGS = ["-std=c99", "-O2", "-g", "-Wall", "-Wextra", "-Werror"]
 SANITIZERS = "address,undefined"
@@ -114,6 +115,16 @@ def seeds(folder: Path) -> Path:
         record(6, "advance", until=2),
         record(7, "arena", offset=90, bytes=16, data=1),
     ]
+    # One byte too many each.
+    beyond = [
+        record(5, "arena", offset=90, bytes=17),
+        record(6, "arena", offset=107, bytes=0),
+        record(7, "arena", offset=91, bytes=16, data=1),
+    ]
+    reads_beyond = [record(5, "read", output=i, offset=size - 5, bytes=6) for i, size in enumerate(OUTPUTS)]
+    writes_beyond = [
+        record(1 + i, "write", input=i, offset=0, data=b64(bytes(size + 1))) for i, size in enumerate(INPUTS)
+    ]
     sessions = [
         [HELLO],
         [*run, run[-1], *reads],
@@ -121,6 +132,9 @@ def seeds(folder: Path) -> Path:
         [HELLO, *rest],
         [*run[:-1], record(4, "run", crc="01234567")],
         [HELLO, *inference(1, DATA, until=1), *walk],
+        [HELLO, *inference(1, DATA, until=1), *beyond],
+        [*run, *reads_beyond],
+        [HELLO, *writes_beyond, record(3, "layer", index=2)],
         [HELLO, record(1, "write", input=1, offset=0, data="AA==") + b"\n"],
         [record(0, "damaged"), record(1, "ok"), b"log\n", b"@" + HELLO],
         [

@@ -322,11 +322,11 @@ def test_a_port_that_goes_each_time_is_an_error_at_the_deadline() -> None:
 def test_the_rest_of_a_line_that_a_lost_port_cut_is_not_joined_to_what_comes_later() -> None:
     device = FakeDevice(summing, [1], [2])
     lines: list[str] = []
-    plug = Plug(device.receive, back_after_s=1.0, on_log=lines.append)
+    plug = Plug(lambda data: b"ready\n" + device.receive(data), back_after_s=1.0, on_log=lines.append)
     plug.say_first = b"half a line"
     plug.pull_at = {1}
     assert plug.link.request("hello").args["board"] == "fake"
-    assert lines == ["half a line"] and plug.link.damaged_lines == 0
+    assert lines == ["half a line", "ready"] and plug.link.damaged_lines == 0
 
 
 def test_a_port_that_takes_no_data_is_tried_until_the_deadline() -> None:
