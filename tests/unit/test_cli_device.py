@@ -105,6 +105,8 @@ def wait_for(happened: Callable[[], bool], process: subprocess.Popen[str]) -> No
 def control_c(process: subprocess.Popen[str]) -> str:
     """Send it; what the command says on standard error until it ends."""
     devices = children(process.pid)
+    # Else the device would be gone before the command has closed the port.
+    assert all(os.getpgid(pid) != process.pid for pid in devices)
     os.killpg(process.pid, signal.SIGINT)
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 130, said
