@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from microwright.board import load as load_board
     from microwright.build import build as build_project
     from microwright.compress import Teacher, compress_model, fine_tune, prune_channels
+    from microwright.diverge import locate as locate_divergence
     from microwright.emit.arrays import emit as emit_arrays
     from microwright.errors import MicrowrightError
     from microwright.graph import read as read_graph
@@ -70,6 +71,7 @@ __all__ = [
     "load_data",
     "load_graph",
     "load_model",
+    "locate_divergence",
     "measure_firmware",
     "open_project",
     "plan_arena",
@@ -104,6 +106,7 @@ _HOME = {
     "load_data": ("sources", "load"),
     "load_graph": ("pipeline", "load_graph"),
     "load_model": ("load", "load"),
+    "locate_divergence": ("diverge", "locate"),
     "measure_firmware": ("measure", "measure"),
     "open_project": ("project", "open_project"),
     "plan_arena": ("plan", "plan"),

@@ -117,7 +117,10 @@ def _add_scores(table: Table, scores: Scores) -> None:
 
 
 def _confusion(scores: Scores) -> Table:
-    """Rows are labels, columns what the device names; classes that neither has are left out."""
+    """Rows are labels, columns what the device names; classes that neither has are left out.
+
+    So are the columns where there are too many for a terminal.
+    """
     from rich import box
     from rich.table import Table
 
@@ -125,6 +128,8 @@ def _confusion(scores: Scores) -> Table:
     table = Table(box=box.SIMPLE, pad_edge=False, collapse_padding=True)
     table.add_column("label", overflow="ellipsis", no_wrap=True)
     narrow = len(shown) <= _MAX_SHOWN
+    if narrow:
+        table.title = "rows: labels, columns: what the device names"
     for each in shown if narrow else ():
         table.add_column(each.name[:8] or str(each.index), justify="right", no_wrap=True)
     for title in ("inputs", "recall", "precision", "AUC"):

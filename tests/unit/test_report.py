@@ -363,3 +363,14 @@ def test_a_disagreement_is_shown_and_raised() -> None:
         report.require_agreement(wrong, "host")
     report.require_agreement(_REPORT.agreement, "host")
     report.require_agreement(None, "host")
+
+
+def test_the_confusion_matrix_says_what_rows_and_columns_are() -> None:
+    lines = [line.strip() for line in _shown(_REPORT).splitlines()]
+    assert any("rows: labels, columns: what the device names" in line for line in lines)
+    cat, dog = (
+        next(line.split() for line in lines if line.startswith(name)) for name in ("cat", "[bold]dog")
+    )
+    # Named so, samples, recall, precision, AUC; what is zero is left blank.
+    assert cat == ["cat", "20", "20", "100.0%", "95.2%", "0.9875"]
+    assert dog == ["[bold]dog", "1", "19", "20", "95.0%", "100.0%", "0.9875"]
