@@ -40,10 +40,10 @@ def test_each(name: str) -> None:
     ("name", "board_id"),
     [
         *itertools.product(
-            ("DenseNet121", "MobileNet", "MobileNetV2", "MobileNetV3Small", "ResNet50"),
+            ("DenseNet121", "InceptionV3", "MobileNet", "MobileNetV2", "ResNet50", "ResNet50V2", "Xception"),
             ("mps2-an500", "mps3-an547"),
         ),
-        *itertools.product(("EfficientNetB0", "InceptionV3"), ("mps2-an500",)),
+        *itertools.product(("EfficientNetB0", "MobileNetV3Large", "MobileNetV3Small"), ("mps2-an500",)),
     ],
 )
 def test_on_a_board(tmp_path: Path, name: str, board_id: str) -> None:
