@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from microwright.build import Image
 from microwright.dialogue import Device, Run, array_of, bytes_of
-from microwright.errors import DeviceError, InputError
+from microwright.errors import DeviceError, InputError, MicrowrightError
 from microwright.graph import Array, Tensor
 from microwright.latency import Latency
 from microwright.link import Connect, Link, ignore
@@ -67,8 +67,7 @@ def measure(
 
     A sample is one array a model input, in the input's type. `on_outputs` gets the number of each sample and
     its outputs as they come; without it, the measurement keeps all of them. A sample that runs again has to
-    give the same. Where Ctrl-C or the device ends it after some runs, `on_partial` gets
-    those.
+    give the same. Where Ctrl-C or an error ends it after some runs, `on_partial` gets those.
 
     Times are microseconds of the device's timer, or instructions where `emulation` tells how its timer counts
     them; where time is real, `compare_clock` holds the device's clock against the host's, for some seconds.
@@ -133,7 +132,7 @@ def measure(
             layer_ticks = device.layer_ticks(bytes_of(inputs[0])) if layers else ()
             stack_bytes, arena_bytes = device.peaks(bytes_of(inputs[0]))
             ratio = device.clock_ratio() if emulation is None and compare_clock else None
-        except (DeviceError, KeyboardInterrupt, SystemExit):
+        except (MicrowrightError, KeyboardInterrupt, SystemExit):
             if done and on_partial is not None:
                 on_partial(so_far())
             raise

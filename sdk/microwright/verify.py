@@ -222,12 +222,14 @@ def _furthest(a: Array, b: Array) -> int:
 
 
 def is_close(a: Array, b: Array, tolerance: float) -> bool:
-    """Whether no element differs by more than a part of `a`'s largest, or for integers by more than 1."""
+    """Whether no element differs by more than a part of `a`'s largest finite one, or for integers by more
+    than 1. An infinity is close to itself alone, NaN to nothing.
+    """
     x, y = a.astype(np.float64), b.astype(np.float64)
-    limit = tolerance * float(np.abs(x).max()) if a.dtype.kind == "f" else 1.0
-    # NaN is close to nothing.
+    finite = np.isfinite(x)
+    limit = tolerance * float(np.abs(x[finite]).max(initial=0.0)) if a.dtype.kind == "f" else 1.0
     with np.errstate(invalid="ignore"):
-        return bool((np.abs(x - y) <= limit).all())
+        return bool(((x == y) | (finite & (np.abs(x - y) <= limit))).all())
 
 
 def _ordinals(array: Array) -> _Integers:

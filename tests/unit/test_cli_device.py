@@ -62,14 +62,15 @@ def test_deploy_records_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_a_replay_of_other_options_is_exit_3(
     project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    session = tmp_path / "session.txt"
-    measure = ["measure", str(project), "--json", str(tmp_path / "report.json")]
+    session, report = tmp_path / "session.txt", tmp_path / "report.json"
+    measure = ["measure", str(project), "--json", str(report)]
     assert cli.execute([*measure[:2], "--random-inputs", "3", "--record", str(session)]) == 0
     capsys.readouterr()
     assert cli.execute([*measure, "--random-inputs", "2", "--replay", str(session)]) == 3
     assert "session.txt, line " in capsys.readouterr().err
+    found = json.loads(report.read_text())
+    assert found["complete"] is False and found["latency"]["runs"] == 2
     assert cli.execute([*measure, "--port", "/dev/null", "--replay", str(session)]) == 2
-    assert not (tmp_path / "report.json").exists()
 
 
 # Ctrl-C
@@ -235,28 +236,52 @@ def test_monitor_needs_one_thing_to_look_at(arguments: list[str], capsys: pytest
     assert "give a port, a project or --board ID" in capsys.readouterr().err
 
 
+def test_monitor_asks_whose_port_to_find(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["monitor", "auto", "--wait", "0"]) == 2
+    assert "use --board ID" in capsys.readouterr().err
+
+
+class Plug:
+    """A port that says one thing, if any, and is pulled out."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def read(self, timeout_s: float) -> bytes:
+        text, self._text = self._text, b""
+        if not text:
+            raise PortLost("lost port x: gone", "plug it in")
+        return text
+
+    def write(self, data: bytes) -> None:
+        raise AssertionError("it sends nothing")
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_port_that_is_lost_at_once_each_time_is_not_there() -> None:
+    clock, log = Clock(), []
+
+    def sleep(duration_s: float) -> None:
+        assert clock.now_s < 4, "it waits for ever"
+        clock.sleep(duration_s)
+
+    with pytest.raises(PortLost):
+        watch(
+            lambda: "x",
+            115_200,
+            log.append,
+            wait_s=3,
+            connect=partial(Link, open_port=lambda url, baud: Plug(b""), clock=clock),
+            clock=clock,
+            sleep=sleep,
+        )
+    assert [seen.text for seen in log] == ["lost port x: gone"] and clock.now_s >= 3
+
+
 def test_a_port_that_comes_and_goes_is_watched_on() -> None:
     clock, log = Clock(), []
-    unplugged = PortLost("lost port x: gone", "plug it in")
-
-    class Plug:
-        """A port that says one thing, and is pulled out; the second time, for longer."""
-
-        def __init__(self, text: bytes) -> None:
-            self._text = text
-
-        def read(self, timeout_s: float) -> bytes:
-            text, self._text = self._text, b""
-            if not text:
-                raise unplugged
-            return text
-
-        def write(self, data: bytes) -> None:
-            raise AssertionError("it sends nothing")
-
-        def close(self) -> None:
-            pass
-
     ports: list[Plug | NoPort] = [Plug(b"one\n"), NoPort("no port", "x"), Plug(b"two\nhal")]
 
     def opened(url: str, baud: int) -> Plug:

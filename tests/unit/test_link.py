@@ -131,6 +131,18 @@ def test_log_lines_reach_the_caller_and_records_do_not() -> None:
     assert link.damaged_lines == 0
 
 
+def test_the_port_is_given_back_whatever_becomes_of_the_log() -> None:
+    def refuse(line: str) -> None:
+        raise OSError("the log is full")
+
+    link, port, _ = linked(lambda data: b"", on_log=refuse)
+    port.say(b"half a line")
+    link.line(link.now_s() + 1)
+    with pytest.raises(OSError, match="full"):
+        link.close()
+    assert port.closed
+
+
 def test_a_silent_device_is_a_timeout_that_says_what_was_tried() -> None:
     link, port, clock = linked(lambda data: b"")
     with pytest.raises(DeviceTimeout) as caught:

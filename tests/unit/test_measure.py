@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microwright.errors import DeviceError, DeviceTimeout, InputError, LinkCorrupt, StaleFirmware
+from microwright.errors import (
+    DeviceError,
+    DeviceTimeout,
+    InputError,
+    LinkCorrupt,
+    MicrowrightError,
+    OutputError,
+    StaleFirmware,
+)
 from microwright.graph import Array, DType, Graph, Node, Tensor
 from microwright.latency import Latency
 from microwright.link import Link
@@ -223,6 +231,20 @@ def test_outputs_may_be_taken_as_they_come(over: Measure) -> None:
     assert measurement.outputs == ()
     # Each before the next sample runs.
     assert taken == [(i, i + 2, int(inputs[i][0][0, 0])) for i in range(3)]
+
+
+@pytest.mark.parametrize("error", [InputError, OutputError, DeviceError])
+def test_any_error_leaves_what_was_measured(over: Measure, error: type[MicrowrightError]) -> None:
+    fake, partial_ones = device(), list[Measurement]()
+
+    def fail(data: bytes) -> bytes:
+        if len(fake.executed) == 3:
+            raise error("the recording ends", "x")
+        return fake.receive(data)
+
+    with pytest.raises(error):
+        over(fail, samples(4), on_partial=partial_ones.append)
+    assert [len(each.latency.samples) for each in partial_ones] == [1]
 
 
 def test_an_emulators_time_is_instructions(over: Measure) -> None:

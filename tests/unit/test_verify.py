@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -219,6 +220,22 @@ def test_a_tolerance_is_a_part_of_the_largest(got: list[float], tolerance: float
     found = verify.agreement("r", [(expected,)], [(np.array(got, np.float32),)], 1e-5)
     assert found.tolerance == tolerance
     assert found.compared_bytes == 16
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "close"),
+    [
+        ([math.inf, 1], [math.inf, 1 + 1e-6], True),
+        ([-math.inf, 1], [-math.inf, 1 + 1e-4], False),
+        ([math.inf, 1], [0, 5], False),
+        ([math.inf, 1], [-math.inf, 1], False),
+        ([1e30, 1], [math.inf, 1], False),
+        ([math.inf, -math.inf], [math.inf, 0], False),
+    ],
+)
+def test_an_infinity_is_close_to_itself_alone(expected: list[float], got: list[float], close: bool) -> None:
+    pair = (np.array(expected, np.float32),), (np.array(got, np.float32),)
+    assert (verify.agreement("r", [pair[0]], [pair[1]], 1e-5).tolerance is not None) == close
 
 
 @pytest.mark.parametrize(("got", "tolerance"), [(6, 1e-5), (7, None)])

@@ -72,6 +72,8 @@ def command(
                 url = stack.enter_context(reach(builds.open_image(project))).url
                 default_baud = project.board.serial.baud
                 wait_s = wait_s or 0.0
+            elif url == ports.AUTO:
+                raise click.UsageError("whose port? use --board ID to find a board's")
 
             def find() -> str:
                 return url

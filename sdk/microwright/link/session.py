@@ -92,11 +92,14 @@ class Link:
 
     def close(self) -> None:
         """Give the port back; what has arrived of the log is passed on."""
-        for line in bytes(self._received).split(b"\n"):
-            if records.parse(line) is None and not records.looks_damaged(line):
-                self._pass_on(line)
+        received = bytes(self._received)
         self._received.clear()
-        self._port.close()
+        try:
+            for line in received.split(b"\n"):
+                if records.parse(line) is None and not records.looks_damaged(line):
+                    self._pass_on(line)
+        finally:
+            self._port.close()
 
     def now_s(self) -> float:
         """The clock that its waits are measured by."""

@@ -43,11 +43,12 @@ def watch(
     while True:
         try:
             with connect(find(), baud, lambda line: show(Seen("log", line))) as link:
-                if gone_s is not None:
-                    show(Seen("port", "the port is there"))
-                gone_s = None
                 while True:
-                    line = link.line(link.now_s() + _READ_S)
+                    # A port that is lost as soon as it is opened is still gone.
+                    line = link.line(link.now_s() + (_READ_S if gone_s is None else _AGAIN_S))
+                    if gone_s is not None:
+                        show(Seen("port", "the port is there"))
+                        gone_s = None
                     for seen in decoded(line) if line else ():
                         show(seen)
         except AmbiguousPort:

@@ -11,7 +11,7 @@ import numpy as np
 from microwright import device
 from microwright.accuracy import roc_auc
 from microwright.build import Image
-from microwright.errors import DeviceError, InputError
+from microwright.errors import DeviceError, InputError, MicrowrightError
 from microwright.latency import Timer
 from microwright.link import Connect, Link, ignore
 from microwright.mlperf.report import WINDOW_S, WINDOWS, Accuracy, Answer, Performance, Report, Window
@@ -131,7 +131,7 @@ def run(
             else:
                 _performance(session, stimuli[0], windows, inferences, emulation is not None, progress)
                 timer = session.timer() if emulation is None else None
-        except (DeviceError, KeyboardInterrupt, SystemExit):
+        except (MicrowrightError, KeyboardInterrupt, SystemExit):
             if answers or windows:
                 on_partial(report(False))
             raise
