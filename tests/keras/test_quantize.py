@@ -100,6 +100,18 @@ def test_several_inputs_keep_their_order() -> None:
     assert [made.tensors[i].shape for i in made.inputs] == [(1, 3), (1, 5)]
 
 
+def test_a_list_in_a_dictionary_of_outputs() -> None:
+    keras.utils.set_random_seed(0)
+    entry = keras.Input((6,))
+    net = keras.Model(entry, {"p": [L.Dense(2)(entry), L.Dense(3)(entry)]})
+    given = data.make((np.random.default_rng(0).normal(size=(20, 6)),))
+    model = load.from_keras(net, "net")
+    made = quantize.quantize(model, given)
+    assert made.output_names == ("output_0", "output_1")
+    assert [made.tensors[i].shape for i in made.outputs] == [(1, 2), (1, 3)]
+    assert [each.shape for each in load.predict(model, given)] == [(20, 2), (20, 3)]
+
+
 def test_nothing_is_printed(
     network: load.Model, samples: data.Data, capfd: pytest.CaptureFixture[str]
 ) -> None:

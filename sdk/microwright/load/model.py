@@ -90,17 +90,19 @@ def input_shapes(model: Model) -> tuple[Shape, ...]:
 
 def output_names(model: Model, count: int) -> tuple[str, ...]:
     """Names of the `count` outputs of `function`, each another: keys of a signature or of a dictionary, else
-    layers, or numbers where a class of the user's does not tell.
+    layers, or numbers where these do not tell, as of a class of the user's or of a list in a dictionary.
     """
     network: Any = model.keras
-    if model.kind == "saved_model":
-        return tuple(sorted(network.structured_outputs))
     outputs = getattr(network, "output", None)
-    if isinstance(outputs, dict):
-        return tuple(map(str, outputs))
-    names: list[str] = list(getattr(network, "output_names", None) or [])
-    if not names and getattr(network, "layers", None):
-        names = [network.layers[-1].name]
+    names: list[str]
+    if model.kind == "saved_model":
+        names = sorted(network.structured_outputs)
+    elif isinstance(outputs, dict):
+        names = list(map(str, outputs))
+    else:
+        names = list(getattr(network, "output_names", None) or [])
+        if not names and getattr(network, "layers", None):
+            names = [network.layers[-1].name]
     if len(names) != count:
         return tuple(f"output_{i}" for i in range(count))
     # A layer that is called several times has several outputs.
@@ -200,8 +202,10 @@ def _require_keras(model: Model) -> None:
 
 def _flat(outputs: Any) -> list[Any]:
     if isinstance(outputs, dict):
-        return [outputs[name] for name in outputs]
-    return list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        outputs = list(outputs.values())
+    if not isinstance(outputs, (list, tuple)):
+        return [outputs]
+    return [each for part in outputs for each in _flat(part)]
 
 
 def _without_dates(path: Path) -> bytes:
