@@ -16,11 +16,14 @@ import pytest
 from microwright import cli, data, mlperf
 from microwright.errors import DeviceError, DeviceTimeout, InputError, LinkCorrupt, StaleFirmware
 from microwright.graph import Graph
+from microwright.latency import Timer
 from microwright.link import Link
+from microwright.mlperf import stimuli as stimuli_module
 from microwright.mlperf.benchmark import score
 from microwright.mlperf.report import Answer, Performance, Window
 from microwright.profile import MlperfTiny, Profile, settle
 from microwright.runners import Emulation
+from microwright.sources import Source
 from tests.support.fake_device import BUILD_ID, Clock, FakePort, Faults
 from tests.support.fake_mlperf import FakeMlperf
 from tests.support.firmware import dense
@@ -32,7 +35,8 @@ SPEED = Emulation(10**9)
 def image(profile: Profile | None = OWN) -> Any:
     """What mlperf reads of an image."""
     board = SimpleNamespace(id="fake", serial=SimpleNamespace(baud=115_200))
-    made = SimpleNamespace(board=board, profile=profile, directory=Path("there"))
+    graph = SimpleNamespace(outputs=(0,), tensors=(SimpleNamespace(elements=3),))
+    made = SimpleNamespace(board=board, profile=profile, graph=graph, directory=Path("there"))
     return SimpleNamespace(build_id=BUILD_ID, project=made)
 
 
@@ -111,8 +115,27 @@ def test_performance_takes_windows_of_ten_seconds(over: Run) -> None:
     assert {(w.inferences, w.us) for w in result.windows} == {(551, 551 * 20_000)}
     assert (result.kind, result.median, result.by_rules) == ("measured", 50.0, True)
     assert result.instructions is None
-    # One and half a second of them to know how many, and five windows, each with the input loaded anew.
-    assert [ran[1:] for ran in fake.inferences] == [(1, 0), (26, 0)] + [(551, 10)] * 5
+    # A first one, ever more until they take half a second, to know how many; and five windows.
+    assert [ran[1:] for ran in fake.inferences] == [(1, 0), (1, 0), (10, 0), (100, 0)] + [(551, 10)] * 5
+
+
+def test_a_slow_first_inference_makes_no_short_windows(over: Run) -> None:
+    clock = Clock()
+    fake = FakeMlperf(100, model, clock=clock)
+
+    def receive(sent: bytes) -> bytes:
+        fake.us = 20_000 if fake.inferences else 2_000_000
+        return fake.receive(sent)
+
+    result = over(receive, "performance", stimuli(1), clock=clock).result
+    assert isinstance(result, Performance) and {w.inferences for w in result.windows} == {551}
+
+
+def test_a_clock_that_was_not_compared_is_not_by_the_rules() -> None:
+    windows = (Window(500, 10, 10_000_000),) * 5
+    for timer in (None, Timer("dwt", 100_000_000, 0), Timer("dwt", 100_000_000, 0, (0.98, 0.985))):
+        assert not Performance(windows, None, timer).by_rules
+    assert Performance(windows, None, Timer("dwt", 100_000_000, 0, (0.999, 1.001))).by_rules
 
 
 def test_a_clock_that_differs_from_the_hosts_is_said_and_not_by_the_rules(over: Run) -> None:
@@ -143,6 +166,29 @@ def test_short_windows_are_not_by_the_rules(over: Run) -> None:
 def test_time_that_stands_still_is_an_error(over: Run) -> None:
     with pytest.raises(DeviceError, match="stands still"):
         over(FakeMlperf(100, model, us=0).receive, "performance", stimuli(1), inferences=7)
+    # Found out with a few inferences: a million of them may take longer than anybody waits.
+    clock = Clock()
+    slow = FakeMlperf(100, model, us=0)
+
+    def receive(sent: bytes) -> bytes:
+        clock.now_s += 0.6 if b"infer" in sent else 0.0
+        return slow.receive(sent)
+
+    with pytest.raises(DeviceError, match="stands still over 1 inferences"):
+        over(receive, "performance", stimuli(1), clock=clock)
+
+
+def test_a_device_that_dies_in_a_window_is_not_waited_for_as_if_it_loaded(over: Run) -> None:
+    clock = Clock()
+    fake = FakeMlperf(100, model, us=100)
+
+    def receive(sent: bytes) -> bytes:
+        """A line that is slow to load, and a device that is silent once windows begin."""
+        clock.now_s += 1.0 if b"db" in sent else 0.0
+        return b"" if b" 10%" in sent else fake.receive(sent)
+
+    with pytest.raises(DeviceTimeout, match=r"no answer to 'infer 110001 10' from .* in 1\d\d"):
+        over(receive, "performance", stimuli(1), clock=clock)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -224,13 +270,13 @@ def test_other_firmware_and_another_model_are_refused(over: Run) -> None:
         over(FakeMlperf(100, model, model="other").receive, "accuracy", stimuli(1))
 
 
-@pytest.mark.parametrize("text", ["nan,1", "1,,2", "1.2.3", "", "x" * 70_000])
+@pytest.mark.parametrize("text", ["nan,1,1", "1,1", "1,1,1,1", "1,,2", "1.2.3", "", "x" * 70_000])
 def test_nonsense_results_are_refused(over: Run, text: str) -> None:
     fake = FakeMlperf(100, model)
     fake._serve = lambda words, serve=fake._serve: [  # type: ignore[method-assign]
         f"m-results-[{text}]" if line.startswith("m-results") else line for line in serve(words)
     ]
-    if text == "nan,1":
+    if text == "nan,1,1":
         result = over(fake.receive, "accuracy", stimuli(1)).result
         assert isinstance(result, mlperf.Accuracy)
         assert np.isnan(result.answers[0].results[0])
@@ -278,8 +324,28 @@ def test_scores_are_those_of_the_benchmark() -> None:
     assert scored([[0.8, 0.1, 0.1], [0.2, 0.4, 0.2]], [0, 1]).auc is None
     assert scored([[0.0, 0.0], [0.0, 1.0]], [0, 1]).auc == 1.0
     assert scored([], []) == mlperf.Accuracy((), None, None)
-    with pytest.raises(InputError, match="class 3, the device 3 results"):
-        scored([[1, 2, 3]], [3])
+
+
+@pytest.mark.filterwarnings("error")
+def test_answers_that_are_no_numbers_are_wrong(over: Run) -> None:
+    found = scored([[0.8, 0.1, 0.1], [0.1, np.nan, 0.2], [0.0, 0.0, np.inf], [0.1, 0.2, 0.3]], [0, 1, 2, 2])
+    assert (found.top1, found.auc) == (0.5, None)
+    assert scored([[0.0, 1e308, 1e308], [0.0, 1.0, 2.0]], [1, 2]).auc is None
+    assert scored([[1.0], [np.nan]], [0, 1], Profile("a", "float32", "error", 4)).auc is None
+    turns = iter([[np.inf] * 3, [-np.inf] * 3])
+    result = over(
+        FakeMlperf(100, lambda inputs: next(turns)).receive, "accuracy", stimuli(1, windows=2)
+    ).result
+    assert isinstance(result, mlperf.Accuracy)
+    assert (result.top1, result.auc) == (0.0, None)
+
+
+@pytest.mark.parametrize("result", ["values", "error"])
+def test_a_class_that_the_model_has_not_is_refused_before_anything_runs(result: Any) -> None:
+    classes = 3 if result == "values" else 2
+    wrong = [*stimuli(2), mlperf.Stimulus("last", classes, content=bytes(100), window_bytes=100)]
+    with pytest.raises(InputError, match=f"class {classes}, the model's are 0 to {classes - 1}"):
+        mlperf.run(image(Profile("mine", "float32", result, 100)), "nowhere", "accuracy", wrong)
 
 
 def test_json_has_no_infinities(over: Run) -> None:
@@ -310,10 +376,13 @@ def read(folder: Path, truth: str) -> tuple[mlperf.Stimulus, ...]:
 
 def test_a_data_set_of_the_benchmark(folder: Path) -> None:
     first, second, third = read(folder, "a.bin,3,2\nb.bin,3,0\r\nlong.bin,2,1,100,30\n")
-    assert (first.name, first.label, first.windows()) == ("a.bin", 2, (bytes(range(100)),))
+    assert (first.name, first.label, list(first.windows())) == ("a.bin", 2, [bytes(range(100))])
     assert second.label == 0
     assert [window[0] for window in third.windows()] == [0, 30, 60]
     assert {len(window) for window in third.windows()} == {100}
+    (folder / "long.bin").write_bytes(bytes(99))
+    with pytest.raises(InputError, match=r"long\.bin has 99 bytes, an input 100"):
+        third.windows()
     (folder / "a.bin").unlink()
     with pytest.raises(InputError, match=r"a\.bin cannot be read"):
         first.windows()
@@ -346,6 +415,27 @@ def test_a_wrong_data_set_is_refused(folder: Path, truth: str) -> None:
         read(folder, truth)
 
 
+def test_a_data_set_without_end_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stimuli_module, "_MAX_ROWS", 2)
+    assert len(read(folder, "a.bin,3,2\n\n\nb.bin,3,0\n")) == 2
+    # What stands behind the limit is not even read.
+    with pytest.raises(InputError, match="more than 2 rows"):
+        read(folder, "a.bin,3,2\nb.bin,3,0\na.bin,3,2\n" + "x" * 200_000)
+    (folder / "large.bin").write_bytes(bytes(100_100))
+    assert read(folder, "large.bin,3,2,100,2\n")
+    with pytest.raises(InputError, match="more than 100000 windows"):
+        read(folder, "large.bin,3,2,100,1\n")
+
+
+def test_a_name_too_long_and_options_of_other_sources_are_refused(folder: Path) -> None:
+    read(folder, "a.bin,3,2\n")
+    with pytest.raises(InputError):
+        stimuli_module.load("x" * 5000, dense(), OWN)
+    assert stimuli_module.load(Source(str(folder)), dense(), OWN)
+    with pytest.raises(InputError, match="an image scale is for a folder of images"):
+        stimuli_module.load(Source(str(folder), (0.0, 1.0)), dense(), OWN)
+
+
 def profile(graph: Graph, **said: Any) -> Profile:
     return settle(MlperfTiny(**said), graph)
 
@@ -355,18 +445,20 @@ def test_samples_of_any_source_are_sent_as_the_runner_would() -> None:
     whole = np.arange(-8, 8, dtype=np.int8).reshape(2, 8)
     given = data.make((whole,), np.array([1, 3]))
     raw = mlperf.of_data(given, graph, profile(graph))
-    assert [(s.label, s.windows()) for s in raw] == [(1, (whole[0].tobytes(),)), (3, (whole[1].tobytes(),))]
+    assert [(s.label, *s.windows()) for s in raw] == [(1, whole[0].tobytes()), (3, whole[1].tobytes())]
     flipped = mlperf.of_data(given, graph, profile(graph, sent="uint8"))
-    assert flipped[0].windows()[0] == bytes(range(120, 128))
+    assert next(flipped[0].windows()) == bytes(range(120, 128))
     pixels = data.make((np.full((1, 8), 200, np.uint8),))
-    assert mlperf.of_data(pixels, graph, profile(graph, sent="uint8"))[0].windows()[0] == bytes([200] * 8)
+    sent = mlperf.of_data(pixels, graph, profile(graph, sent="uint8"))
+    assert next(sent[0].windows()) == bytes([200] * 8)
     reals = np.linspace(-1, 1, 8).astype(np.float32).reshape(1, 8)
     floats = mlperf.of_data(data.make((reals,)), graph, profile(graph, sent="float32"))
-    assert floats[0].windows()[0] == reals.astype("<f4").tobytes() and floats[0].label is None
+    assert next(floats[0].windows()) == reals.astype("<f4").tobytes() and floats[0].label is None
     # Quantised values become the reals that quantise to them again.
-    again = np.frombuffer(mlperf.of_data(given, graph, profile(graph, sent="float32"))[0].windows()[0], "<f4")
+    sent = mlperf.of_data(given, graph, profile(graph, sent="float32"))
+    again = np.frombuffer(next(sent[0].windows()), "<f4")
     assert data.to_input(graph, 0, again.reshape(1, 8)).reshape(-1).tolist() == whole[0].tolist()
-    assert len(mlperf.random(graph, profile(graph))[0].windows()[0]) == 8
+    assert len(next(mlperf.random(graph, profile(graph))[0].windows())) == 8
 
 
 def test_the_command_refuses_what_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,9 +51,11 @@ class Window:
 class Accuracy:
     """What the answers come to, as the benchmark's runner computes it.
 
-    `top1`, 0 to 1: share of stimuli whose largest result is their class; None where the result is an error.
+    `top1`, 0 to 1: share of stimuli whose largest result is their class; None where the result is an error,
+    or a single one.
     `auc`: of the errors against the classes 0 and 1; of two classes, of the second's share of the results'
     sum; of more, the mean of each class's share against all others. None where one class has no stimulus.
+    An answer that has infinities or no numbers is wrong, and of such answers there is no `auc`.
     """
 
     answers: tuple[Answer, ...]
@@ -67,8 +69,8 @@ class Performance:
 
     `median` is the throughput in inferences a second. `emulated_hz` says that the device's time is an
     emulator's, which executes so many instructions in a second of it; None where it is measured. `by_rules`:
-    five windows, measured, of ten seconds or more each. `timer` is what counted the device's time; None where
-    that was not compared with the host's.
+    five windows, measured, of ten seconds or more each, by a clock that was compared with the host's and
+    does not differ. `timer` is what counted the device's time; None where that was not asked for.
     """
 
     windows: tuple[Window, ...]
@@ -96,7 +98,9 @@ class Performance:
     def by_rules(self) -> bool:
         """Whether the windows are as the benchmark asks for."""
         long = all(window.us >= WINDOW_S * 1e6 for window in self.windows)
-        return self.kind == "measured" and long and len(self.windows) == WINDOWS and not self.cautions
+        compared = self.timer is not None and self.timer.clock_ratio is not None
+        right = compared and not self.cautions
+        return self.kind == "measured" and long and len(self.windows) == WINDOWS and right
 
     @property
     def cautions(self) -> tuple[Caution, ...]:
@@ -179,7 +183,7 @@ def render(report: Report, console: Console) -> None:
             if result.instructions is not None:
                 text += f" at {result.emulated_hz:,} instructions/s; {result.instructions:,.0f} an inference"
             table.add_row(f"median, {result.kind}", f"{result.median:,.3f} /s", text)
-        rules = f"{WINDOWS} windows of {WINDOW_S:g} s or more, measured"
+        rules = f"{WINDOWS} windows of {WINDOW_S:g} s or more, measured by a clock like the host's"
         table.add_row("by the rules", "yes" if result.by_rules else "no", rules)
         for caution in result.cautions:
             table.add_row("caution", "", caution.message)

@@ -29,10 +29,13 @@ _TIME = re.compile(r"m-lap-us-([0-9]{1,20})")
 
 @dataclass(frozen=True)
 class Inference:
-    """What `infer` answered: microseconds of the device's for all inferences, and the last one's results."""
+    """What `infer` answered: microseconds of the device's for all inferences, the last one's results, and the
+    seconds of the host's from the command to the answer.
+    """
 
     us: int
     results: tuple[float, ...]
+    host_s: float
 
 
 class Session:
@@ -53,6 +56,7 @@ class Session:
     ) -> None:
         self._crc = 0  # of all that was said since the last `check`
         self._level = False  # whether the device counts from the same point
+        self._host_s = 0.0  # that the last command but `check` took
         self._baud = image.project.board.serial.baud
         self._where = f"{url} at {self._baud} baud"
         self._link = connect(url, self._baud, on_log)
@@ -71,10 +75,6 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._link.close()
-
-    def now_s(self) -> float:
-        """The time that deadlines are in."""
-        return self._link.now_s()
 
     def name(self) -> tuple[str, str]:
         """Name of the device, and of its model."""
@@ -108,7 +108,7 @@ class Session:
             results = tuple(float(text) for text in found[0].split(","))
         except ValueError:
             raise DeviceError(f"the device gives {found[0][:80]!r} as results", _REBUILD) from None
-        return Inference(times[1] - times[0], results)
+        return Inference(times[1] - times[0], results, self._host_s)
 
     def _checked(self, commands: Sequence[tuple[str, float]]) -> list[list[str]]:
         """Answers of commands, each with its deadline, of which `check` says that nothing was damaged.
@@ -168,6 +168,7 @@ class Session:
         text = command.encode("ascii")
         if command != "check":
             self._crc = zlib.crc32(text, self._crc)
+        begun_s = self._link.now_s()
         self._link.send(text + b"%")
         deadline_s = self._link.now_s() + timeout_s + 2 * len(text) * 10 / self._baud
         answer: list[str] = []
@@ -179,6 +180,8 @@ class Session:
             if line == _READY:
                 if command == "check":
                     self._crc = 0
+                else:
+                    self._host_s = self._link.now_s() - begun_s
                 return answer
             answer.append(line.decode("latin-1"))
         raise self._silent(command, timeout_s)

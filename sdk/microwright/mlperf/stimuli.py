@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import itertools
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +22,9 @@ from microwright.sources import Source
 TRUTH = "y_labels.csv"
 
 _MAX_ROWS = 1_000_000
+_MAX_TRUTH_BYTES = 1 << 26
 _MAX_BYTES = 1 << 30
+_MAX_WINDOWS = 100_000
 _FORM = "a row is FILE,CLASSES,CLASS or FILE,CLASSES,CLASS,BYTES,STRIDE"
 
 
@@ -38,8 +42,8 @@ class Stimulus:
     window_bytes: int = 0
     stride_bytes: int = 0
 
-    def windows(self) -> tuple[bytes, ...]:
-        """Inputs, in order. Raises InputError where the file cannot be read any more."""
+    def windows(self) -> Iterator[bytes]:
+        """Inputs, in order, one at least. Raises InputError where the file cannot be read any more."""
         content = self.content
         if self.path is not None:
             try:
@@ -49,9 +53,12 @@ class Stimulus:
                     f"{self.path} cannot be read: {error.strerror or error}", "check the data set"
                 ) from None
         last = len(content) - self.window_bytes
-        return tuple(
-            content[at : at + self.window_bytes] for at in range(0, last + 1, max(self.stride_bytes, 1))
-        )
+        if last < 0:
+            raise InputError(
+                f"{self.path or self.name} has {len(content)} bytes, an input {self.window_bytes}",
+                "check the data set: a file that is written while it is read is not whole",
+            )
+        return (content[at : at + self.window_bytes] for at in range(0, last + 1, max(self.stride_bytes, 1)))
 
 
 def load(
@@ -64,7 +71,13 @@ def load(
     if source is None:
         return random(graph, profile)
     where = Path(source.where if isinstance(source, Source) else source)
-    if (where / TRUTH).is_file():
+    # os.path has no errors, such as those of pathlib for a name that is too long.
+    if os.path.isfile(where / TRUTH):  # noqa: PTH113
+        if isinstance(source, Source) and source.image_scale is not None:
+            raise InputError(
+                f"{where}: an image scale is for a folder of images, this is a data set of the benchmark",
+                "leave it out: the files have what the runner sends",
+            )
         return read(where, profile)
     return of_data(sources.load(source, samples.inputs(graph), progress=progress), graph, profile)
 
@@ -76,14 +89,16 @@ def read(folder: Path, profile: Profile) -> tuple[Stimulus, ...]:
     """
     truth = folder / TRUTH
     try:
-        if truth.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{truth} is larger than {_MAX_BYTES} bytes", "give a data set of the benchmark")
+        if truth.stat().st_size > _MAX_TRUTH_BYTES:
+            raise InputError(
+                f"{truth} is larger than {_MAX_TRUTH_BYTES} bytes", "give a data set of the benchmark"
+            )
         with truth.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
+            rows = list(itertools.islice(filter(None, csv.reader(file)), _MAX_ROWS + 1))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{truth} cannot be read: {error}", _FORM) from None
     if not rows or len(rows) > _MAX_ROWS:
-        raise InputError(f"{truth} has {len(rows)} rows", _FORM)
+        raise InputError(f"{truth} has {f'more than {_MAX_ROWS}' if rows else 'no'} rows", _FORM)
     return tuple(
         _of_row(folder, f"{truth}, row {number}", row, profile) for number, row in enumerate(rows, 1)
     )
@@ -152,5 +167,10 @@ def _of_row(folder: Path, where: str, row: Sequence[str], profile: Profile) -> S
         raise InputError(
             f"{where}: {name[:80]!r} has {size} bytes in inputs of {window}, {profile.model} takes {needed}",
             "give the data set of this model",
+        )
+    if (size - window) // stride >= _MAX_WINDOWS:
+        raise InputError(
+            f"{where}: {name[:80]!r} has more than {_MAX_WINDOWS} windows, one every {stride} bytes",
+            "give a larger stride, or several files",
         )
     return Stimulus(name, numbers[1], path, b"", window, stride)
