@@ -12,8 +12,9 @@ from microwright import _run, footprint, manifest
 from microwright.board import Board
 from microwright.errors import InputError, TooLarge, ToolFailed
 from microwright.footprint import Footprint
-from microwright.graph import Graph, Tensor
+from microwright.graph import Graph, Quantization, Tensor
 from microwright.library import too_large
+from microwright.profile import MlperfTiny
 from microwright.progress import Progress, silent
 from microwright.project import Project, create
 
@@ -81,14 +82,25 @@ def build(project: Project, progress: Progress = silent) -> Image:
 def build_empty(project: Project, progress: Progress = silent) -> Image:
     """Build the application of a project's board around a model of no layers, in the project's `build/empty`.
 
-    What the project's image has more is the model's. Raises as `build` and `project.create` do.
+    It answers MLPerf Tiny's protocol where the project does. What the project's image has more is the
+    model's. Raises as `build` and `project.create` do.
     """
-    tensor = Tensor(0, "input", "int8", (1,), None, None)
-    nothing = Graph("empty", "0" * 64, (tensor,), (), (0,), (0,), b"")
-    directory, optimize = _output(project) / "empty", project.optimize
-    return build(
-        create(directory, nothing, project.board, engine=project.engine, optimize=optimize), progress
+    dtype = project.graph.tensors[project.graph.inputs[0]].dtype
+    if dtype == "float32":
+        given = Tensor(0, "input", "float32", (1,), None, None)
+    else:
+        given = Tensor(0, "input", "int8", (1,), Quantization((1.0,), (0,)), None)
+    nothing = Graph("empty", "0" * 64, (given,), (), (0,), (0,), b"")
+    profile = project.profile
+    empty = create(
+        _output(project) / "empty",
+        nothing,
+        project.board,
+        engine=project.engine,
+        optimize=project.optimize,
+        profile=None if profile is None else MlperfTiny("empty", profile.sent, profile.result),
     )
+    return build(empty, progress)
 
 
 def open_image(project: Project) -> Image:

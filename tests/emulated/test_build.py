@@ -12,6 +12,7 @@ import pytest
 from microwright import board, build, footprint, project
 from microwright.board import Board, Region
 from microwright.errors import InputError, TooLarge, ToolFailed, ToolMissing
+from microwright.profile import MlperfTiny, Sent
 from tests.support.firmware import convolutional, dense
 
 GRAPH = dense(inputs=100, outputs=50)
@@ -128,6 +129,17 @@ def test_what_a_model_adds_is_beside_an_application_without(tmp_path: Path, made
     assert added["ram"]["line"] == 0 and added["ram"]["arena"] > 0
     # The project is as it was.
     assert build.open_image(image.project) == image
+
+
+@pytest.mark.parametrize("sent", ["raw", "float32"])
+def test_what_answers_mlperf_tiny_is_not_the_models(tmp_path: Path, sent: Sent) -> None:
+    """Neither the commands nor their code are what the model adds."""
+    adds = []
+    for name, profile in (("plain", None), ("benchmark", MlperfTiny(sent=sent))):
+        image = build.build(project.create(tmp_path / name, GRAPH, MCU, profile=profile))
+        empty = build.build_empty(image.project)
+        adds.append(image.flash_total_bytes - empty.flash_total_bytes)
+    assert abs(adds[1] - adds[0]) < 256
 
 
 def test_the_image_says_who_built_it(image: build.Image) -> None:

@@ -421,6 +421,8 @@ def test_new_then_build_then_run_then_measure(
     facts = json.loads(capsys.readouterr().out)
     assert sum(facts["footprint"]["flash"].values()) == facts["footprint"]["flash_bytes"]
     assert 0 < facts["added"]["flash"]["weights"] == facts["footprint"]["flash"]["weights"]
+    assert cli.execute(["build", str(out), "--symbols", "1", "--json"]) == 2
+    assert "--json has all symbols" in capsys.readouterr().err
     assert cli.execute(["run", str(out), "--once"]) == 0
     captured = capsys.readouterr()
     assert "serial line /dev/" in captured.out

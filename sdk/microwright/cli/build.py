@@ -31,6 +31,8 @@ def command(project: Path, symbols: int | None, over_empty: bool, as_json: bool)
     from microwright import project as projects
     from microwright.cli import _facts, _tables
 
+    if as_json and symbols is not None:
+        raise click.UsageError("--symbols is for the tables: --json has all symbols")
     opened = projects.open_project(project)
     empty: Footprint | None = None
     with _options.progress() as progress:
