@@ -25,15 +25,18 @@ def reach(image: Image, url: str | None = None, runner: str | None = None) -> It
     """The device at `url`, at the port that the board's USB ids name, or one that a runner starts and ends.
 
     The port is looked for where `url` is "auto", and where neither it nor `runner` is given and nothing here
-    starts such a board. Raises BoardError, ToolMissing, ToolFailed, DeviceError.
+    starts such a board. A device at `url` is taken for an emulator that somebody else started where `runner`
+    names one, or where the board has one and `url` is what emulators listen at, `socket://`. Raises
+    BoardError, ToolMissing, ToolFailed, DeviceError.
     """
     board = image.project.board
-    startable = runner is not None or any(name in runners.RUNNERS for name in board.runners)
-    if url == ports.AUTO or (url is None and not startable):
+    known = next((name for name in board.runners if name in runners.RUNNERS), None)
+    if url == ports.AUTO or (url is None and runner is None and known is None):
         url = ports.find(board.serial.usb_ids, board.id)
     if url is not None:
-        # It may be an emulator that somebody else started: its board says so.
-        yield Reached(url, runners.get(board, runner).emulation if startable else None)
+        if runner is None and url.lower().startswith("socket://"):
+            runner = known
+        yield Reached(url, None if runner is None else runners.get(board, runner).emulation)
         return
     with runners.start(image, runner=runner) as device:
         yield Reached(device.url, device.emulation)

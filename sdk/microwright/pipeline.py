@@ -274,7 +274,7 @@ def evaluate(
     The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends; see
     `device.reach`. It runs the first sample `warmup` times and then `runs` times the samples in turn
     (default: each once); `per_layer` adds a run that times each layer. The report carries the cautions, and
-    those that the measurement gives, which `on_caution` is told. Where Ctrl-C or the device ends it after
+    those that the measurement gives, which `on_caution` is told. Where Ctrl-C or an error ends it after
     some runs, `on_partial` gets their report.
     """
     judge = _Judge(image.project.graph, wanted)

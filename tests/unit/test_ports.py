@@ -193,11 +193,28 @@ def test_auto_looks_for_it_in_any_case(plugged: list[ListPortInfo]) -> None:
     board = replace(boards.load("mps2-an386"), serial=replace(real_board().serial))
     plugged += [DISCO, OTHER]
     with reach(image(board), ports.AUTO) as reached:
-        assert reached.url == "/dev/ttyACM1"
-        assert reached.emulation is not None, "its board is an emulator's"
+        assert (reached.url, reached.emulation) == ("/dev/ttyACM1", None)
     plugged.clear()
     with pytest.raises(NoPort), reach(image(board), ports.AUTO):
         pass
+
+
+@pytest.mark.parametrize(
+    ("url", "runner", "emulated"),
+    [
+        ("socket://127.0.0.1:1", None, True),
+        ("SOCKET://127.0.0.1:1", None, True),
+        ("/dev/ttyUSB0", None, False),
+        ("hwgrep://MPS2", None, False),
+        ("rfc2217://bench:1", None, False),
+        ("/dev/pts/3", "qemu", True),
+    ],
+)
+def test_time_is_an_emulators_where_one_listens(url: str, runner: str | None, emulated: bool) -> None:
+    # The first runner is one that this version does not know.
+    board = replace(boards.load("mps2-an386"), runners={"later": {}, **boards.load("mps2-an386").runners})
+    with reach(image(board), url, runner) as reached:
+        assert (reached.url, reached.emulation is not None) == (url, emulated)
 
 
 # microwright ports
