@@ -118,11 +118,18 @@ class Device:
         """What `checksums_of` gives for the bytes that lie in the arena there."""
         pieces = ((start, min(PIECE_BYTES, size - start)) for start in range(0, size, PIECE_BYTES))
         replies = (self._link.request("arena", offset=offset + start, bytes=n) for start, n in pieces)
-        return tuple(reply.args.get("crc", "") for reply in replies)
+        return tuple(answers.checksum(reply, "crc") for reply in replies)
 
     def fetch(self, offset: int, size: int) -> bytes:
-        """The bytes that lie in the arena there."""
-        return self._fetch(size, "arena", data=1, origin=offset)
+        """The bytes that lie in the arena there. Raises LinkCorrupt where its checksum is of others."""
+        for _ in range(_TRIES):
+            data = self._fetch(size, "arena", data=1, origin=offset)
+            if self.checksums(offset, size) == checksums_of(data):
+                return data
+        raise LinkCorrupt(
+            f"{size} bytes at {offset} of the arena differ {_TRIES} times from the device's checksum",
+            "check its power supply, and that nothing else writes to the model's arena",
+        )
 
     def _remember(self, sample: tuple[bytes, ...], reset: bool) -> None:
         if reset:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
 from microwright.dialogue import PIECE_BYTES, Device, checksums_of
-from microwright.errors import LinkCorrupt
+from microwright.errors import DeviceError, LinkCorrupt
 from microwright.link import Link, Refused
 from tests.support.fake_device import Clock, FakeDevice, FakePort, Faults
 from tests.unit.test_measure import device, image
@@ -55,6 +56,41 @@ def test_a_walk_sees_what_lies_there_whatever_happens(restart_at: int | None, da
     faults = Faults(random.Random(1), drop=damage, flip=damage, repeat=damage) if damage else None
     fake = device(arena=arena)
     assert walk(fake, faults, restart_at) == [arena(done)[7:907] for done in range(4)]
+
+
+def walked(receive: Callable[[bytes], bytes], look: Callable[[Device], object]) -> object:
+    """What a look into the arena gives, in front of the first layer."""
+    clock = Clock()
+    with Link("fake", 115_200, open_port=FakePort(receive, clock).open, clock=clock) as link:
+        reached = Device(link, image())
+        return reached.walk((bytes(700), bytes(12)), lambda: look(reached), reset=True)
+
+
+@pytest.mark.parametrize("says", [{}, {"crc": ""}, {"crc": "0123456"}, {"crc": "0123456G"}])
+def test_a_checksum_that_is_none_is_refused(says: dict[str, str]) -> None:
+    fake = device(arena=arena)
+    fake._arena = lambda **_: says  # type: ignore[method-assign]
+    with pytest.raises(DeviceError, match=r"crc.*, expected 8 lower-case hex digits"):
+        walked(fake.receive, lambda reached: reached.checksums(0, 10))
+
+
+@pytest.mark.parametrize(("wrong", "raises"), [(1, False), (1000, True)])
+def test_bytes_that_are_not_those_of_the_checksum_are_asked_for_again(wrong: int, raises: bool) -> None:
+    fake, honest = device(arena=arena), FakeDevice._arena
+    asked = 0
+
+    def answer(**args: str) -> dict[str, int | str] | str:
+        nonlocal asked
+        asked += "data" not in args
+        return {"crc": "00000000"} if "data" not in args and asked <= wrong else honest(fake, **args)
+
+    fake._arena = answer  # type: ignore[method-assign]
+    if raises:
+        with pytest.raises(LinkCorrupt, match="100 bytes at 7 of the arena differ 3 times"):
+            walked(fake.receive, lambda reached: reached.fetch(7, 100))
+    else:
+        assert walked(fake.receive, lambda reached: reached.fetch(7, 100)) == arena(0)[7:107]
+    assert asked == min(wrong + 1, 3)
 
 
 def test_a_device_that_never_remembers_ends_in_an_error() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -273,6 +274,20 @@ def test_a_recording_that_cannot_be_written_or_read(tmp_path: Path) -> None:
         Replay(tmp_path / "none.txt")
     with pytest.raises(InputError, match="cannot be read"):
         Replay(tmp_path)
+    with pytest.raises(OutputError, match="null byte"):
+        Recorder(tmp_path / "a\0b")
+    with pytest.raises(InputError, match="null byte"):
+        Replay(tmp_path / "a\0b")
+
+
+def test_a_port_of_any_name_is_recorded(tmp_path: Path) -> None:
+    clock, url = Clock(), os.fsdecode(b"/dev/tty\xff")
+    port = FakePort(device().receive, clock)
+    with Recorder(tmp_path / "session.txt", open_port=port.open, clock=clock) as recorder:
+        recorder.open_port(url, 115_200).close()
+    assert b" open /dev/tty\\xff 115200\n" in (tmp_path / "session.txt").read_bytes()
+    with Replay(tmp_path / "session.txt") as replay:
+        assert replay.url == url
 
 
 def test_a_full_disk_is_an_error_of_the_output() -> None:

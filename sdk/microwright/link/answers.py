@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
 from microwright.errors import DeviceError
 from microwright.link.records import Record
@@ -26,6 +27,14 @@ def number(record: Record, key: str, low: int, high: int) -> int:
     if not (0 < len(text) <= 20 and text.isascii() and text.isdigit() and low <= int(text) <= high):
         raise wrong(record, key, str(low) if low == high else f"a number from {low} to {high}")
     return int(text)
+
+
+def checksum(record: Record, key: str) -> str:
+    """A value as a checksum in its form. Raises DeviceError."""
+    text = record.args.get(key, "")
+    if re.fullmatch(r"[0-9a-f]{8}", text) is None:
+        raise wrong(record, key, "8 lower-case hex digits")
+    return text
 
 
 def data(record: Record, key: str, size: int) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import time
 from collections import deque
@@ -82,7 +83,7 @@ class Recorder:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("wb", buffering=0)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise self._unwritable(error) from None
         try:
             self._write(_TITLE)
@@ -104,7 +105,7 @@ class Recorder:
 
     def open_port(self, url: str, baud: int) -> Port:
         """A port whose session is kept; for a Link together with `clock`."""
-        self.note("open", f"{_escaped(url.encode())} {baud}")
+        self.note("open", f"{_escaped(os.fsencode(url))} {baud}")
         try:
             return _RecordedPort(self._open_port(url, baud), self)
         except DeviceError as error:
@@ -143,9 +144,9 @@ class Recorder:
         except OSError as error:
             raise self._unwritable(error) from None
 
-    def _unwritable(self, error: OSError) -> OutputError:
+    def _unwritable(self, error: Exception) -> OutputError:
         return OutputError(
-            f"recording {self._path} cannot be written: {error.strerror or error}",
+            f"recording {self._path} cannot be written: {_reason(error)}",
             "check the space and the permissions there",
         )
 
@@ -200,10 +201,8 @@ class Replay:
         self._path = path
         try:
             self._file: IO[bytes] = path.open("rb")
-        except OSError as error:
-            raise InputError(
-                f"recording {path} cannot be read: {error.strerror or error}", "check the path"
-            ) from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"recording {path} cannot be read: {_reason(error)}", "check the path") from None
         self._line = 0
         self._ahead: deque[Event] = deque()
         self._now_s = 0.0
@@ -302,7 +301,7 @@ class Replay:
         match = re.fullmatch(r"(.*) ([0-9]{1,9})", event.text) if event and event.kind == "open" else None
         if event is None or match is None:
             raise self._departs(event, "a port is opened")
-        return self._unescaped(match[1], event.line).decode("utf-8", "replace"), int(match[2])
+        return os.fsdecode(self._unescaped(match[1], event.line)), int(match[2])
 
     def _bytes(self, event: Event) -> bytes:
         return self._unescaped(event.text, event.line)
@@ -346,7 +345,7 @@ class Replay:
             line = self._file.readline(_MAX_LINE_BYTES)
         except OSError as error:
             raise InputError(
-                f"recording {self._path} cannot be read: {error.strerror or error}", "check the file"
+                f"recording {self._path} cannot be read: {_reason(error)}", "check the file"
             ) from None
         if not line:
             return None
@@ -416,3 +415,8 @@ def _same(one: bytes, other: bytes) -> bool:
 def _shown(data: bytes) -> str:
     text = _escaped(data)
     return f"'{text if len(text) <= 80 else f'{text[:80]}...'}'"
+
+
+def _reason(error: Exception) -> str:
+    # A path that no file can have, as one with a NUL, is a ValueError.
+    return getattr(error, "strerror", None) or str(error)
