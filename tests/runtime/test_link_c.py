@@ -182,8 +182,11 @@ def test_a_walk_needs_a_run_that_stopped_and_stays_in_the_arena(firmware: Path) 
     refused = [record(20 + i, "arena", **args) for i, args in enumerate(outside)]
     assert codes(firmware, *writes, run, *refused, record(30, "advance"))[4:] == ["argument"] * 6
     # Beyond the last layer.
-    too_far = [record(31, "advance", until=4294967295), look]
-    assert codes(firmware, *writes, run, *too_far)[4:] == ["model", "incomplete"]
+    too_far = [record(31, "advance", until=3), record(32, "advance", until=4294967295), look]
+    assert codes(firmware, *writes, run, *too_far)[4:] == ["argument", "argument", "ok"]
+    # What is written may lie where a tensor lay; what is refused does no harm.
+    assert codes(firmware, *writes, run, record(33, "write", input=2), look)[4:] == ["argument", "ok"]
+    assert codes(firmware, *writes, run, writes[0], look, advance)[4:] == ["ok", "incomplete", "incomplete"]
     *writes, run = inference(1, b"\xff" + DATA[1:], until=0)
     assert codes(firmware, *writes, run, record(5, "advance", until=1), look)[3:] == [
         "ok",
@@ -205,6 +208,29 @@ def test_the_same_number_in_a_later_session_runs(firmware: Path) -> None:
     read = record(14, "read", output=0, offset=0, bytes=6)
     answers = talk(firmware, b"".join([*requests, read, *requests, read]))
     assert base64.b64decode((parse(answers[9]) or (0, "", {}))[2]["data"])[1] == 2
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{key: value} for key in ("until", "reset", "layers") for value in ("", "abc", "1x", "-1", 4294967295)]
+    + [{"until": 3}, {"reset": 2}, {"layers": 2}],
+)
+def test_a_run_with_a_wrong_option_does_nothing(firmware: Path, option: dict[str, int | str]) -> None:
+    crc = f"{zlib.crc32(DATA):08x}"
+    *writes, run = inference(20, DATA)
+    answers = talk(
+        firmware, b"".join([*inference(1, DATA), *writes, record(9, "run", crc=crc, **option), run])
+    )
+    refused, done = (parse(line) for line in answers[-2:])
+    assert refused == (9, "error", {"code": "argument"})
+    # The inputs are still there, and so is the state.
+    assert done is not None and done[1] == "ok" and done[2]["step"] == "2"
+
+
+@pytest.mark.parametrize("value", ["", "abc", "1x", 2])
+def test_a_look_with_a_wrong_option_is_refused(firmware: Path, value: int | str) -> None:
+    requests = [*inference(1, DATA, until=0), record(5, "arena", offset=0, bytes=1, data=value)]
+    assert codes(firmware, *requests)[-1] == "argument"
 
 
 def test_an_old_result_does_not_answer_a_later_run_of_the_same_number(firmware: Path) -> None:

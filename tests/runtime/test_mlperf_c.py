@@ -271,6 +271,22 @@ def test_a_record_runs_on_what_records_wrote(firmware: Path) -> None:
     assert parsed is not None and (parsed[1] == "ok" or parsed[2]["code"] == "crc")
 
 
+def test_a_command_ends_a_walk(firmware: Path) -> None:
+    data = bytes(50)
+    look = record(9, "arena", offset=0, bytes=1)
+    requests = [
+        record(1, "hello"),
+        record(2, "write", input=0, offset=0, data="A" * 64),
+        record(3, "write", input=0, offset=48, data="AAA="),
+        record(4, "run", crc=f"{zlib.crc32(data):08x}", until=0),
+        look,
+    ]
+    lines = run(firmware, b"".join(requests) + b"name%" + look)
+    answers = [parsed for line in lines if (parsed := parse(line.encode()))]
+    assert [verb for _, verb, _ in answers] == ["ok"] * 5 + ["error"]
+    assert answers[-1][2]["code"] == "incomplete"
+
+
 def test_check_tells_of_damage_either_way(firmware: Path) -> None:
     commands = [*loading(bytes(50)), "infer 1 0"]
     sent = "".join(f"{command}%" for command in ["check", *commands, "check", "check"]).encode()

@@ -122,12 +122,16 @@ class FakeDevice:
         written = self._inputs[index][:start] + base64.b64decode(data, validate=True)
         if len(written) > self.input_bytes[index]:
             return "argument"
+        self._walked = None
         self._inputs[index] = written
         return {}
 
     def _run(
         self, crc: str, layers: str = "0", reset: str = "0", until: str = ""
     ) -> dict[str, int | str] | str:
+        flags, steps = {"0", "1"}, {"", *map(str, range(self.layers + 1))}
+        if layers not in flags or reset not in flags or until not in steps:
+            return "argument"
         if [len(data) for data in self._inputs] != list(self.input_bytes):
             return "incomplete"
         if crc != f"{zlib.crc32(b''.join(self._inputs)):08x}":
@@ -152,6 +156,8 @@ class FakeDevice:
     def _advance(self, until: str) -> dict[str, int | str] | str:
         if self._walked is None:
             return "incomplete"
+        if int(until) > self.layers:
+            return "argument"
         self._walked = max(self._walked, int(until))
         return {}
 

@@ -127,6 +127,7 @@ static void serve_write(const struct mw_link_request *request)
         reply_error(request->seq, "order");
         return;
     }
+    mw_walk_end();
     uint8_t *const data = mw_model_input(mw_arena, (int)input);
     const int32_t bytes =
         mw_link_data(request, "data", data + offset, mw_model_input_bytes((int)input) - offset);
@@ -202,15 +203,14 @@ static void serve_run(const struct mw_link_request *request)
     uint32_t expected;
     uint32_t layers = 0;
     uint32_t reset = 0;
-    uint32_t until;
+    uint32_t until = MW_LAYERS + 1; // the whole
     last_run.seq = 0;
-    mw_walk_end();
-    mw_link_number(request, "layers", &layers);
-    mw_link_number(request, "reset", &reset);
-    if (!mw_link_checksum(request, "crc", &expected)) {
+    if (!mw_link_option(request, "layers", 1, &layers) || !mw_link_option(request, "reset", 1, &reset) ||
+        !mw_link_option(request, "until", MW_LAYERS, &until) || !mw_link_checksum(request, "crc", &expected)) {
         reply_error(request->seq, "argument");
         return;
     }
+    mw_walk_end();
     uint32_t crc = 0;
     for (int i = 0; i < MW_INPUTS; ++i) {
         if (filled[i] != mw_model_input_bytes(i)) {
@@ -231,7 +231,7 @@ static void serve_run(const struct mw_link_request *request)
     last_run.step = ++steps;
     ++runs;
     mw_port_stack_paint();
-    if (mw_link_number(request, "until", &until)) {
+    if (until <= MW_LAYERS) {
         last_run.ticks = 0;
         last_run.status = mw_walk_begin(mw_arena, until);
     } else {
@@ -363,6 +363,7 @@ int main(void)
 #ifdef MW_MLPERF_TINY
         if (request.command != NULL) {
             steps = 0; // the state is lost
+            mw_walk_end();
             runs += mw_mlperf_serve(&wire, request.command, status == MW_OK ? mw_arena : NULL);
             continue;
         }

@@ -173,11 +173,21 @@ static const char *value_of(const struct mw_link_request *request, const char *k
 
 bool mw_link_number(const struct mw_link_request *request, const char *key, uint32_t *value)
 {
+    uint32_t number;
     const char *text = value_of(request, key);
     if (text != NULL) {
-        text = mw_link_decimal(text, value);
+        text = mw_link_decimal(text, &number);
     }
-    return text != NULL && *text == '\0';
+    if (text == NULL || *text != '\0') {
+        return false;
+    }
+    *value = number;
+    return true;
+}
+
+bool mw_link_option(const struct mw_link_request *request, const char *key, uint32_t max, uint32_t *value)
+{
+    return value_of(request, key) == NULL || (mw_link_number(request, key, value) && *value <= max);
 }
 
 bool mw_link_checksum(const struct mw_link_request *request, const char *key, uint32_t *value)

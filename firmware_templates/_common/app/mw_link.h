@@ -51,9 +51,13 @@ bool mw_link_equal(const char *a, const char *b);
 // Reads a number of 32 bits up to the first character that is no digit, which it returns; NULL where there is none.
 const char *mw_link_decimal(const char *text, uint32_t *value);
 
-// An argument as a decimal number, or as a checksum of 8 hex digits; false where it is absent or anything else.
+// An argument as a decimal number, or as a checksum of 8 hex digits; false, and no value, where it is absent
+// or anything else.
 bool mw_link_number(const struct mw_link_request *request, const char *key, uint32_t *value);
 bool mw_link_checksum(const struct mw_link_request *request, const char *key, uint32_t *value);
+
+// An argument that may be absent, which leaves the value as it is; false where it is there and no number up to `max`.
+bool mw_link_option(const struct mw_link_request *request, const char *key, uint32_t max, uint32_t *value);
 
 // An argument of base64, decoded into `data`. Returns the number of bytes; -1 where it is absent, not base64 or would
 // not fit into `room` bytes.

@@ -30,7 +30,7 @@ void mw_walk_end(void)
 static const char *advance(struct mw_link *link, const struct mw_link_request *request, uint8_t *arena)
 {
     uint32_t until;
-    if (!mw_link_number(request, "until", &until)) {
+    if (!mw_link_number(request, "until", &until) || until > MW_LAYERS) {
         return "argument";
     }
     if (run(arena, until) != MW_OK) {
@@ -46,9 +46,9 @@ static const char *look(struct mw_link *link, const struct mw_link_request *requ
     uint32_t offset;
     uint32_t bytes;
     uint32_t data = 0;
-    mw_link_number(request, "data", &data);
-    if (!mw_link_number(request, "offset", &offset) || !mw_link_number(request, "bytes", &bytes) ||
-        offset > MW_ARENA_BYTES || bytes > MW_ARENA_BYTES - offset || (data != 0 && bytes > MW_LINK_CHUNK)) {
+    if (!mw_link_option(request, "data", 1, &data) || !mw_link_number(request, "offset", &offset) ||
+        !mw_link_number(request, "bytes", &bytes) || offset > MW_ARENA_BYTES ||
+        bytes > MW_ARENA_BYTES - offset || (data != 0 && bytes > MW_LINK_CHUNK)) {
         return "argument";
     }
     mw_link_begin(link, request->seq, "ok");

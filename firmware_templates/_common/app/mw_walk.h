@@ -7,7 +7,7 @@
 #include "mw_link.h"
 #include "mw_model.h"
 
-// Runs the first `until` layers; `advance` runs the next ones. MW_ERROR_INDEX beyond the last.
+// Runs the first `until` layers, all at most; `advance` runs the next ones.
 enum mw_status mw_walk_begin(uint8_t *arena, uint32_t until);
 
 // The arena serves for something else from here on.

@@ -67,7 +67,8 @@ uint32_t fuzz_next_line(void)
 static void ask(const struct mw_link_request *request, const char *key)
 {
     uint32_t value;
-    (void)mw_link_number(request, key, &value);
+    const bool is_number = mw_link_number(request, key, &value);
+    REQUIRE(mw_link_option(request, key, UINT32_MAX, &value) || !is_number);
     (void)mw_link_checksum(request, key, &value);
     const size_t rooms[] = {0, 4, MW_LINK_CHUNK};
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; ++i) {
