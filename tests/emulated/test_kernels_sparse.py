@@ -78,7 +78,7 @@ def on_device(folder: Path, model: Graph, board_id: str = BOARD) -> list[Layer]:
     on = board.load(board_id)
     image = build.build(project.create(folder, model, on))
     with runners.start(image) as device:
-        measured = measure(image, device.url, [sample], emulation=device.emulation)
+        measured = measure(image, device.url, [sample], emulation=device.emulation, layers=True)
     reference = verify.reference(model)
     assert reference is not None, "the reference interpreter is part of the development installation"
     for expected, actual in zip(reference.run(sample), measured.outputs[0], strict=True):

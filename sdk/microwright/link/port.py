@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 import time
 from typing import Protocol
@@ -13,6 +14,8 @@ from microwright.link import ports
 # A read gives up after this long and looks at its deadline. It is set once: changing the timeout of an open
 # port sends commands to the device server at the other end of rfc2217://.
 POLL_S = 0.02
+# Others look at a port for a moment when it appears: services for modems, links that lost one of that name.
+_BUSY_S = 2.0
 # A write waits for what does not fit the system's buffer: for the longest line at most, and a little.
 _WRITE_TIMEOUT_S = 2.0
 _LONGEST_LINE_BYTES = 8192
@@ -47,14 +50,22 @@ class SerialPort:
 
             self._errors += (termios.error,)
         self._write_timeout = serial.SerialTimeoutException
+        deadline = time.monotonic() + _BUSY_S
         try:
-            self._serial = serial.serial_for_url(
-                ports.resolve(url),
-                baudrate=baud,
-                timeout=POLL_S,
-                write_timeout=_WRITE_TIMEOUT_S + _LONGEST_LINE_BYTES * 10 / baud,
-                exclusive=True,
-            )
+            while True:
+                try:
+                    self._serial = serial.serial_for_url(
+                        ports.resolve(url),
+                        baudrate=baud,
+                        timeout=POLL_S,
+                        write_timeout=_WRITE_TIMEOUT_S + _LONGEST_LINE_BYTES * 10 / baud,
+                        exclusive=True,
+                    )
+                    break
+                except serial.SerialException as error:
+                    if error.errno != errno.EWOULDBLOCK or time.monotonic() >= deadline:
+                        raise
+                    time.sleep(POLL_S)
         except (
             *self._errors,
             ValueError,
