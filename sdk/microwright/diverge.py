@@ -97,6 +97,11 @@ def locate(
     for this computer, StaleFirmware, and the link's errors.
     """
     made = image.project
+    if made.optimize == "size":
+        raise InputError(
+            f"{made.directory} was generated with --optimize size: its firmware shows no layers",
+            "generate it with --optimize balanced",
+        )
     plan = _plan(made)
     with tempfile.TemporaryDirectory(prefix="microwright-") as folder:
         native = builds.build(

@@ -144,11 +144,15 @@ def _files(library: Library, profile: Profile | None) -> dict[str, bytes]:
     files["model/model.tflite"] = library.plan.graph.flatbuffer
     files["board.toml"] = board.text.encode()
     layers = _template_files(board, profile)
+    walks = library.plan.target.optimize != "size"
+    if not walks:
+        del layers["app/mw_walk.c"]
     files.update({path: source.read_bytes() for path, source in layers.items() if not path.endswith(".j2")})
     context = {
         **library.context,
         "sources": sorted(path for path in files if path.endswith(".c")),
         "stack_bytes": board.stack_bytes,
+        "walks": walks,
         "profile": None if profile is None else profiles.settings(profile, library.plan.graph),
     }
     for path, source in layers.items():

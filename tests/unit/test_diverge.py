@@ -249,3 +249,10 @@ def test_a_project_of_another_version_is_refused(folder: Path) -> None:
     other = Image(**{**vars(image), "project": project.open_project(plain.directory)})
     with pytest.raises(InputError, match="another version"):
         locate(other, random(plain.graph, 1).inputs, url="no port is opened")
+
+
+def test_firmware_made_small_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    small = project.create(tmp_path / "p", firmware.dense(), board.load("host"), optimize="size")
+    with pytest.raises(InputError, match="generated with --optimize size") as caught:
+        compare(build(small))
+    assert caught.value.hint == "generate it with --optimize balanced"

@@ -7,6 +7,29 @@
 #include "mw_link.h"
 #include "mw_model.h"
 
+#ifdef MW_NO_WALK
+
+static inline enum mw_status mw_walk_begin(uint8_t *arena, uint32_t until)
+{
+    (void)arena;
+    (void)until;
+    return MW_ERROR_INDEX;
+}
+
+static inline void mw_walk_end(void)
+{
+}
+
+static inline const char *mw_walk_serve(struct mw_link *link, const struct mw_link_request *request, uint8_t *arena)
+{
+    (void)link;
+    (void)request;
+    (void)arena;
+    return "verb";
+}
+
+#else
+
 // Runs the first `until` layers, all at most; `advance` runs the next ones.
 enum mw_status mw_walk_begin(uint8_t *arena, uint32_t until);
 
@@ -15,5 +38,7 @@ void mw_walk_end(void);
 
 // Answers a request. Returns the code of an error, which is not answered yet, or NULL.
 const char *mw_walk_serve(struct mw_link *link, const struct mw_link_request *request, uint8_t *arena);
+
+#endif
 
 #endif
