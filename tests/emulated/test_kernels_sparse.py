@@ -119,7 +119,8 @@ def test_zeros_pay(measured: dict[str, list[Layer]], name: str) -> None:
             assert layer.weights_bytes <= share * dense.weights_bytes
         else:
             assert layer.call.step.kernel == dense.call.step.kernel
-            assert layer.instructions == dense.instructions
+            # How a layer is called may differ by an instruction.
+            assert abs(layer.instructions - dense.instructions) <= 1
 
 
 @pytest.mark.parametrize("name", SHAPES)
