@@ -22,6 +22,10 @@ KERNELS = (
 )
 
 
+# The same kernels run on all of them.
+USUAL_FIRST = [pytest.param(i, marks=() if i == CORES[0] else pytest.mark.thorough) for i in CORES]
+
+
 def add_together(made: Layers, rng: Rng) -> None:
     """Groups of channels, or several images."""
     pick(rng, (add_grouped, add_batch, depthwise.add_batch))(made, rng)
@@ -35,7 +39,7 @@ def add_layer(made: Layers, rng: Rng) -> None:
     pick(rng, (add_conv, add_depthwise))(made, rng, usual=taps)
 
 
-@pytest.mark.parametrize("board_id", CORES)
+@pytest.mark.parametrize("board_id", USUAL_FIRST)
 def test_random_layers(tmp_path: Path, board_id: str) -> None:
     kernels = assert_random_layers_equal_on(board_id, tmp_path / "p", add_layer, seed=5, count=40)
     for kernel in KERNELS:
