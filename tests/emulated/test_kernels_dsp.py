@@ -53,6 +53,7 @@ def test_many_random_layers(tmp_path: Path, board_id: str, seed: int) -> None:
     assert_random_layers_equal_on(board_id, tmp_path / "p", add_layer, seed=seed, count=60)
 
 
+@pytest.mark.thorough
 def test_groups_and_batches(tmp_path: Path) -> None:
     kernels = assert_random_layers_equal_on("mps2-an386", tmp_path / "p", add_together, seed=2, count=45)
     for kernel in KERNELS:

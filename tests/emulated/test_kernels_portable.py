@@ -42,6 +42,7 @@ def test_accumulators_of_almost_24_bits(tmp_path: Path, board_id: str) -> None:
     assert kernels["conv_1x1_s8_portable"] == 6
 
 
+@pytest.mark.thorough
 def test_groups_and_batches(tmp_path: Path) -> None:
     kernels = assert_random_layers_equal_on("mps2-an385", tmp_path / "p", add_together, seed=2, count=45)
     for kernel in KERNELS:

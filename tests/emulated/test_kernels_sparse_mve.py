@@ -118,6 +118,7 @@ def add_sparse(made: Layers, rng: Rng) -> None:
     pick(rng, FAMILIES)(made, rng)
 
 
+@pytest.mark.thorough
 def test_random_layers(tmp_path: Path) -> None:
     """By the sparse kernels, whether they pay or not."""
     with only(KERNELS):
