@@ -134,7 +134,8 @@ def _scales(made: graph.Graph) -> dict[str, float]:
 
 
 def test_the_signature_is_the_converters_as_litert_reads_it() -> None:
-    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    from ai_edge_litert import interpreter
+
     made = _quantized(_TRAINED)
     held = interpreter.Interpreter(model_content=made.flatbuffer)
     assert held.get_signature_list() == {"serving_default": {"inputs": ["image"], "outputs": ["quant_last"]}}

@@ -49,7 +49,7 @@ def missing() -> str | None:
     """Why nothing can be fuzzed here."""
     for tool in ("clang", "objcopy"):
         if shutil.which(tool) is None:
-            return f"{tool} is not installed"
+            return f"{tool}, which fuzzing takes and nothing else, is not installed: apt-get install clang"
     argv = ["clang", "-fsanitize=fuzzer", "-x", "c", "-", "-o", "/dev/null"]
     source = b"int LLVMFuzzerTestOneInput(const char *d, long n) { return d == 0 && n; }"
     done = subprocess.run(argv, input=source, capture_output=True)

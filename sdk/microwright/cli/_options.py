@@ -337,6 +337,13 @@ def record(function: _F) -> _F:
     )(function)
 
 
+def replay(function: _F) -> _F:
+    """--replay FILE."""
+    return click.option("--replay", type=PATH, metavar="FILE", help="Play a recording in place of a device.")(
+        function
+    )
+
+
 @contextlib.contextmanager
 def line(
     port: str | None, record: Path | None, replay: Path | None = None

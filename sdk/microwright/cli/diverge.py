@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @_options.port
 @_options.runner
 @_options.record
-@click.option("--replay", type=_options.PATH, metavar="FILE", help="Play a recording in place of a device.")
+@_options.replay
 @_options.sources("data")
 @_options.inputs
 @click.option("--all", "every", is_flag=True, help="Compare and list all layers, also behind the first.")
