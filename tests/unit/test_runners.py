@@ -63,6 +63,21 @@ def test_the_command_line_of_qemu() -> None:
     )
 
 
+def test_the_uarts_in_front_of_the_firmwares_go_nowhere() -> None:
+    made = replace(board.load("mps2-an386"), runners={"qemu": {"machine": "netduinoplus2", "serial": 2}})
+    assert RUNNERS["qemu"].argv(Path("firmware.elf"), made)[-6:] == [
+        *("-serial", "null", "-serial", "null"),
+        *("-serial", "tcp:127.0.0.1:0,server=on,wait=on,nodelay=on"),
+    ]
+
+
+@pytest.mark.parametrize("serial", [-1, 16, "1"])
+def test_a_uart_that_no_machine_has_is_refused(serial: str | int) -> None:
+    made = replace(board.load("mps2-an386"), runners={"qemu": {"machine": "mps2-an386", "serial": serial}})
+    with pytest.raises(BoardError, match=r"runners\.qemu\.serial"):
+        RUNNERS["qemu"].argv(Path("firmware.elf"), made)
+
+
 def test_qemu_counts_instructions_and_the_host_tells_time() -> None:
     emulation = RUNNERS["qemu"].emulation
     assert emulation is not None
