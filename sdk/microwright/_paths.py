@@ -5,23 +5,32 @@ A wheel carries them in `microwright/_data`; in a checkout they lie at the top o
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 _INSTALLED = _PACKAGE / "_data"
 _CHECKOUT = _PACKAGE.parent.parent
 
+# The environment variable that names the user's own folder of boards.
+BOARDS = "MICROWRIGHT_BOARDS"
 
-def boards() -> Path:
-    """Folder of the board files."""
-    return _INSTALLED / "boards" if _INSTALLED.is_dir() else _CHECKOUT / "boards"
+
+def boards() -> tuple[Path, ...]:
+    """Folders of board files: the user's own, where MICROWRIGHT_BOARDS names one, before the package's."""
+    own = os.environ.get(BOARDS, "")
+    return (*([Path(own).resolve()] if own else ()), _data() / "boards")
 
 
 def firmware_templates() -> Path:
     """Folder of the firmware templates."""
-    return _INSTALLED / "firmware_templates" if _INSTALLED.is_dir() else _CHECKOUT / "firmware_templates"
+    return _data() / "firmware_templates"
 
 
 def runtime() -> Path:
     """Folder of the C runtime (`include/`, `src/`)."""
     return _INSTALLED / "runtime" if _INSTALLED.is_dir() else _CHECKOUT / "sdk" / "runtime"
+
+
+def _data() -> Path:
+    return _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT

@@ -2,55 +2,59 @@
 
 A board file states facts of one board; nothing is inherited and unknown keys are refused:
 
-    name      = "Arm MPS2 AN386 (Cortex-M4F)"
-    template  = "cortex_m/mps2"            # folder in firmware_templates/
+    name      = "ST Nucleo-F446RE"
+    template  = "cortex_m/stm32f4"         # folder in firmware_templates/
     url       = "https://..."
+    tested    = "emulated"                 # how far its firmware was tried: a key of TESTED
 
     [cpu]
     core      = "cortex-m4"                # a key of CORES
     fpu       = "fpv4-sp-d16"              # as the compiler's -mfpu takes it; absent: none
-    clock_hz  = 25_000_000                 # after reset's clock set-up
+    clock_hz  = 180_000_000                # the documented maximum, which the firmware sets up
+    reset_hz  = 16_000_000                 # after a reset, and where that fails; absent: as clock_hz
 
     [memory]                               # for the linker script; others than these as needed
-    flash     = { origin = 0x0000_0000, bytes = 4_194_304 }
-    ram       = { origin = 0x2000_0000, bytes = 4_194_304 }
+    flash     = { origin = 0x0800_0000, bytes = 524_288 }
+    ram       = { origin = 0x2000_0000, bytes = 131_072 }
+
+    [chip]                                 # what the template asks for in its template.toml; see `family`
+    hse_hz    = 8_000_000
 
     [uart]
-    driver    = "cmsdk"                    # file in firmware_templates/_uart/
-    base      = 0x4000_4000
+    driver    = "stm32_v1"                 # file in firmware_templates/_uart/
+    base      = 0x4000_4400
+    tx        = "PA2"                      # or "P0.06", "GP0", as the chip's maker writes pins
+    rx        = "PA3"
 
     [serial]
     usb_ids   = ["0483:374b"]              # vendor:product of the board's virtual COM port
     baud      = 115_200
 
     [runners]                              # tool = its settings; the first is the default
-    qemu      = { machine = "mps2-an386" }
+    pyocd     = { target = "stm32f446retx" }
 
-A native board (`core = "native"`) has neither clock, memory nor uart.
+A native board (`core = "native"`) has neither clock, memory, chip nor uart.
+
+Boards lie in the package. A folder of one's own, named by the environment variable MICROWRIGHT_BOARDS, comes
+before it: board files, and beside them a folder `firmware_templates` for chips that are not in the package.
 """
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
-import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from microwright import _paths
+from microwright import _paths, _toml, family
+from microwright._toml import Table, did_you_mean
 from microwright.errors import BoardError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 # The compiler flags of each core, by FPU (None: without). The only place that knows cores.
 CORES: Mapping[str, Mapping[str | None, tuple[str, ...]]] = {
     "native": {None: ()},
+    "cortex-m0": {None: ("-mcpu=cortex-m0", "-mthumb", "-mfloat-abi=soft")},
     "cortex-m0plus": {None: ("-mcpu=cortex-m0plus", "-mthumb", "-mfloat-abi=soft")},
     "cortex-m3": {None: ("-mcpu=cortex-m3", "-mthumb", "-mfloat-abi=soft")},
     "cortex-m4": {
@@ -69,13 +73,22 @@ CORES: Mapping[str, Mapping[str | None, tuple[str, ...]]] = {
     "cortex-m55": {"auto": ("-mcpu=cortex-m55", "-mthumb", "-mfpu=auto", "-mfloat-abi=hard")},
 }
 
+# How far the firmware of a board was tried by the tests of this project.
+TESTED: Mapping[str, str] = {
+    "native": "runs on this computer",
+    "emulated": "an emulator of the chip, or of one with its core and UART, runs it to a right inference",
+    "built": "it is built, and its vectors and sections are checked",
+}
+
 _ADDRESS_SPACE_BYTES = 1 << 32
 _STACK_BYTES = 16 * 1024
-_FILE_BYTES = 1 << 20
+_MAX_HZ = 2**32 - 1
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _TEMPLATE = re.compile(r"[a-z0-9][a-z0-9_]*(/[a-z0-9][a-z0-9_]*)*")
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
+# PA2; P0.06; GP0: the port's letter or number, and the pin's number.
+_PIN = re.compile(r"P([A-Z])(\d{1,2})|P(\d)\.(\d{2})|GP(\d{1,2})")
 
 
 @dataclass(frozen=True)
@@ -88,11 +101,13 @@ class Region:
 
 @dataclass(frozen=True)
 class Cpu:
-    """The core, a key of CORES; its FPU or None; the clock, 0 where it is not known (native)."""
+    """The core, a key of CORES; its FPU or None; the clock as it is set up and as it is after a reset, 0 on a
+    native board."""
 
     core: str
     fpu: str | None
     clock_hz: int
+    reset_hz: int
 
     @property
     def compile_flags(self) -> tuple[str, ...]:
@@ -101,11 +116,23 @@ class Cpu:
 
 
 @dataclass(frozen=True)
+class Pin:
+    """A pin: as it is written, and its port's and its own number (`PA2`: 0 and 2)."""
+
+    name: str
+    port: int
+    number: int
+
+
+@dataclass(frozen=True)
 class Uart:
-    """The UART that the firmware talks on: its driver's name and its registers' address."""
+    """The UART that the firmware talks on: its driver's name, its registers' address, its pins if any are to
+    be set up."""
 
     driver: str
     base: int
+    tx: Pin | None = None
+    rx: Pin | None = None
 
 
 @dataclass(frozen=True)
@@ -118,21 +145,25 @@ class Serial:
 
 @dataclass(frozen=True)
 class Board:
-    """A board. `extra` are memory regions beyond flash and ram; `runners` the tools that flash or emulate it,
-    the default first; `text` the file as it was read."""
+    """A board. `extra` are memory regions beyond flash and ram; `chip` what its template asks for; `runners`
+    the tools that flash or emulate it, the default first; `text` the file as it was read; `folder` where it
+    lay, None in a project."""
 
     id: str
     name: str
     template: str
     url: str
+    tested: str
     cpu: Cpu
     flash: Region | None
     ram: Region | None
     extra: Mapping[str, Region]
+    chip: Mapping[str, int]
     uart: Uart | None
     serial: Serial
     runners: Mapping[str, Mapping[str, str | int]]
     text: str
+    folder: Path | None = field(default=None, compare=False)
 
     @property
     def stack_bytes(self) -> int:
@@ -142,7 +173,7 @@ class Board:
 
 def all_ids() -> tuple[str, ...]:
     """Ids of all boards, sorted."""
-    return tuple(sorted(path.stem for path in _paths.boards().glob("*.toml")))
+    return tuple(sorted({path.stem for folder in _paths.boards() for path in folder.glob("*.toml")}))
 
 
 def load(board_id: str) -> Board:
@@ -154,55 +185,38 @@ def load(board_id: str) -> Board:
             f"there is no board {board_id[:80]!r}" + did_you_mean(board_id, all_ids()),
             "`microwright boards` lists them; a board file of your own is given by its path, ending in .toml",
         )
-    return load_file(_paths.boards() / f"{board_id}.toml")
+    files = (folder / f"{board_id}.toml" for folder in _paths.boards())
+    return load_file(next(path for path in files if path.is_file()))
 
 
 def load_file(path: Path) -> Board:
     """The board of a file; the file's stem is its id. Raises BoardError."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(_FILE_BYTES + 1)
-    except OSError as error:
-        raise BoardError(
-            f"board file {path} cannot be read: {error.strerror or error}",
-            "check the path and its permissions",
-        ) from None
-    if len(content) > _FILE_BYTES:
-        raise BoardError(f"board file {path} is larger than {_FILE_BYTES} bytes", "give a board's TOML file")
-    return parse(content, path.stem, str(path))
+    made = parse(_toml.read(path, "board file"), path.stem, str(path), path.resolve().parent)
+    family.find(made.template, made.folder, str(path)).check(made.chip, str(path))
+    return made
 
 
-def parse(content: bytes, board_id: str, where: str) -> Board:
-    """The board that a file's content describes; `where` names the file in errors. Raises BoardError."""
+def parse(content: bytes, board_id: str, where: str, folder: Path | None = None) -> Board:
+    """The board that a file's content describes; `where` names the file in errors. Raises BoardError.
+
+    What the template asks for is not looked at: it may not be here.
+    """
     if not _ID.fullmatch(board_id):
         raise BoardError(
             f"{where}: {board_id[:80]!r} is no board id",
             "name the file with lower-case letters, digits and hyphens, such as my-board.toml",
         )
-    try:
-        text = content.decode()
-        document = tomllib.loads(text)
-    except UnicodeDecodeError:
-        raise BoardError(f"{where} is not UTF-8 text", "give a board's TOML file") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise BoardError(f"{where} is not valid TOML: {reason[:200]}", "correct the file there") from None
-    return _board(_Table(document, where, ""), board_id, text)
+    table, text = _toml.parse(content, where)
+    return _board(table, board_id, text, folder)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` where a known word is close, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _board(table: _Table, board_id: str, text: str) -> Board:
-    table.allow("name", "template", "url", "cpu", "memory", "uart", "serial", "runners")
+def _board(table: Table, board_id: str, text: str, folder: Path | None) -> Board:
+    table.allow("name", "template", "url", "tested", "cpu", "memory", "chip", "uart", "serial", "runners")
     cpu = _cpu(table.table("cpu"))
     native = cpu.core == "native"
     memory = {} if native else _memory(table.table("memory"))
     if native:
-        for key in ("memory", "uart"):
+        for key in ("memory", "chip", "uart"):
             if key in table.values:
                 raise table.error(key, "is given, but a native board has none", f"remove [{key}]")
     return Board(
@@ -212,19 +226,22 @@ def _board(table: _Table, board_id: str, text: str) -> Board:
             "template", _TEMPLATE, "a folder of firmware_templates, cortex_m/mps2 for one"
         ),
         url=table.line("url"),
+        tested=table.choice("tested", tuple(TESTED)),
         cpu=cpu,
         flash=memory.pop("flash", None),
         ram=memory.pop("ram", None),
         extra=memory,
+        chip=_chip(table.table("chip")) if "chip" in table.values else {},
         uart=_uart(table.table("uart")) if "uart" in table.values else None,
         serial=_serial(table.table("serial")),
         runners=_runners(table.table("runners")),
         text=text,
+        folder=folder,
     )
 
 
-def _cpu(table: _Table) -> Cpu:
-    table.allow("core", "fpu", "clock_hz")
+def _cpu(table: Table) -> Cpu:
+    table.allow("core", "fpu", "clock_hz", "reset_hz")
     core = table.choice("core", tuple(CORES))
     fpus = CORES[core]
     fpu = table.choice("fpu", tuple(f for f in fpus if f is not None)) if "fpu" in table.values else None
@@ -232,10 +249,15 @@ def _cpu(table: _Table) -> Cpu:
         raise table.error(
             "fpu", f"is missing: {core} needs it", "choose one of: " + ", ".join(f for f in fpus if f)
         )
-    return Cpu(core, fpu, 0 if core == "native" else table.integer("clock_hz", 1, 10**10))
+    if core == "native":
+        return Cpu(core, fpu, 0, 0)
+    clock_hz = table.integer("clock_hz", 1, _MAX_HZ)
+    return Cpu(
+        core, fpu, clock_hz, table.integer("reset_hz", 1, _MAX_HZ) if "reset_hz" in table.values else clock_hz
+    )
 
 
-def _memory(table: _Table) -> dict[str, Region]:
+def _memory(table: Table) -> dict[str, Region]:
     regions: dict[str, Region] = {}
     for name in table.values:
         if not _NAME.fullmatch(name):
@@ -254,13 +276,34 @@ def _memory(table: _Table) -> dict[str, Region]:
     return regions
 
 
-def _uart(table: _Table) -> Uart:
-    table.allow("driver", "base")
+def _chip(table: Table) -> dict[str, int]:
+    settings: dict[str, int] = {}
+    for name in table.values:
+        if not _NAME.fullmatch(name):
+            raise table.error(name, "is no name of a setting", "use lower-case letters, digits and _")
+        value = table.get(name, int | bool, "a whole number, true or false")
+        settings[name] = (
+            value if isinstance(value, bool) else table.integer(name, 0, _ADDRESS_SPACE_BYTES - 1)
+        )
+    return settings
+
+
+def _uart(table: Table) -> Uart:
+    table.allow("driver", "base", "tx", "rx")
     driver = table.matching("driver", _NAME, "a file of firmware_templates/_uart such as cmsdk")
-    return Uart(driver, table.integer("base", 0, _ADDRESS_SPACE_BYTES - 1))
+    base = table.integer("base", 0, _ADDRESS_SPACE_BYTES - 1)
+    return Uart(driver, base, *(_pin(table, key) if key in table.values else None for key in ("tx", "rx")))
 
 
-def _serial(table: _Table) -> Serial:
+def _pin(table: Table, key: str) -> Pin:
+    name = table.matching(key, _PIN, "a pin such as PA2, P0.06 or GP0")
+    letter, lettered, port, ported, number = _PIN.fullmatch(name).groups()  # type: ignore[union-attr]
+    if letter:
+        return Pin(name, ord(letter) - ord("A"), int(lettered))
+    return Pin(name, int(port or 0), int(ported or number))
+
+
+def _serial(table: Table) -> Serial:
     table.allow("usb_ids", "baud")
     usb_ids = table.values.get("usb_ids", [])
     if not isinstance(usb_ids, list) or not all(isinstance(i, str) and _USB_ID.fullmatch(i) for i in usb_ids):
@@ -268,7 +311,7 @@ def _serial(table: _Table) -> Serial:
     return Serial(tuple(usb_ids), table.integer("baud", 1, 10**8))
 
 
-def _runners(table: _Table) -> Mapping[str, Mapping[str, str | int]]:
+def _runners(table: Table) -> Mapping[str, Mapping[str, str | int]]:
     if not table.values:
         raise table.error("", "is empty", "name at least one tool that flashes or emulates the board")
     runners: dict[str, Mapping[str, str | int]] = {}
@@ -279,66 +322,3 @@ def _runners(table: _Table) -> Mapping[str, Mapping[str, str | int]]:
                 raise settings.error(key, "is neither text nor a whole number", "correct its value")
         runners[name] = settings.values
     return runners
-
-
-@dataclass(frozen=True)
-class _Table:
-    """A TOML table with the file and the key that it stands under, for messages."""
-
-    values: Mapping[str, Any]
-    where: str
-    key: str
-
-    def error(self, key: str, what: str, hint: str) -> BoardError:
-        name = ".".join(part for part in (self.key, key[:80]) if part)
-        return BoardError(f"{self.where}: {name!r} {what}", hint)
-
-    def allow(self, *keys: str) -> None:
-        for key in self.values:
-            if key not in keys:
-                raise self.error(
-                    key,
-                    "is not a known key" + did_you_mean(key, keys),
-                    "known keys: " + ", ".join(keys),
-                )
-
-    def _get(self, key: str, kind: type, what: str) -> Any:
-        if key not in self.values:
-            raise self.error(key, "is missing", f"add it: {what}")
-        value = self.values[key]
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise self.error(key, f"is not {what}", "correct its value")
-        return value
-
-    def table(self, key: str) -> _Table:
-        values: Mapping[str, Any] = self._get(key, dict, "a table")
-        return _Table(values, self.where, f"{self.key}.{key}" if self.key else key)
-
-    def integer(self, key: str, low: int, high: int) -> int:
-        value: int = self._get(key, int, "a whole number")
-        if not low <= value <= high:
-            raise self.error(key, f"is {value}, outside {low} to {high}", "correct its value")
-        return value
-
-    def line(self, key: str) -> str:
-        """Text that is safe in a comment, a Markdown line and a terminal."""
-        value: str = self._get(key, str, "a line of text")
-        if not 1 <= len(value) <= 200 or not value.isascii() or not value.isprintable():
-            raise self.error(key, "is not a line of 1 to 200 printable ASCII characters", "correct its value")
-        return value
-
-    def matching(self, key: str, pattern: re.Pattern[str], what: str) -> str:
-        value: str = self._get(key, str, what)
-        if len(value) > 200 or not pattern.fullmatch(value):
-            raise self.error(key, f"is not {what}", "correct its value")
-        return value
-
-    def choice(self, key: str, known: tuple[str, ...]) -> str:
-        value: str = self._get(key, str, "one of: " + ", ".join(known))
-        if value not in known:
-            raise self.error(
-                key,
-                f"is {value[:80]!r}, which is not known" + did_you_mean(value, known),
-                "the known ones are: " + (", ".join(known) or "none"),
-            )
-        return value

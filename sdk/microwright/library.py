@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from microwright import __version__, _folder, _paths, _template, manifest, passes, target
-from microwright.board import Board, did_you_mean
+from microwright._toml import did_you_mean
+from microwright.board import Board
 from microwright.emit import SourceSet, aot, c
 from microwright.errors import InputError, TooLarge
 from microwright.graph import Graph

@@ -2,8 +2,8 @@
 
 A template is a folder of firmware_templates/ that mirrors the project's folders. A project is made of layers,
 of which a later one wins: `_common`, the `_common` of each folder above the template, the template. Only what
-ends in `.j2` is rendered. The UART driver comes from `_uart/`, chosen by the board; what a profile adds,
-from `_mlperf_tiny/`.
+ends in `.j2` is rendered, and `template.toml` stays behind (see `family`). The UART driver comes from
+`_uart/`, chosen by the board; what a profile adds, from `_mlperf_tiny/`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from microwright import _folder, _paths, _template, manifest, passes, target
+from microwright import _folder, _paths, _template, family, manifest, passes, target
 from microwright import profile as profiles
-from microwright.board import Board, did_you_mean
+from microwright._toml import did_you_mean
+from microwright.board import Board
 from microwright.board import parse as parse_board
 from microwright.emit import aot
 from microwright.errors import BoardError, InputError
@@ -163,27 +164,21 @@ def _files(library: Library, profile: Profile | None) -> dict[str, bytes]:
 
 def _template_files(board: Board, profile: Profile | None) -> dict[str, Path]:
     """Path in the project (still with `.j2`) -> file of the template."""
+    found = family.find(board.template, board.folder, f"board {board.id}")
     root = _paths.firmware_templates()
     parts = PurePosixPath(board.template).parts
-    if not root.joinpath(*parts, "port").is_dir():
-        known = sorted(
-            str(p.parent.relative_to(root)) for p in root.rglob("port") if "_common" not in p.parts
-        )
-        raise BoardError(
-            f"board {board.id}: there is no template {board.template!r}"
-            + did_you_mean(board.template, known),
-            "the templates are: " + ", ".join(known),
-        )
     folders = [root.joinpath(*parts[:depth], "_common") for depth in range(len(parts))]
     if profile is not None:
         folders.append(root / "_mlperf_tiny")
     files: dict[str, Path] = {}
-    for folder in (*folders, root.joinpath(*parts)):
+    for folder in (*folders, found.folder):
         files.update({str(PurePosixPath(p.relative_to(folder))): p for p in _walk(folder)})
+    del files[family.FILE]
     if board.uart is not None:
-        driver = root / "_uart" / f"{board.uart.driver}.c"
-        if not driver.is_file():
-            known = sorted(p.stem for p in driver.parent.glob("*.c"))
+        drivers = {p.stem: p for r in reversed(family.roots(board.folder)) for p in (r / "_uart").glob("*.c")}
+        driver = drivers.get(board.uart.driver)
+        if driver is None:
+            known = sorted(drivers)
             raise BoardError(
                 f"board {board.id}: there is no UART driver {board.uart.driver!r}"
                 + did_you_mean(board.uart.driver, known),

@@ -15,6 +15,7 @@ OPTIMIZE: tuple[Optimize, ...] = get_args(Optimize)
 # dsp: SMLAD and its kin (Armv7E-M, Armv8-M with the DSP extension). mve: Helium. thumb2: 64-bit products,
 # saturation and unaligned loads, which Armv6-M lacks.
 FEATURES: Mapping[str, frozenset[Feature]] = {
+    "cortex-m0": frozenset(),
     "cortex-m0plus": frozenset(),
     "cortex-m3": frozenset({"thumb2"}),
     "cortex-m4": frozenset({"thumb2", "dsp"}),

@@ -20,6 +20,10 @@ MAIN_C = """\
 #include <sys/mman.h>
 #define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
 void systick_handler(void);
+uint32_t mw_port_cpu_hz(void)
+{
+    return 480000000u;
+}
 int main(int argc, char **argv)
 {
     for (uintptr_t page = 0xe0000000u; page < 0xe0010000u; page += 4096) {
@@ -61,7 +65,6 @@ PERIOD = 1 << 24
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("timer")
     (folder / "main.c").write_text(MAIN_C)
-    (folder / "mw_board.h").write_text("#define MW_CPU_HZ 480000000u\n")
     root = _paths.firmware_templates()
     for name, define in (("with", "-D__thumb2__"), ("without", "-U__thumb2__")):
         flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wno-int-to-pointer-cast", define]

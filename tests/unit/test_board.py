@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from microwright import board
-from microwright.board import Cpu, Region, Serial, Uart
+from microwright.board import Cpu, Pin, Region, Serial, Uart
 from microwright.errors import BoardError
 
 GOOD = """\
 name = "Example"
 template = "cortex_m/mps2"
 url = "https://example.org"
+tested = "built"
 
 [cpu]
 core = "cortex-m4"
 fpu = "fpv4-sp-d16"
 clock_hz = 180_000_000
+reset_hz = 16_000_000
 
 [memory]
 flash = { origin = 0x0800_0000, bytes = 524_288 }
 ram = { origin = 0x2000_0000, bytes = 131_072 }
 ccm = { origin = 0x1000_0000, bytes = 65_536 }
 
+[chip]
+hse_hz = 8_000_000
+prefetch = true
+
 [uart]
 driver = "cmsdk"
 base = 0x4000_4000
+tx = "PA2"
+rx = "P1.08"
 
 [serial]
 usb_ids = ["0483:374b"]
@@ -55,12 +64,13 @@ def test_the_boards_of_the_readme_are_there() -> None:
 
 def test_the_facts_of_a_file() -> None:
     made = parse(GOOD)
-    assert made.cpu == Cpu("cortex-m4", "fpv4-sp-d16", 180_000_000)
+    assert made.cpu == Cpu("cortex-m4", "fpv4-sp-d16", 180_000_000, 16_000_000)
     assert made.cpu.compile_flags == ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
     assert made.flash == Region(0x0800_0000, 524_288)
     assert made.ram == Region(0x2000_0000, 131_072)
     assert made.extra == {"ccm": Region(0x1000_0000, 65_536)}
-    assert made.uart == Uart("cmsdk", 0x4000_4000)
+    assert made.chip == {"hse_hz": 8_000_000, "prefetch": True}
+    assert made.uart == Uart("cmsdk", 0x4000_4000, Pin("PA2", 0, 2), Pin("P1.08", 1, 8))
     assert made.serial == Serial(("0483:374b",), 115_200)
     assert list(made.runners) == ["pyocd", "qemu"]
     assert made.runners["pyocd"] == {"target": "stm32f446retx", "speed": 4}
@@ -83,10 +93,68 @@ def test_an_id_is_not_a_path() -> None:
         board.load("../boards/host")
 
 
+OWN = GOOD.replace('"cortex_m/mps2"', '"cortex_m/mine"')
+TEMPLATE = """\
+[chip]
+hse_hz = { about = "crystal", most = 50_000_000 }
+prefetch = { about = "flash prefetch", flag = true }
+"""
+
+
+def own_folder(folder: Path, template: str = TEMPLATE) -> Path:
+    """A folder of boards with one board and one template."""
+    (folder / "firmware_templates" / "cortex_m" / "mine").mkdir(parents=True)
+    (folder / "firmware_templates" / "cortex_m" / "mine" / "template.toml").write_text(template)
+    (folder / "my-board.toml").write_text(OWN)
+    return folder
+
+
 def test_a_board_file_of_ones_own(tmp_path: Path) -> None:
-    path = tmp_path / "my-board.toml"
-    path.write_text(GOOD)
+    path = own_folder(tmp_path) / "my-board.toml"
     assert board.load(str(path)).id == "my-board"
+
+
+def test_a_folder_of_ones_own_comes_before_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_folder(tmp_path) / "mps2-an386.toml").write_text(OWN)
+    monkeypatch.setenv("MICROWRIGHT_BOARDS", str(tmp_path))
+    assert {"my-board", "mps2-an385"} <= set(board.all_ids())
+    assert board.load("mps2-an386").name == board.load("my-board").name == "Example"
+    assert board.load("mps2-an385").template == "cortex_m/mps2"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("hse_hz = 8_000_000\n", "", r"'chip\.hse_hz' is missing"),
+        ("hse_hz = 8_", "hsi_hz = 8_", r"'chip\.hsi_hz' is not a known key; did you mean 'hse_hz'\?"),
+        ("8_000_000", "60_000_000", r"'chip\.hse_hz' is 60000000, outside 0 to 50000000"),
+        ("prefetch = true", "prefetch = 1", r"'chip\.prefetch' is not true or false \(flash prefetch\)"),
+        ("cortex_m/mine", "cortex_m/min", r"no template 'cortex_m/min'; did you mean 'cortex_m/mine'\?"),
+    ],
+)
+def test_what_the_template_does_not_take_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = own_folder(tmp_path) / "my-board.toml"
+    path.write_text(OWN.replace(old, new))
+    with pytest.raises(BoardError, match=message):
+        board.load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        (TEMPLATE.replace("most", "mosd"), r"'chip\.hse_hz\.mosd' is not a known key; did you mean 'most'"),
+        (TEMPLATE.replace('"crystal"', "1"), r"'chip\.hse_hz\.about' is not a line of text"),
+        (TEMPLATE.replace("hse_hz", "HSE"), r"'chip\.HSE' is no name of a setting"),
+        (TEMPLATE.replace("[chip]", "[chips]"), r"'chips' is not a known key"),
+    ],
+)
+def test_a_template_that_is_wrong_is_refused(tmp_path: Path, template: str, message: str) -> None:
+    path = own_folder(tmp_path, template) / "my-board.toml"
+    with pytest.raises(BoardError, match=message) as error:
+        board.load(str(path))
+    assert "template.toml" in error.value.message
 
 
 @pytest.mark.parametrize(
@@ -99,6 +167,12 @@ def test_a_board_file_of_ones_own(tmp_path: Path) -> None:
         ("180_000_000", "0", r"'cpu\.clock_hz' is 0, outside 1 to"),
         ("180_000_000", "true", r"'cpu\.clock_hz' is not a whole number"),
         ("180_000_000", '"180"', r"'cpu\.clock_hz' is not a whole number"),
+        ("16_000_000", "-1", r"'cpu\.reset_hz' is -1, outside 1 to"),
+        ('"built"', '"hardware"', r"'tested' is 'hardware', which is not known"),
+        ("8_000_000\nprefetch", "-8\nprefetch", r"'chip\.hse_hz' is -8, outside 0 to"),
+        ("8_000_000\nprefetch", '"8"\nprefetch', r"'chip\.hse_hz' is not a whole number, true or false"),
+        ("hse_hz", "HSE", r"'chip\.HSE' is no name of a setting"),
+        ('"PA2"', '"A2"', r"'uart\.tx' is not a pin such as"),
         ("bytes = 131_072", "bytes = 0", r"'memory\.ram\.bytes' is 0, outside"),
         ("origin = 0x2000_0000", "origin = 0xffff_ffff", r"'memory\.ram\.bytes' is 131072, outside 1 to 1\b"),
         ("origin = 0x2000_0000", "origin = 0x0801_0000", r"'memory\.flash' overlaps ram"),
@@ -134,7 +208,7 @@ def test_a_core_that_needs_an_fpu_says_so() -> None:
 
 
 def test_a_native_board_with_memory_is_refused() -> None:
-    text = GOOD.replace('core = "cortex-m4"\nfpu = "fpv4-sp-d16"\nclock_hz = 180_000_000', 'core = "native"')
+    text = re.sub(r"(?s)core = .*?reset_hz = \S+", 'core = "native"', GOOD)
     with pytest.raises(BoardError, match="'memory' is given, but a native board has none"):
         parse(text)
 

@@ -695,7 +695,7 @@ def test_commands_import_only_click_at_module_level() -> None:
     )
     loaded = set(done.stdout.split())
     shared = {f"microwright.cli.{name}" for name in ("_options", "_profile")}
-    allowed = {"microwright", "microwright.errors", "microwright.cli"} | shared
+    allowed = {"microwright", "microwright._paths", "microwright.errors", "microwright.cli"} | shared
     assert loaded == allowed | {f"microwright.cli.{name}" for name in cli.COMMANDS}
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 
 import click
 
-from microwright import __version__
+from microwright import __version__, _paths
 from microwright.errors import MicrowrightError, ToolFailed
 
 # In the order of the work; a test checks that each file in this folder is listed.
@@ -63,7 +65,14 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="microwright")
 @click.option("--debug", is_flag=True, help="Log the programs that are run; show tracebacks of errors.")
-def root(debug: bool) -> None:
+@click.option(
+    "--boards",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar=_paths.BOARDS,
+    metavar="DIR",
+    help="A folder of board files of your own, before the package's. [also: MICROWRIGHT_BOARDS]",
+)
+def root(debug: bool, boards: Path | None) -> None:
     """From a Keras model to measured inference on a microcontroller.
 
     `microwright deploy model.tflite --board mps2-an386` does the whole job; the other commands are its
@@ -71,6 +80,8 @@ def root(debug: bool) -> None:
     """
     if debug:
         _log.setLevel(logging.DEBUG)
+    if boards is not None:
+        os.environ[_paths.BOARDS] = str(boards)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -34,6 +34,7 @@ def board(known: Board) -> Mapping[str, object]:
         "clock_hz": known.cpu.clock_hz or None,
         "flash_bytes": known.flash.bytes if known.flash else None,
         "ram_bytes": known.ram.bytes if known.ram else None,
+        "tested": known.tested,
         "runners": list(known.runners),
     }
 

@@ -291,7 +291,7 @@ def compression(result: Compressed) -> Table:
 
 def boards(known: Sequence[Board]) -> Table:
     """Boards: what they are and what runs them."""
-    table = _table("id", "name", "core", ">MHz", ">flash KiB", ">RAM KiB", "runners")
+    table = _table("id", "name", "core", ">MHz", ">flash KiB", ">RAM KiB", "tested", "runners")
     for board in known:
         table.add_row(
             board.id,
@@ -300,6 +300,7 @@ def boards(known: Sequence[Board]) -> Table:
             f"{board.cpu.clock_hz / 1e6:g}" if board.cpu.clock_hz else "",
             f"{board.flash.bytes / 1024:,.0f}" if board.flash else "",
             f"{board.ram.bytes / 1024:,.0f}" if board.ram else "",
+            board.tested,
             ", ".join(board.runners),
         )
     return table

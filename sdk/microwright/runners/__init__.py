@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import IO
 
 from microwright import _run
-from microwright.board import Board, did_you_mean
+from microwright._toml import did_you_mean
+from microwright.board import Board
 from microwright.build import Image
 from microwright.errors import BoardError, DeviceError
 from microwright.runners import host, qemu

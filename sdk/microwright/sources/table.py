@@ -12,8 +12,8 @@ from typing import TextIO
 import numpy as np
 
 from microwright import data as datas
+from microwright._toml import did_you_mean
 from microwright._user_code import reason
-from microwright.board import did_you_mean
 from microwright.data import MAX_BYTES, Data, Input, shape_text
 from microwright.errors import InputError
 from microwright.graph import Array

@@ -1,5 +1,6 @@
 // Cortex-M start-up: vectors, memory, fault report.
 
+#include "chip.h"
 #include "mw_port.h"
 #include "stack.h"
 
@@ -74,6 +75,7 @@ __attribute__((naked, noreturn)) void reset_handler(void)
 
 __attribute__((used, noreturn)) void start(void)
 {
+    chip_early();
     memcpy(mw_data_start, mw_data_load, (size_t)(mw_data_end - mw_data_start));
     memset(mw_bss_start, 0, (size_t)(mw_bss_end - mw_bss_start));
     SCB_VTOR = (uint32_t)(uintptr_t)&vectors;

@@ -2,7 +2,6 @@
 // counter of the DWT unit counts the same and takes its place where it moves: it is optional, and stands still under
 // emulators. It has 32 bits, and what lies above them is SysTick's.
 
-#include "mw_board.h"
 #include "mw_port.h"
 
 #define SYST_CSR (*(volatile uint32_t *)0xe000e010u)
@@ -102,10 +101,5 @@ uint64_t mw_port_clock_ticks(void)
 
 uint32_t mw_port_timer_hz(void)
 {
-    return MW_CPU_HZ;
-}
-
-uint32_t mw_port_cpu_hz(void)
-{
-    return MW_CPU_HZ;
+    return mw_port_cpu_hz();
 }

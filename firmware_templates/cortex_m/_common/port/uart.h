@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-// Sets up the board's UART, whose pins are routed already; clock_hz is the clock that it is fed with.
+// Sets up the board's UART, which is clocked and whose pins are routed already; clock_hz is what it is fed with.
 void uart_init(uint32_t clock_hz);
 
 #endif
