@@ -2,6 +2,7 @@
 
 #include "mw_board.h"
 #include "mw_port.h"
+#include "sleep.h"
 #include "uart.h"
 
 #define REGISTER(offset) (*(volatile uint32_t *)(MW_UART_BASE + (offset)))
@@ -17,11 +18,6 @@
 #define CTRL_RX_INTERRUPT 8u
 #define INTERRUPT_RX 2u
 #define BAUDDIV_MIN 16u
-
-#define NVIC_ISER(word) (*(volatile uint32_t *)(0xe000e100u + 4u * (word)))
-#define NVIC_ICER(word) (*(volatile uint32_t *)(0xe000e180u + 4u * (word)))
-#define NVIC_ICPR(word) (*(volatile uint32_t *)(0xe000e280u + 4u * (word)))
-#define NVIC_ALL 0xffffffffu
 
 void uart_init(uint32_t clock_hz)
 {
@@ -40,30 +36,13 @@ void mw_port_putc(uint8_t byte)
     DATA = byte;
 }
 
-// Sleeps until a byte is there or another interrupt comes. An emulator's CPU that polls in place of sleeping keeps the
-// emulator from delivering the byte. The interrupt only wakes: it is never taken, and its number need not be known.
-static void wait(void)
-{
-    __asm volatile("cpsid i" ::: "memory");
-    CTRL = CTRL_TX_RX_ENABLE | CTRL_RX_INTERRUPT;
-    NVIC_ISER(0) = NVIC_ALL;
-    NVIC_ISER(1) = NVIC_ALL;
-    if ((STATE & STATE_RX_FULL) == 0) {
-        __asm volatile("dsb\n wfi" ::: "memory");
-    }
-    NVIC_ICER(0) = NVIC_ALL;
-    NVIC_ICER(1) = NVIC_ALL;
-    CTRL = CTRL_TX_RX_ENABLE;
-    INTERRUPT_CLEAR = INTERRUPT_RX;
-    NVIC_ICPR(0) = NVIC_ALL;
-    NVIC_ICPR(1) = NVIC_ALL;
-    __asm volatile("cpsie i" ::: "memory");
-}
-
 int mw_port_getc(void)
 {
     while ((STATE & STATE_RX_FULL) == 0) {
-        wait();
+        CTRL = CTRL_TX_RX_ENABLE | CTRL_RX_INTERRUPT;
+        port_sleep_unless(&STATE, STATE_RX_FULL);
+        CTRL = CTRL_TX_RX_ENABLE;
+        INTERRUPT_CLEAR = INTERRUPT_RX;
     }
     return (int)(DATA & 0xffu);
 }

@@ -3,7 +3,7 @@
 A board file states facts of one board; nothing is inherited and unknown keys are refused:
 
     name      = "ST Nucleo-F446RE"
-    template  = "cortex_m/stm32f4"         # folder in firmware_templates/
+    template  = "cortex_m/stm32/f4"        # folder in firmware_templates/
     url       = "https://..."
     tested    = "emulated"                 # how far its firmware was tried: a key of TESTED
 

@@ -1,0 +1,37 @@
+// Sleeping until the UART has something.
+
+#ifndef PORT_SLEEP_H
+#define PORT_SLEEP_H
+
+#include <stdint.h>
+
+#define NVIC_ISER(word) (*(volatile uint32_t *)(0xe000e100u + 4u * (word)))
+#define NVIC_ICER(word) (*(volatile uint32_t *)(0xe000e180u + 4u * (word)))
+#define NVIC_ICPR(word) (*(volatile uint32_t *)(0xe000e280u + 4u * (word)))
+#define NVIC_ALL 0xffffffffu
+#ifdef __thumb2__
+#define NVIC_WORDS 5u // 160 interrupts; those that a chip does not have ignore what is written
+#else
+#define NVIC_WORDS 1u // all that Armv6-M has
+#endif
+
+// Sleeps until an interrupt comes, unless one of the bits of `mask` is set in a register already. The caller has told
+// its UART to interrupt where they become set. An emulator's CPU that polls in place of sleeping keeps the emulator from
+// delivering the byte. The interrupt only wakes: it is never taken, and its number need not be known.
+static inline void port_sleep_unless(const volatile uint32_t *address, uint32_t mask)
+{
+    __asm volatile("cpsid i" ::: "memory");
+    for (uint32_t word = 0; word < NVIC_WORDS; ++word) {
+        NVIC_ISER(word) = NVIC_ALL;
+    }
+    if ((*address & mask) == 0) {
+        __asm volatile("dsb\n wfi" ::: "memory");
+    }
+    for (uint32_t word = 0; word < NVIC_WORDS; ++word) {
+        NVIC_ICER(word) = NVIC_ALL;
+        NVIC_ICPR(word) = NVIC_ALL;
+    }
+    __asm volatile("cpsie i" ::: "memory");
+}
+
+#endif
