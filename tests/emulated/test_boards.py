@@ -1,4 +1,5 @@
-"""Every board's firmware: it builds, and what starts the chip lies where the chip looks for it."""
+"""Every board's firmware: it builds, what starts the chip lies where the chip looks for it, and where the
+board's file says that an emulator runs it, one does."""
 
 from __future__ import annotations
 
@@ -7,31 +8,42 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from microwright import board, build, project
+from microwright import board, build, project, runners, verify
 from microwright.board import Board
+from microwright.build import Image
+from microwright.measure import measure
+from tests.emulated import test_deploy
 from tests.support.firmware import dense
 
 BOARDS = tuple(made for made in map(board.load, board.all_ids()) if made.cpu.core != "native")
-# By default one board of each template: the others' images differ in numbers only.
+# By default one board of each template is built, as the others' images differ in numbers only; and all are
+# run that no other test runs.
 FIRST = {made.template: made.id for made in reversed(BOARDS)}
+RUN = {made.id for made in BOARDS if made.tested == "emulated"} - set(test_deploy.BOARDS)
 
 
-def cases(boards: tuple[Board, ...]) -> list[object]:
-    return [
-        pytest.param(made, id=made.id, marks=[] if FIRST[made.template] == made.id else pytest.mark.thorough)
-        for made in boards
-    ]
+def case(on: Board) -> object:
+    default = on.id in RUN or on.id == FIRST[on.template]
+    return pytest.param(on, id=on.id, marks=[] if default else pytest.mark.thorough)
 
 
 def word(data: bytes, index: int) -> int:
     return int.from_bytes(data[4 * index : 4 * index + 4], "little")
 
 
-@pytest.mark.parametrize("on", cases(BOARDS))
-def test_the_image_is_where_the_chip_looks_for_it(tmp_path: Path, on: Board) -> None:
+@pytest.mark.parametrize("on", [case(made) for made in BOARDS])
+def test_the_image_is_where_the_chip_looks_for_it_and_runs(tmp_path: Path, on: Board) -> None:
+    image = build.build(project.create(tmp_path / "p", dense(), on))
+    assert_layout(image, on)
+    if on.id in RUN:
+        for name in on.runners:
+            if name in runners.RUNNERS and runners.RUNNERS[name].emulates:
+                assert_inference(image, on, name)
+
+
+def assert_layout(image: Image, on: Board) -> None:
     assert on.flash is not None
     assert on.ram is not None
-    image = build.build(project.create(tmp_path / "p", dense(), on))
     with image.elf.open("rb") as file:
         elf = ELFFile(file)
         sections = {section.name: section for section in elf.iter_sections() if section["sh_flags"] & 2}
@@ -51,3 +63,17 @@ def test_the_image_is_where_the_chip_looks_for_it(tmp_path: Path, on: Board) -> 
             start, end = segment["p_paddr"], segment["p_paddr"] + segment["p_filesz"]
             inside = on.flash.origin <= start and end <= on.flash.origin + on.flash.bytes
             assert inside or segment["p_filesz"] == 0
+
+
+def assert_inference(image: Image, on: Board, runner: str) -> None:
+    """The reference's bytes over the chip's own UART. QEMU has no oscillators: its clock is the reset's."""
+    model = dense()
+    inputs = test_deploy.samples(model, 2)
+    reference = verify.reference(model)
+    assert reference is not None
+    with runners.start(image, runner=runner) as device:
+        measured = measure(image, device.url, inputs, emulation=device.emulation, runs=4)
+    expected = [reference.run(sample) for sample in inputs]
+    assert verify.agreement(reference.name, expected, measured.outputs).mismatched_bytes == 0
+    assert len(set(measured.latency.samples)) == 1
+    assert measured.hello["cpu_hz"] == str(on.cpu.reset_hz if runner == "qemu" else on.cpu.clock_hz)
