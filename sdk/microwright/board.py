@@ -17,6 +17,10 @@ A board file states facts of one board; nothing is inherited and unknown keys ar
     flash     = { origin = 0x0800_0000, bytes = 524_288 }
     ram       = { origin = 0x2000_0000, bytes = 131_072 }
 
+    [placement]                            # absent: all in ram, code in flash
+    arena     = ["ccm", "ram"]             # the first that holds it whole, else two of them
+    code      = "itcm"                     # the model's code and its kernels are copied there at start
+
     [chip]                                 # what the template asks for in its template.toml; see `family`
     hse_hz    = 8_000_000
 
@@ -33,7 +37,7 @@ A board file states facts of one board; nothing is inherited and unknown keys ar
     [runners]                              # tool = its settings; the first is the default
     pyocd     = { target = "stm32f446retx" }
 
-A native board (`core = "native"`) has neither clock, memory, chip nor uart.
+A native board (`core = "native"`) has neither clock, memory, placement, chip nor uart.
 
 Boards lie in the package. A folder of one's own, named by the environment variable MICROWRIGHT_BOARDS, comes
 before it: board files, and beside them a folder `firmware_templates` for chips that are not in the package.
@@ -43,8 +47,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from microwright import _paths, _toml, family
@@ -87,6 +91,8 @@ _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _TEMPLATE = re.compile(r"[a-z0-9][a-z0-9_]*(/[a-z0-9][a-z0-9_]*)*")
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
+# What a native board has none of.
+_PARTS_OF_A_CHIP = ("memory", "placement", "chip", "uart")
 # PA2; P0.06; GP0: the port's letter or number, and the pin's number.
 _PIN = re.compile(r"P([A-Z])(\d{1,2})|P(\d)\.(\d{2})|GP(\d{1,2})")
 
@@ -113,6 +119,15 @@ class Cpu:
     def compile_flags(self) -> tuple[str, ...]:
         """What the compiler has to be told."""
         return CORES[self.core][self.fpu]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Regions that the arena may lie in, in order of preference, none on a native board; the one that code is
+    copied to, None where it runs from flash."""
+
+    arena: tuple[str, ...]
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,12 +173,39 @@ class Board:
     flash: Region | None
     ram: Region | None
     extra: Mapping[str, Region]
+    placement: Placement
     chip: Mapping[str, int]
     uart: Uart | None
     serial: Serial
     runners: Mapping[str, Mapping[str, str | int]]
     text: str
     folder: Path | None = field(default=None, compare=False)
+
+    @property
+    def regions(self) -> Mapping[str, Region]:
+        """All memory regions; none on a native board."""
+        named = {"flash": self.flash, "ram": self.ram, **self.extra}
+        return {name: region for name, region in named.items() if region is not None}
+
+    def with_arena(self, *regions: str) -> Board:
+        """The board with the arena in these regions, the first that holds it whole, else in two of them.
+
+        Raises BoardError.
+        """
+        known = [name for name in self.regions if name != "flash"]
+        for region in regions:
+            if region not in known:
+                raise BoardError(
+                    f"board {self.id} has no memory region {region[:80]!r} for the arena"
+                    + did_you_mean(region, known),
+                    "its regions are: " + (", ".join(known) or "none, as it is native"),
+                )
+            if region == self.placement.code:
+                raise BoardError(
+                    f"board {self.id}: code is copied to {region}, the arena cannot lie there",
+                    "choose another region",
+                )
+        return replace(self, placement=replace(self.placement, arena=regions))
 
     @property
     def stack_bytes(self) -> int:
@@ -211,14 +253,16 @@ def parse(content: bytes, board_id: str, where: str, folder: Path | None = None)
 
 
 def _board(table: Table, board_id: str, text: str, folder: Path | None) -> Board:
-    table.allow("name", "template", "url", "tested", "cpu", "memory", "chip", "uart", "serial", "runners")
+    table.allow("name", "template", "url", "tested", "cpu", *_PARTS_OF_A_CHIP, "serial", "runners")
     cpu = _cpu(table.table("cpu"))
     native = cpu.core == "native"
     memory = {} if native else _memory(table.table("memory"))
     if native:
-        for key in ("memory", "chip", "uart"):
+        for key in _PARTS_OF_A_CHIP:
             if key in table.values:
                 raise table.error(key, "is given, but a native board has none", f"remove [{key}]")
+    given = table.table("placement") if "placement" in table.values else Table({}, table.where, "placement")
+    placement = Placement(()) if native else _placement(given, memory)
     return Board(
         id=board_id,
         name=table.line("name"),
@@ -231,6 +275,7 @@ def _board(table: Table, board_id: str, text: str, folder: Path | None) -> Board
         flash=memory.pop("flash", None),
         ram=memory.pop("ram", None),
         extra=memory,
+        placement=placement,
         chip=_chip(table.table("chip")) if "chip" in table.values else {},
         uart=_uart(table.table("uart")) if "uart" in table.values else None,
         serial=_serial(table.table("serial")),
@@ -274,6 +319,22 @@ def _memory(table: Table) -> dict[str, Region]:
         if region.origin + region.bytes > following.origin:
             raise table.error(name, f"overlaps {after}", "correct its origin or bytes")
     return regions
+
+
+def _placement(table: Table, regions: Iterable[str]) -> Placement:
+    table.allow("arena", "code")
+    known = [name for name in regions if name != "flash"]
+    arena = table.values.get("arena", ["ram"])
+    if not isinstance(arena, list) or not arena or not all(name in known for name in arena):
+        raise table.error("arena", "is no list of regions", "name some of: " + ", ".join(known))
+    if len(set(arena)) < len(arena):
+        raise table.error("arena", "names a region twice", "name each once")
+    code = None
+    if "code" in table.values:
+        code = table.choice("code", tuple(name for name in known if name != "ram"))
+        if code in arena:
+            raise table.error("code", f"is {code}, where the arena lies", "choose another region")
+    return Placement(tuple(arena), code)
 
 
 def _chip(table: Table) -> dict[str, int]:

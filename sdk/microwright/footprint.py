@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
 
 # The section of the model's constants (runtime/include/mw.h), that of the stack (firmware.ld), the variables
-# of the arena and of the serial link's line (app/main.c).
+# of the arena's parts and of the serial link's line (app/main.c).
 _WEIGHTS = "mw_model"
 _STACK = ".stack"
-_ARENA = "mw_arena"
+_ARENAS = ("mw_arena", "mw_arena_2")
 _LINE = "wire"
 
 # Where bytes are of no object's: behind one that does not fill its alignment.
@@ -78,8 +78,9 @@ class Footprint:
 
     flash       what has content, by kind: code, weights (all constants of the model), constants, c_library,
                 initial_values of variables, padding
-    ram         what is written, by kind: arena, line (the serial link's buffer), variables, c_library,
-                padding, stack (as reserved; without, where an operating system has it)
+    ram         what is written, by kind: arena, line (the serial link's buffer), variables, code (copied
+                there at start), c_library, padding, stack (as reserved; without, where an operating system
+                has it)
     regions     of the board's memory; none on a native board
     sections    their sums are those of flash and ram; one with initial values is in both
     origins     flash by folder of the project (app, model, port, runtime), c_library, linker, padding
@@ -131,6 +132,11 @@ class _Loaded:
     flags: int
     has_content: bool
 
+    @property
+    def in_ram(self) -> bool:
+        """It is written: by the program, or at start, where it is copied to where it runs."""
+        return bool(self.flags & _SHF_WRITE) or self.address != self.load_address
+
 
 def read(elf: Path, board: Board) -> Footprint:
     """Of an image whose map lies beside it. Raises OSError, and ELFError for what is no image."""
@@ -180,7 +186,7 @@ def _footprint(elf: ELFFile, mapped: Mapping[str, list[_Piece]], board: Board) -
                 flash[kind] += piece.bytes
                 origins[piece.origin] += piece.bytes
                 kinds[kind] += piece.bytes
-            if section.flags & _SHF_WRITE:
+            if section.in_ram:
                 kind = _ram_kind(section, piece, buffers)
                 ram[kind] += piece.bytes
                 if not section.has_content:
@@ -264,7 +270,10 @@ def _ram_kind(section: _Loaded, piece: _Piece, symbols: Mapping[int, str]) -> st
         return "stack"
     if piece.origin in (PADDING, LIBRARY):
         return piece.origin
-    return {_ARENA: "arena", _LINE: "line"}.get(symbols.get(piece.address, ""), "variables")
+    if section.flags & _SHF_EXECINSTR:
+        return "code"
+    name = symbols.get(piece.address, "")
+    return "arena" if name in _ARENAS else "line" if name == _LINE else "variables"
 
 
 def _loaded(elf: ELFFile) -> Iterator[_Loaded]:
@@ -335,7 +344,7 @@ def _origin_at(pieces: Sequence[_Piece], address: int) -> str:
 def _regions(loaded: Sequence[_Loaded], board: Board) -> Iterator[Region]:
     named = {"flash": board.flash, "ram": board.ram, **board.extra}
     spans = [(s.load_address, s.bytes) for s in loaded if s.bytes and s.has_content]
-    spans += [(s.address, s.bytes) for s in loaded if s.bytes and s.flags & _SHF_WRITE]
+    spans += [(s.address, s.bytes) for s in loaded if s.bytes and s.in_ram]
     for name, region in named.items():
         if region is None:
             continue

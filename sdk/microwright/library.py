@@ -45,6 +45,7 @@ class Library:
             "model_sha256": self.plan.graph.sha256,
             "calibrated_randomly": self.plan.graph.calibrated_randomly,
             "native": self.board.flash is None,
+            "arena_regions": list(self.plan.parts),
             "sources": sorted(path for path in self.files if path.endswith(".c")),
         }
 
@@ -59,6 +60,7 @@ class Library:
             model_sha256=self.plan.graph.sha256,
             calibrated_randomly=self.plan.graph.calibrated_randomly,
             arena_bytes=self.plan.arena_bytes,
+            arena_regions=self.board.placement.arena,
             files=manifest.hashes(files),
         )
 
@@ -102,16 +104,18 @@ def create(directory: Path, library: Library, *, force: bool = False) -> manifes
 
 def check_fits(planned: Plan, board: Board) -> None:
     """Raise TooLarge where the board's memory cannot hold the arena or the weights alone."""
-    if board.ram is not None:
-        needed = planned.arena_bytes + board.stack_bytes
-        if needed > board.ram.bytes:
+    for name, part_bytes in planned.parts.items():
+        has_bytes = board.regions[name].bytes if name in board.regions else part_bytes
+        stack_bytes = board.stack_bytes if name == "ram" else 0
+        if part_bytes + stack_bytes > has_bytes:
+            memory = "RAM" if name == "ram" else name
+            beside = f" and the stack {stack_bytes}" if stack_bytes else ""
             raise too_large(
                 planned.graph.name,
                 board,
-                "RAM",
-                needed - board.ram.bytes,
-                f"of {board.ram.bytes} bytes, the arena takes {planned.arena_bytes}"
-                f" and the stack {board.stack_bytes}",
+                memory,
+                part_bytes + stack_bytes - has_bytes,
+                f"of {has_bytes} bytes, the arena takes {part_bytes}{beside}",
             )
     if board.flash is not None and planned.constant_bytes > board.flash.bytes:
         raise too_large(

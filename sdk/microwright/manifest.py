@@ -29,7 +29,8 @@ _UNBUILDABLE = re.compile(r'[;$"#\\\[\]<>|\x00-\x1f\x7f]')
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a folder was generated from. `files`: generated file -> SHA-256 of what was generated."""
+    """What a folder was generated from. `arena_regions` are the memory regions that the arena might lie in,
+    by preference; `files`: generated file -> SHA-256 of what was generated."""
 
     kind: Kind
     board: str
@@ -39,6 +40,7 @@ class Manifest:
     model_sha256: str
     calibrated_randomly: bool
     arena_bytes: int
+    arena_regions: tuple[str, ...]
     files: Mapping[str, str]
     profile: Profile | None = None
 
@@ -57,6 +59,7 @@ class Manifest:
                 "calibrated_randomly": self.calibrated_randomly,
             },
             "arena_bytes": self.arena_bytes,
+            "arena_regions": list(self.arena_regions),
             "profile": profiles.to_manifest(self.profile),
             "files": self.files,
         }
@@ -101,6 +104,7 @@ def read(directory: Path) -> Manifest:
         # Of a manifest of before there was such a model, too.
         calibrated_randomly=content["model"].get("calibrated_randomly") is True,
         arena_bytes=content["arena_bytes"],
+        arena_regions=tuple(content["arena_regions"]),
         files=content["files"],
         profile=profiles.of_manifest(content.get("profile")),
     )
@@ -166,6 +170,7 @@ def _sound(manifest: Any) -> bool:
     except ValueError:
         return False
     model, files, arena = manifest.get("model"), manifest.get("files"), manifest.get("arena_bytes")
+    regions = manifest.get("arena_regions")
     return (
         manifest.get("kind") in get_args(Kind)
         and isinstance(manifest.get("board"), str)
@@ -173,6 +178,8 @@ def _sound(manifest: Any) -> bool:
         and manifest.get("optimize") in OPTIMIZE
         and isinstance(arena, int)
         and arena >= 0
+        and isinstance(regions, list)
+        and all(isinstance(region, str) for region in regions)
         and isinstance(model, dict)
         and isinstance(model.get("name"), str)
         and isinstance(model.get("sha256"), str)

@@ -61,6 +61,7 @@ def deploy(
     data: Source | str | Path | None = None,
     engine: str = "aot",
     optimize: Optimize = "balanced",
+    arena_section: Sequence[str] = (),
     profile: MlperfTiny | None = None,
     random_inputs: int = 20,
     json_path: str | Path | None = None,
@@ -81,9 +82,11 @@ def deploy(
     Quantises a Keras model as `load_graph` does, generates the firmware project in `out`
     (default: `project_directory`), builds it, starts it, runs the samples of `data` or random ones, and
     compares what the device gives with the reference interpreter; `warmup`, `runs` and `per_layer` are those
-    of `evaluate`. Writes the report, or that of the runs until Ctrl-C or the device ended them, to
-    `report.json` in the project, and to `json_path`; `on_partial` is told of the latter. With a `profile` the
-    firmware answers MLPerf Tiny's protocol, too. `connect` opens the serial line, see `measure`.
+    of `evaluate`. The arena lies in the first of the regions `arena_section` that holds it, else in two of
+    them; where none is given, as the board file says. Writes the report, or that of the runs until Ctrl-C or
+    the device ended them, to `report.json` in the project, and to `json_path`; `on_partial` is told of the
+    latter. With a `profile` the firmware answers MLPerf Tiny's protocol, too. `connect` opens the serial
+    line, see `measure`.
 
     Outputs that differ are the report's news, not an exception: see `report.require_agreement`. Raises any
     other MicrowrightError.
@@ -96,6 +99,8 @@ def deploy(
 
     graph = load_graph(model, calibration, progress=progress, on_caution=note)
     board = boards.load(board_id)
+    if arena_section:
+        board = board.with_arena(*arena_section)
     wanted = take_samples(graph, data, random_inputs, progress=progress, on_caution=note)
     builds.require_tools(board)
     runners.require_tool(board, runner)

@@ -3,7 +3,8 @@
 Two buffers in use at the same time must not share bytes, but for an output that a kernel may write over an
 input it is done with: there, only some differences of their offsets are forbidden. So the whole problem is a
 list of forbidden open intervals for the difference of two offsets; apart, at a distance and in place are the
-same to the search.
+same to the search. Where the memory is two, one behind the other in these offsets, no buffer may lie across
+the boundary: an interval that is forbidden for its own offset.
 
 The search places buffers one by one, each at the lowest offset that those before it leave, so only the order
 matters: placed in the order of its offsets, an optimal placement comes out again, or a lower one, as long as
@@ -47,17 +48,20 @@ class _Gap:
 
 
 _Gaps = Sequence[Sequence[_Gap]]
+# The offsets of each buffer that are not allowed, both ends excluded.
+_Across = Sequence[tuple[int, int]]
 
 
-def place(wanted: Sequence[Wanted], overlaps: Overlaps) -> list[int]:
-    """Offsets, in the order of `wanted`, in the units of the sizes."""
+def place(wanted: Sequence[Wanted], overlaps: Overlaps, boundary: int | None = None) -> list[int]:
+    """Offsets, in the order of `wanted`, in the units of the sizes; `boundary` is an offset, if any."""
     gaps = _gaps(wanted, overlaps)
+    across = _across(wanted, boundary)
     bound = max((needed(wanted, overlaps, time) for time in {buffer.first for buffer in wanted}), default=0)
     orders = _orders(wanted, gaps)
     moves = min(_MOVES, _INTERVALS // (len(orders) * (1 + sum(map(len, gaps)))))
     best: list[int] = []
     for order in orders:
-        offsets = _improved(order, wanted, gaps, bound, moves)
+        offsets = _improved(order, wanted, gaps, across, bound, moves)
         if not best or _top(wanted, offsets) < _top(wanted, best):
             best = offsets
         if _top(wanted, best) <= bound:
@@ -89,6 +93,12 @@ def _gaps(wanted: Sequence[Wanted], overlaps: Overlaps) -> _Gaps:
     return gaps
 
 
+def _across(wanted: Sequence[Wanted], boundary: int | None) -> _Across:
+    if boundary is None:
+        return [(0, 0)] * len(wanted)
+    return [(boundary - buffer.size, boundary) for buffer in wanted]
+
+
 def needed(wanted: Sequence[Wanted], overlaps: Overlaps, time: int) -> int:
     """A size that no placement goes below: the buffers in use at a time, as far as they cannot overlap."""
     pairs = [pair for pair in overlaps if wanted[pair[1]].first == time]
@@ -112,11 +122,13 @@ def _orders(wanted: Sequence[Wanted], gaps: _Gaps) -> list[list[int]]:
     return [sorted(range(len(wanted)), key=lambda i: (-key(i), wanted[i].first, i)) for key in keys]
 
 
-def _improved(order: list[int], wanted: Sequence[Wanted], gaps: _Gaps, bound: int, moves: int) -> list[int]:
+def _improved(
+    order: list[int], wanted: Sequence[Wanted], gaps: _Gaps, across: _Across, bound: int, moves: int
+) -> list[int]:
     """Offsets of the best order that moves of single buffers lead to; sideways ones are taken as well."""
     # Not for secrets: a fixed seed, so that a model always gets the same plan.
     chance = random.Random(0)
-    offsets = _lowest(order, gaps)
+    offsets = _lowest(order, gaps, across)
     for _ in range(moves):
         if _top(wanted, offsets) <= bound:
             break
@@ -124,7 +136,7 @@ def _improved(order: list[int], wanted: Sequence[Wanted], gaps: _Gaps, bound: in
         moved = list(order)
         moved.remove(buffer := pillars[int(chance.random() * len(pillars))])
         moved.insert(int(chance.random() * len(order)), buffer)
-        candidate = _lowest(moved, gaps)
+        candidate = _lowest(moved, gaps, across)
         if _top(wanted, candidate) <= _top(wanted, offsets):
             order, offsets = moved, candidate
     return offsets
@@ -145,17 +157,18 @@ def _pillars(wanted: Sequence[Wanted], offsets: Sequence[int], gaps: _Gaps) -> l
     return pillars
 
 
-def _lowest(order: Sequence[int], gaps: _Gaps) -> list[int]:
+def _lowest(order: Sequence[int], gaps: _Gaps, across: _Across) -> list[int]:
     """Offsets when buffers are placed in this order, each as low as those before it allow."""
     offsets = [-1] * len(order)
     for buffer in order:
         offset = 0
         # By their lower ends, so that no interval has to be looked at again.
-        for low, high in sorted(
+        taken = [
             (offsets[gap.other] + gap.low, offsets[gap.other] + gap.high)
             for gap in gaps[buffer]
             if offsets[gap.other] >= 0
-        ):
+        ]
+        for low, high in sorted([*taken, across[buffer]]):
             if low < offset < high:
                 offset = high
         offsets[buffer] = offset

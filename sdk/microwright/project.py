@@ -121,7 +121,8 @@ def open_project(directory: Path) -> Project:
         raise BoardError(
             f"{path} cannot be read: {error.strerror or error}", "generate the project again"
         ) from None
-    return _project(directory, parse_board(content, written.board, str(path)), written)
+    board = parse_board(content, written.board, str(path)).with_arena(*written.arena_regions)
+    return _project(directory, board, written)
 
 
 def _project(directory: Path, board: Board, written: Manifest) -> Project:

@@ -29,16 +29,24 @@ _STATIC_BYTES = 1024
 
 
 @dataclass(frozen=True)
+class Room:
+    """A memory region of the board that the arena may lie in, and the bytes that it has there."""
+
+    region: str
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Target:
     """What code is generated for. The default is portable C for any core.
 
-    arena_bytes: the RAM that there is for the arena, None where there is no limit.
+    rooms: where the arena may lie, in order of preference; none where there is no limit.
     """
 
     core: str = "portable"
     features: frozenset[Feature] = frozenset()
     optimize: Optimize = "balanced"
-    arena_bytes: int | None = None
+    rooms: tuple[Room, ...] = ()
 
 
 PORTABLE = Target()
@@ -46,5 +54,11 @@ PORTABLE = Target()
 
 def of(board: Board, optimize: Optimize = "balanced") -> Target:
     """The target of a board."""
-    arena_bytes = board.ram.bytes - board.stack_bytes - _STATIC_BYTES if board.ram else None
-    return Target(board.cpu.core, FEATURES.get(board.cpu.core, frozenset()), optimize, arena_bytes)
+    rooms = tuple(Room(name, _free_bytes(board, name)) for name in board.placement.arena)
+    return Target(board.cpu.core, FEATURES.get(board.cpu.core, frozenset()), optimize, rooms)
+
+
+def _free_bytes(board: Board, name: str) -> int:
+    """What a region has for the arena: in RAM, stack and variables lie, too."""
+    taken = board.stack_bytes + _STATIC_BYTES if name == "ram" else 0
+    return max(0, board.regions[name].bytes - taken)

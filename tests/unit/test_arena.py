@@ -10,6 +10,7 @@ import pytest
 
 from microwright import board, graph, passes, target
 from microwright.plan import plan
+from microwright.target import Room
 
 LIMITS = {
     ("mps2-an386", "kws"): 12_000,
@@ -36,10 +37,9 @@ def test_little_ram_takes_slower_kernels_where_it_has_to(shared_models: Path) ->
     model = passes.run(graph.read((shared_models / "ic.tflite").read_bytes(), "ic"))
     roomy = target.of(board.load("mps2-an386"))
     fast = plan(model, roomy)
-    tight = dataclasses.replace(roomy, arena_bytes=fast.arena_bytes - 1000)
+    tight = dataclasses.replace(roomy, rooms=(Room("ram", fast.arena_bytes - 1000),))
     slow = plan(model, tight)
-    assert tight.arena_bytes is not None
-    assert slow.arena_bytes <= tight.arena_bytes
+    assert slow.arena_bytes <= tight.rooms[0].bytes
     slower = [
         (a.step.kernel, b.step.kernel, b.rejected[a.step.kernel])
         for a, b in zip(fast.calls, slow.calls, strict=True)
@@ -52,9 +52,10 @@ def test_little_ram_takes_slower_kernels_where_it_has_to(shared_models: Path) ->
     assert again.offsets == slow.offsets
     # As it was where it fits, and no more than it takes where nothing does.
     assert [
-        c.step.kernel for c in plan(model, dataclasses.replace(tight, arena_bytes=fast.arena_bytes)).calls
+        c.step.kernel
+        for c in plan(model, dataclasses.replace(tight, rooms=(Room("ram", fast.arena_bytes),))).calls
     ] == [c.step.kernel for c in fast.calls]
-    assert plan(model, dataclasses.replace(tight, arena_bytes=0)).arena_bytes < fast.arena_bytes
+    assert plan(model, dataclasses.replace(tight, rooms=(Room("ram", 0),))).arena_bytes < fast.arena_bytes
 
 
 def test_compiling_takes_little_time(shared_models: Path) -> None:

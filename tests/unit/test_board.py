@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from microwright import board
-from microwright.board import Cpu, Pin, Region, Serial, Uart
+from microwright.board import Cpu, Pin, Placement, Region, Serial, Uart
 from microwright.errors import BoardError
 
 GOOD = """\
@@ -27,6 +27,11 @@ reset_hz = 16_000_000
 flash = { origin = 0x0800_0000, bytes = 524_288 }
 ram = { origin = 0x2000_0000, bytes = 131_072 }
 ccm = { origin = 0x1000_0000, bytes = 65_536 }
+itcm = { origin = 0, bytes = 16_384 }
+
+[placement]
+arena = ["ccm", "ram"]
+code = "itcm"
 
 [chip]
 hse_hz = 8_000_000
@@ -68,13 +73,23 @@ def test_the_facts_of_a_file() -> None:
     assert made.cpu.compile_flags == ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
     assert made.flash == Region(0x0800_0000, 524_288)
     assert made.ram == Region(0x2000_0000, 131_072)
-    assert made.extra == {"ccm": Region(0x1000_0000, 65_536)}
+    assert made.extra == {"ccm": Region(0x1000_0000, 65_536), "itcm": Region(0, 16_384)}
+    assert made.placement == Placement(("ccm", "ram"), "itcm")
+    assert made.with_arena("ram").placement == Placement(("ram",), "itcm")
     assert made.chip == {"hse_hz": 8_000_000, "prefetch": True}
     assert made.uart == Uart("cmsdk", 0x4000_4000, Pin("PA2", 0, 2), Pin("P1.08", 1, 8))
     assert made.serial == Serial(("0483:374b",), 115_200)
     assert list(made.runners) == ["pyocd", "qemu"]
     assert made.runners["pyocd"] == {"target": "stm32f446retx", "speed": 4}
     assert made.text == GOOD
+
+
+@pytest.mark.parametrize(
+    ("region", "why"), [("cmm", "did you mean 'ccm'"), ("flash", "no memory region"), ("itcm", "code")]
+)
+def test_an_arena_elsewhere_is_refused(region: str, why: str) -> None:
+    with pytest.raises(BoardError, match=why):
+        parse(GOOD).with_arena(region)
 
 
 def test_the_host_has_no_memory() -> None:
@@ -172,6 +187,11 @@ def test_a_template_that_is_wrong_is_refused(tmp_path: Path, template: str, mess
         ("8_000_000\nprefetch", "-8\nprefetch", r"'chip\.hse_hz' is -8, outside 0 to"),
         ("8_000_000\nprefetch", '"8"\nprefetch', r"'chip\.hse_hz' is not a whole number, true or false"),
         ("hse_hz", "HSE", r"'chip\.HSE' is no name of a setting"),
+        ('["ccm", "ram"]', '["cmm", "ram"]', r"'placement\.arena' is no list of regions"),
+        ('["ccm", "ram"]', '["ram", "ram"]', r"'placement\.arena' names a region twice"),
+        ('["ccm", "ram"]', '["flash"]', r"'placement\.arena' is no list of regions"),
+        ('code = "itcm"', 'code = "ccm"', r"'placement\.code' is ccm, where the arena lies"),
+        ('code = "itcm"', 'code = "ram"', r"'placement\.code' is 'ram', which is not known"),
         ('"PA2"', '"A2"', r"'uart\.tx' is not a pin such as"),
         ("bytes = 131_072", "bytes = 0", r"'memory\.ram\.bytes' is 0, outside"),
         ("origin = 0x2000_0000", "origin = 0xffff_ffff", r"'memory\.ram\.bytes' is 131072, outside 1 to 1\b"),

@@ -114,3 +114,14 @@ def test_sixty_buffers_take_a_fraction_of_a_second() -> None:
     assert time.process_time() - started < 0.3
     busiest = max(sum(b.size for b in wanted if b.first <= t <= b.last) for t in range(61))
     assert busiest <= _top((wanted, {}), offsets) <= 1.1 * busiest
+
+
+@given(_problems(st.integers(1, 6), 12, 0), st.integers(1, 30))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_nothing_lies_across_the_boundary_of_two_memories(problem: Problem, boundary: int) -> None:
+    offsets = place(*problem, boundary)
+    for buffer, offset in zip(problem[0], offsets, strict=True):
+        assert offset + buffer.size <= boundary or offset >= boundary
+    for first in range(len(offsets)):
+        for second in range(first):
+            assert _allowed(problem, first, second, offsets[first], offsets[second])

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microwright import ops
+from microwright.arena import ALIGN_BYTES
 from microwright.errors import TooLarge, UnsupportedOp
 from microwright.graph import Graph, Node, read
 from microwright.ops import Op, Step
-from microwright.plan import ALIGN_BYTES, Plan, plan
+from microwright.plan import Plan, plan
 from tests.support.tflite_maker import Maker
 
 

@@ -30,6 +30,7 @@ SOUND = {
     "engine": "aot",
     "optimize": "size",
     "arena_bytes": 16,
+    "arena_regions": ["ram"],
     "model": {"name": "x", "sha256": "0"},
     "files": {},
 }

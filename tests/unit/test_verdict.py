@@ -14,6 +14,7 @@ from microwright import board, cli, graph, ops, passes, target, verdict
 from microwright.emit import aot
 from microwright.graph import Graph
 from microwright.plan import Call, Plan, plan
+from microwright.target import Room
 from microwright.verdict import Layer, Verdict
 from tests.support.layers import Layers
 from tests.support.pruned import add_layer, pruned
@@ -197,7 +198,7 @@ def test_a_board_with_little_memory_slows_the_model_without_zeros_too() -> None:
     weights = np.random.default_rng(0).integers(1, 100, (64, 3, 3, 64)).astype(np.int8)
     model = chain(weights, weights)
     roomy = planned(model)
-    small = replace(target.of(M4), arena_bytes=roomy.arena_bytes - 1)
+    small = replace(target.of(M4), rooms=(Room("ram", roomy.arena_bytes - 1),))
     tight = plan(passes.run(model), small)
     assert sum(call.instructions for call in tight.calls) > sum(call.instructions for call in roomy.calls)
     for each in (roomy, tight):

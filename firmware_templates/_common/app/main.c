@@ -12,7 +12,13 @@
 #define PROTOCOL 1
 #define MODEL_HASH_BYTES 16
 
-static uint8_t mw_arena[MW_ARENA_BYTES] __attribute__((aligned(MW_ARENA_ALIGN)));
+static uint8_t mw_arena[MW_ARENA_BYTES] __attribute__((aligned(MW_ARENA_ALIGN))) MW_ARENA_SECTION;
+#ifdef MW_ARENA_2_BYTES
+static uint8_t mw_arena_2[MW_ARENA_2_BYTES] __attribute__((aligned(MW_ARENA_ALIGN))) MW_ARENA_2_SECTION;
+#define ARENA_BYTES (MW_ARENA_BYTES + MW_ARENA_2_BYTES)
+#else
+#define ARENA_BYTES MW_ARENA_BYTES
+#endif
 
 static struct mw_link wire;
 
@@ -110,7 +116,7 @@ static void serve_hello(uint32_t seq)
     put_sizes("inputs", MW_INPUTS, mw_model_input_bytes);
     put_sizes("outputs", MW_OUTPUTS, mw_model_output_bytes);
     put_number("layers", MW_LAYERS);
-    put_number("arena", MW_ARENA_BYTES);
+    put_number("arena", ARENA_BYTES);
     mw_link_end(&wire);
 }
 
@@ -294,10 +300,28 @@ static uint8_t paint(uint32_t at)
     return (uint8_t)(at * 89u + 37u);
 }
 
+static uint8_t *arena_at(uint32_t offset)
+{
+#ifdef MW_ARENA_2_BYTES
+    if (offset >= MW_ARENA_BYTES) {
+        return mw_arena_2 + (offset - MW_ARENA_BYTES);
+    }
+#endif
+    return mw_arena + offset;
+}
+
+#ifndef MW_NO_WALK
+const uint8_t *mw_walk_arena(uint32_t offset, uint32_t bytes)
+{
+    const uint32_t end = offset < MW_ARENA_BYTES ? MW_ARENA_BYTES : ARENA_BYTES;
+    return offset > end || bytes > end - offset ? NULL : arena_at(offset);
+}
+#endif
+
 static void serve_memory(uint32_t seq)
 {
-    uint32_t used = MW_ARENA_BYTES;
-    while (used > 0 && mw_arena[used - 1] == paint(used - 1)) {
+    uint32_t used = ARENA_BYTES;
+    while (used > 0 && *arena_at(used - 1) == paint(used - 1)) {
         --used;
     }
     mw_link_begin(&wire, seq, "ok");
@@ -354,10 +378,14 @@ int main(void)
     for (const char *c = "microwright: " MW_MODEL_NAME " on " MW_BOARD_ID "\n"; *c != '\0'; ++c) {
         mw_port_putc((uint8_t)*c);
     }
-    for (uint32_t i = 0; i < MW_ARENA_BYTES; ++i) {
-        mw_arena[i] = paint(i);
+    for (uint32_t i = 0; i < ARENA_BYTES; ++i) {
+        *arena_at(i) = paint(i);
     }
+#ifdef MW_ARENA_2_BYTES
+    const enum mw_status status = mw_model_init(mw_arena, mw_arena_2);
+#else
     const enum mw_status status = mw_model_init(mw_arena);
+#endif
     struct mw_link_request request;
     while (mw_link_receive(&wire, &request)) {
 #ifdef MW_MLPERF_TINY

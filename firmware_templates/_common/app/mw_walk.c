@@ -41,23 +41,26 @@ static const char *advance(struct mw_link *link, const struct mw_link_request *r
     return NULL;
 }
 
-static const char *look(struct mw_link *link, const struct mw_link_request *request, const uint8_t *arena)
+static const char *look(struct mw_link *link, const struct mw_link_request *request)
 {
     uint32_t offset;
     uint32_t bytes;
     uint32_t data = 0;
     if (!mw_link_option(request, "data", 1, &data) || !mw_link_number(request, "offset", &offset) ||
-        !mw_link_number(request, "bytes", &bytes) || offset > MW_ARENA_BYTES ||
-        bytes > MW_ARENA_BYTES - offset || (data != 0 && bytes > MW_LINK_CHUNK)) {
+        !mw_link_number(request, "bytes", &bytes) || (data != 0 && bytes > MW_LINK_CHUNK)) {
+        return "argument";
+    }
+    const uint8_t *const at = mw_walk_arena(offset, bytes);
+    if (at == NULL) {
         return "argument";
     }
     mw_link_begin(link, request->seq, "ok");
     if (data != 0) {
         mw_link_key(link, "data");
-        mw_link_put_base64(link, arena + offset, bytes);
+        mw_link_put_base64(link, at, bytes);
     } else {
         mw_link_key(link, "crc");
-        mw_link_put_checksum(link, mw_link_crc32(0, arena + offset, bytes));
+        mw_link_put_checksum(link, mw_link_crc32(0, at, bytes));
     }
     mw_link_end(link);
     return NULL;
@@ -72,5 +75,5 @@ const char *mw_walk_serve(struct mw_link *link, const struct mw_link_request *re
     if (!walking) {
         return "incomplete";
     }
-    return advances ? advance(link, request, arena) : look(link, request, arena);
+    return advances ? advance(link, request, arena) : look(link, request);
 }

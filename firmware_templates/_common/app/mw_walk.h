@@ -36,6 +36,10 @@ enum mw_status mw_walk_begin(uint8_t *arena, uint32_t until);
 // The arena serves for something else from here on.
 void mw_walk_end(void);
 
+// Where `bytes` of the arena lie from `offset` on, in one piece; NULL where they do not. Offsets of an arena that is
+// split go on from its first part to its second. The application has it.
+const uint8_t *mw_walk_arena(uint32_t offset, uint32_t bytes);
+
 // Answers a request. Returns the code of an error, which is not answered yet, or NULL.
 const char *mw_walk_serve(struct mw_link *link, const struct mw_link_request *request, uint8_t *arena);
 

@@ -106,6 +106,7 @@ def on_board(known: Board, rewritten: Rewritten, planned: Plan, judged: Verdict)
         ],
         "state_bytes": planned.state_bytes,
         "arena_bytes": planned.arena_bytes,
+        "arena_parts": [{"region": region or None, "bytes": size} for region, size in planned.parts.items()],
         "buffers": [
             {"what": b.what, "offset": b.offset, "bytes": b.size_bytes, "first": b.first, "last": b.last}
             for b in planned.buffers

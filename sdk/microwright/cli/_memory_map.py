@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from string import ascii_letters
 
+from microwright.arena import SCRATCH
 from microwright.cli._tables import layer_at
-from microwright.plan import SCRATCH, Plan
+from microwright.plan import Plan
 from microwright.report import short_name
 
 _ROWS = 32
@@ -59,7 +60,9 @@ def summary(planned: Plan) -> str:
     """The peak and the layer that makes it."""
     call = planned.peak
     used = planned.used_bytes(call)
-    text = f"arena {planned.arena_bytes:,} bytes, of which {used:,} in use at the peak: "
+    split = " and ".join(f"{size:,} in {region}" for region, size in planned.parts.items())
+    where = f" ({split})" if planned.split else ""
+    text = f"arena {planned.arena_bytes:,} bytes{where}, of which {used:,} in use at the peak: "
     if not 0 <= call < len(planned.calls):
         return text + ("the inputs" if call < 0 else "the outputs")
     node = planned.graph.nodes[planned.calls[call].node]

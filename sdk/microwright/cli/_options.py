@@ -17,6 +17,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from microwright.board import Board
     from microwright.coverage import Caution
     from microwright.link import Connect
     from microwright.load import Model, Shapes
@@ -241,6 +242,25 @@ def engine(function: _F) -> _F:
     return click.option(
         "--engine", default="aot", show_default=True, metavar="NAME", help="aot: compiled ahead of time to C."
     )(function)
+
+
+def arena_section(function: _F) -> _F:
+    """--arena-section REGION."""
+    return click.option(
+        "--arena-section",
+        multiple=True,
+        metavar="REGION",
+        help="Memory region of the board for the arena; given twice, the first that holds it, else both. "
+        "[default: as the board file says]",
+    )(function)
+
+
+def board_of(board_id: str, arena_section: tuple[str, ...]) -> Board:
+    """The board of an id, with the arena where the user wants it."""
+    from microwright import board as boards
+
+    board = boards.load(board_id)
+    return board.with_arena(*arena_section) if arena_section else board
 
 
 def optimize(function: _F) -> _F:

@@ -21,21 +21,27 @@ if TYPE_CHECKING:
     "-o", "out", type=_options.PATH, metavar="DIR", help="Folder of the C. [default: MODEL-BOARD-c]"
 )
 @_options.optimize
+@_options.arena_section
 @_options.sources("calibration")
 @_options.recipe
 @click.option("--force", is_flag=True, help="Drop edits of the generated files.")
 def command(
-    model: _options.Given, board_id: str, out: Path | None, optimize: Optimize, recipe: Recipe, force: bool
+    model: _options.Given,
+    board_id: str,
+    out: Path | None,
+    optimize: Optimize,
+    arena_section: tuple[str, ...],
+    recipe: Recipe,
+    force: bool,
 ) -> None:
     """Compile a model to C, for firmware that is there already.
 
     Writes the model, the kernels that it calls, and a CMakeLists.txt that makes a static library of them.
     `microwright new` makes a whole project around the same C.
     """
-    from microwright import board as boards
     from microwright import library, pipeline
 
-    board = boards.load(board_id)
+    board = _options.board_of(board_id, arena_section)
     with _options.progress() as progress:
         graph = pipeline.load_graph(model.load(), recipe, progress=progress, on_caution=_options.caution)
     compiled = library.compile_model(graph, board, optimize=optimize)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 )
 @_options.engine
 @_options.optimize
+@_options.arena_section
 @_profile.profile
 @_options.sources("data", "calibration")
 @_options.inputs
@@ -41,6 +42,7 @@ def command(
     random_inputs: int,
     engine: str,
     optimize: Optimize,
+    arena_section: tuple[str, ...],
     profile: MlperfTiny | None,
     recipe: Recipe,
     runner: str | None,
@@ -68,6 +70,7 @@ def command(
             data=data,
             engine=engine,
             optimize=optimize,
+            arena_section=arena_section,
             profile=profile,
             random_inputs=random_inputs,
             json_path=json_path,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--memory", is_flag=True, help="Draw who lives where in the arena and when; with --board.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_options.optimize
+@_options.arena_section
 @_options.sources("calibration")
 @_options.recipe
 def command(
@@ -30,6 +31,7 @@ def command(
     memory: bool,
     as_json: bool,
     optimize: Optimize,
+    arena_section: tuple[str, ...],
     recipe: Recipe,
 ) -> None:
     """Show the layers of a model: shapes, MACs, weights.
@@ -37,7 +39,6 @@ def command(
     MODEL is a .tflite, or a Keras file; with --calibration, a Keras model is quantised first and shown as it
     will run. With --board, also its kernels there, its arena, and what the zeros among its weights gain.
     """
-    from microwright import board as boards
     from microwright import library, passes, pipeline, target, verdict
     from microwright.cli import _facts, _memory_map, _tables, _verdict
     from microwright.plan import plan
@@ -45,7 +46,7 @@ def command(
     if memory and board_id is None:
         raise click.UsageError("--memory needs --board: the arena depends on its core")
     console = _options.console()
-    board = None if board_id is None else boards.load(board_id)
+    board = None if board_id is None else _options.board_of(board_id, arena_section)
     if recipe.calibration is None and not recipe.calibrate_randomly and board is None:
         loaded = model.load()
         if loaded.kind == "keras":

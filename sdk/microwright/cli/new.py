@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 )
 @_options.engine
 @_options.optimize
+@_options.arena_section
 @_profile.profile
 @_options.sources("calibration")
 @_options.recipe
@@ -33,6 +34,7 @@ def command(
     out: Path | None,
     engine: str,
     optimize: Optimize,
+    arena_section: tuple[str, ...],
     profile: MlperfTiny | None,
     recipe: Recipe,
     force: bool,
@@ -41,10 +43,9 @@ def command(
 
     The project builds with `microwright build`, or with plain CMake where Microwright is not installed.
     """
-    from microwright import board as boards
     from microwright import pipeline, project
 
-    board = boards.load(board_id)
+    board = _options.board_of(board_id, arena_section)
     with _options.progress() as progress:
         graph = pipeline.load_graph(model.load(), recipe, progress=progress, on_caution=_options.caution)
     directory = out or pipeline.project_directory(model.path, board_id)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from microwright import __version__
+from microwright.arena import ALIGN_BYTES, LINK_BYTES
 from microwright.emit import SourceSet, c
 from microwright.graph import Array, Graph, Tensor
 from microwright.ops import Constant, Step
 from microwright.ops.base import Symbol
-from microwright.plan import ALIGN_BYTES, Plan
+from microwright.plan import Plan
 
 ENGINE = "aot"
 
@@ -45,12 +46,13 @@ def _header(plan: Plan) -> str:
         f"#define MW_MODEL_SHA256 {c.string(graph.sha256)}",
         "",
         "// The caller passes an arena of MW_ARENA_BYTES, aligned to MW_ARENA_ALIGN bytes.",
-        f"#define MW_ARENA_BYTES {plan.arena_bytes}u",
+        f"#define MW_ARENA_BYTES {plan.first_bytes}u",
+        *([f"#define MW_ARENA_2_BYTES {plan.arena_bytes - plan.first_bytes}u"] if plan.split else []),
         f"#define MW_ARENA_ALIGN {ALIGN_BYTES}",
         "",
         "// The first MW_STATE_BYTES of it are state, which each inference keeps for the next one. Between",
         "// an inference and the inputs of the next one, the rest may serve for something else.",
-        f"#define MW_STATE_BYTES {plan.state_bytes}u",
+        f"#define MW_STATE_BYTES {plan.state_bytes + (LINK_BYTES if plan.split else 0)}u",
         "",
         f"#define MW_LAYERS {len(graph.nodes)}",
         f"#define MW_INPUTS {len(graph.inputs)}",
@@ -66,8 +68,8 @@ def _header(plan: Plan) -> str:
         'extern "C" {',
         "#endif",
         "",
-        "// Prepares the arena; once, before anything else.",
-        "enum mw_status mw_model_init(void *arena);",
+        *_init_comment(plan),
+        f"enum mw_status mw_model_init({_init_parameters(plan)});",
         "",
         "// The state as it is after mw_model_init: where a new sequence or stream begins.",
         "enum mw_status mw_model_reset(void *arena);",
@@ -95,6 +97,19 @@ def _header(plan: Plan) -> str:
     return "\n".join(lines)
 
 
+def _init_comment(plan: Plan) -> list[str]:
+    if not plan.split:
+        return ["// Prepares the arena; once, before anything else."]
+    return [
+        "// Prepares the arena; once, before anything else. Its second part of MW_ARENA_2_BYTES, aligned as",
+        "// the first, may lie in another memory. All else takes the first, which knows where the second is.",
+    ]
+
+
+def _init_parameters(plan: Plan) -> str:
+    return "void *arena, void *arena_2" if plan.split else "void *arena"
+
+
 def _io_macros(prefix: str, tensor: Tensor) -> list[str]:
     # A scalar has no sizes, and C no empty initialiser.
     shape = ", ".join(str(size) for size in tensor.shape or (1,))
@@ -114,7 +129,7 @@ def _io_macros(prefix: str, tensor: Tensor) -> list[str]:
 def _source(plan: Plan) -> str:
     graph = plan.graph
     parts = [_banner(plan), '#include "mw_model.h"', ""]
-    parts += ["#include <string.h>", ""] if graph.states else []
+    parts += ["#include <string.h>", ""] if graph.states or plan.split else []
     parts += [f'#include "mw/{kernel}.h"' for kernel in kernels(plan)]
     parts.append("")
     for tensor in _constant_operands(plan):
@@ -122,8 +137,9 @@ def _source(plan: Plan) -> str:
     names: dict[tuple[str, bytes], str] = {}
     for number, call in enumerate(plan.calls):
         parts += _parameters(number, call.step, names)
+    parts += [_SECOND_PART] if plan.split else []
     parts += ["enum mw_status mw_model_layer(void *arena, int layer)", "{"]
-    parts += ["    uint8_t *const base = arena;", "    (void)base;", "    switch (layer) {"]
+    parts += [*_bases(plan), "    switch (layer) {"]
     for position, node in enumerate(graph.nodes):
         parts.append(f"    case {position}: // {node.op} {c.comment(node.name)}")
         for number, call in enumerate(plan.calls):
@@ -132,17 +148,22 @@ def _source(plan: Plan) -> str:
         parts.append("        return MW_OK;")
     parts += ["    default:", "        return MW_ERROR_INDEX;", "    }", "}", ""]
     parts += _reset(plan)
-    parts.append(_ENTRY_POINTS)
+    parts += _init(plan)
+    parts.append(_INVOKE)
     parts += _accessors(plan)
     return "\n".join(parts)
 
 
-_ENTRY_POINTS = """\
-enum mw_status mw_model_init(void *arena)
+_SECOND_PART = """\
+static uint8_t *second_part(const void *arena)
 {
-    return mw_model_reset(arena);
+    uint8_t *second;
+    memcpy(&second, arena, sizeof second);
+    return second;
 }
+"""
 
+_INVOKE = """\
 enum mw_status mw_model_invoke(void *arena)
 {
     for (int layer = 0; layer < MW_LAYERS; ++layer) {
@@ -156,18 +177,33 @@ enum mw_status mw_model_invoke(void *arena)
 """
 
 
+def _bases(plan: Plan, const: str = "") -> list[str]:
+    """Where the parts of the arena begin, in a function that has it."""
+    lines = [f"    {const}uint8_t *const base = arena;", "    (void)base;"]
+    if plan.split:
+        lines += [f"    {const}uint8_t *const base_2 = second_part(arena);", "    (void)base_2;"]
+    return lines
+
+
+def _at(plan: Plan, offset: int) -> str:
+    """The address of an offset of the arena."""
+    beyond = offset - plan.first_bytes
+    return f"base_2 + {beyond}" if plan.split and beyond >= 0 else f"base + {offset}"
+
+
+def _init(plan: Plan) -> list[str]:
+    lines = [f"enum mw_status mw_model_init({_init_parameters(plan)})", "{"]
+    lines += ["    memcpy(arena, &arena_2, sizeof arena_2);"] if plan.split else []
+    return [*lines, "    return mw_model_reset(arena);", "}", ""]
+
+
 def _reset(plan: Plan) -> list[str]:
     constants: list[str] = []
-    lines = [
-        "enum mw_status mw_model_reset(void *arena)",
-        "{",
-        "    uint8_t *const base = arena;",
-        "    (void)base;",
-    ]
+    lines = ["enum mw_status mw_model_reset(void *arena)", "{", *_bases(plan)]
     for index in plan.graph.states:
         tensor = plan.graph.tensors[index]
         assert tensor.state is not None
-        where = f"base + {plan.offsets[index]}"
+        where = _at(plan, plan.offsets[index])
         # A value for all is not written out: it may be broadcast to gigabytes.
         uniform = tensor.elements > 0 and not any(tensor.state.strides)
         values = set((tensor.state.flat[0] if uniform else tensor.state).tobytes())
@@ -232,12 +268,12 @@ def _call(plan: Plan, number: int) -> str:
     for tensor in call.step.inputs:
         kind = c.C_TYPES[plan.graph.tensors[tensor].dtype]
         root = plan.roots[tensor]
-        where = f"(base + {plan.offsets[root]})" if root in plan.offsets else f"tensor_{root}"
+        where = f"({_at(plan, plan.offsets[root])})" if root in plan.offsets else f"tensor_{root}"
         operands.append(f"(const {kind} *){where}")
     for tensor in (*call.step.states, *call.step.outputs):
         kind = c.C_TYPES[plan.graph.tensors[tensor].dtype]
-        operands.append(f"({kind} *)(base + {plan.offsets[plan.roots[tensor]]})")
-    scratch = "NULL" if call.scratch is None else f"base + {call.scratch}"
+        operands.append(f"({kind} *)({_at(plan, plan.offsets[plan.roots[tensor]])})")
+    scratch = "NULL" if call.scratch is None else _at(plan, call.scratch)
     return call_of(plan.graph, call.step, f"&call_{number}", operands, scratch)
 
 
@@ -262,11 +298,12 @@ def _accessors(plan: Plan) -> list[str]:
         parts += [
             f"{const}void *mw_model_{kind}({const}void *arena, int index)",
             "{",
-            f"    {const}uint8_t *const base = arena;",
+            *_bases(plan, const),
             "    switch (index) {",
         ]
         for position, index in enumerate(indices):
-            parts += [f"    case {position}:", f"        return base + {plan.offsets[plan.roots[index]]};"]
+            offset = plan.offsets[plan.roots[index]]
+            parts += [f"    case {position}:", f"        return {_at(plan, offset)};"]
         parts += ["    default:", "        return NULL;", "    }", "}", ""]
         parts += [f"size_t mw_model_{kind}_bytes(int index)", "{", "    switch (index) {"]
         for position, index in enumerate(indices):

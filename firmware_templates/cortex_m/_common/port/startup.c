@@ -19,6 +19,9 @@
 extern uint8_t mw_data_start[];
 extern uint8_t mw_data_end[];
 extern const uint8_t mw_data_load[];
+extern uint8_t mw_code_start[];
+extern uint8_t mw_code_end[];
+extern const uint8_t mw_code_load[];
 extern uint8_t mw_bss_start[];
 extern uint8_t mw_bss_end[];
 
@@ -76,6 +79,7 @@ __attribute__((naked, noreturn)) void reset_handler(void)
 __attribute__((used, noreturn)) void start(void)
 {
     chip_early();
+    memcpy(mw_code_start, mw_code_load, (size_t)(mw_code_end - mw_code_start));
     memcpy(mw_data_start, mw_data_load, (size_t)(mw_data_end - mw_data_start));
     memset(mw_bss_start, 0, (size_t)(mw_bss_end - mw_bss_start));
     SCB_VTOR = (uint32_t)(uintptr_t)&vectors;
