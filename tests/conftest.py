@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.store import store_folder
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -16,3 +20,13 @@ def shared_models() -> Path:
     if not folder.is_dir():
         pytest.skip("the MLPerf Tiny reference models are not beside the checkout (../shared/models)")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def objects_compiled_once() -> Iterator[None]:
+    """CMake takes objects that were compiled before, wherever it has this variable in its environment."""
+    launcher = _CHECKOUT / "tests" / "support" / "compiler_launcher.py"
+    with pytest.MonkeyPatch.context() as patch:
+        command = (sys.executable, "-I", "-S", str(launcher), str(store_folder()))
+        patch.setenv("CMAKE_C_COMPILER_LAUNCHER", ";".join(command))
+        yield

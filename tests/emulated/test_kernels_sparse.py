@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
 
-from microwright import board, build, kernels, passes, project, runners, target, verify
-from microwright.graph import Array, Graph
-from microwright.measure import measure
-from microwright.plan import Call, plan
+from microwright import kernels
+from microwright.plan import Call
 from tests.support import layers
-from tests.support.device import assert_random_layers_equal_on
+from tests.support.device import Layer, assert_random_layers_equal_on, on_device
 from tests.support.layers import Layers, Rng, pick
 from tests.support.pruned import add_layer, pruned
 
@@ -54,39 +51,6 @@ GAINS = {
 }
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A layer on a device: executed instructions, and its call."""
-
-    instructions: int
-    call: Call
-
-    @property
-    def weights_bytes(self) -> int:
-        """What the kernel has in flash of weights."""
-        (name,) = (name for name in self.call.step.fields if name.split(".")[-1] == "weights")
-        weights = self.call.step.values(name)
-        assert weights is not None
-        return int(weights.nbytes)
-
-
-def on_device(folder: Path, model: Graph, board_id: str = BOARD) -> list[Layer]:
-    """The layers on an emulated board; the outputs have to be the reference's."""
-    rng = np.random.default_rng(0)
-    shapes = [model.tensors[i].shape for i in model.inputs]
-    sample: tuple[Array, ...] = tuple(rng.integers(-128, 128, shape, np.int8) for shape in shapes)
-    on = board.load(board_id)
-    image = build.build(project.create(folder, model, on))
-    with runners.start(image) as device:
-        measured = measure(image, device.url, [sample], emulation=device.emulation, layers=True)
-    reference = verify.reference(model)
-    assert reference is not None, "the reference interpreter is part of the development installation"
-    for expected, actual in zip(reference.run(sample), measured.outputs[0], strict=True):
-        np.testing.assert_array_equal(actual, expected)
-    calls = plan(passes.run(model), target.of(on)).calls
-    return [Layer(int(layer.latency), call) for layer, call in zip(measured.layers, calls, strict=True)]
-
-
 @contextmanager
 def only(names: Collection[str]) -> Iterator[None]:
     """No faster kernels than these."""
@@ -103,7 +67,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Layer]]
     for image, shape, block in SHAPES.values():
         for sparsity in SPARSITIES:
             add_layer(made, rng, image, pruned(rng, shape, block, sparsity))
-    found = on_device(tmp_path_factory.mktemp("sparse") / "p", made.graph())
+    found = on_device(tmp_path_factory.mktemp("sparse") / "p", made.graph(), BOARD)
     return {name: found[i * len(SPARSITIES) :][: len(SPARSITIES)] for i, name in enumerate(SHAPES)}
 
 
@@ -152,10 +116,10 @@ def test_the_faster_kernel_is_chosen_on_both_sides_of_the_break_even(tmp_path: P
         for sparsity in (0.05, 0.15, 0.25, 0.4, 0.55, 0.65, 0.7, 0.8, 0.85):
             add_layer(made, rng, image, pruned(rng, shape, block, sparsity))
     model = made.graph()
-    chosen = on_device(tmp_path / "chosen", model)
+    chosen = on_device(tmp_path / "chosen", model, BOARD)
     for names in (DENSE, BLOCKS, SCATTERED):
         with only(names):
-            others = on_device(tmp_path / names[0], model)
+            others = on_device(tmp_path / names[0], model, BOARD)
         for layer, other in zip(chosen, others, strict=True):
             assert layer.instructions <= 1.06 * other.instructions, (layer.call, other.call)
 
@@ -168,7 +132,8 @@ def test_sums_of_a_pair_are_taken_apart_before_they_overflow(tmp_path: Path) -> 
         weights = pruned(rng, (10, 4000), (4, 4), sparsity)
         add_layer(made, rng, (4000,), np.asarray(weights | 64, np.int8) * (weights != 0), zero_point=0)
     with only(BLOCKS):
-        runs = [run for layer in on_device(tmp_path / "p", made.graph()) for run in runs_of(layer.call)]
+        found = on_device(tmp_path / "p", made.graph(), BOARD)
+    runs = [run for layer in found for run in runs_of(layer.call)]
     assert len([run for run in runs if run >= 3 << 30]) > 3
     assert {run & 255 for run in runs} == {0, 60, 120, 180}
 

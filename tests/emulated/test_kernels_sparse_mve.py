@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.emulated.test_kernels_sparse import Layer, on_device, only
+from tests.emulated.test_kernels_sparse import only
 from tests.ops.test_conv_2d import add_conv
 from tests.support import layers
-from tests.support.device import assert_random_layers_equal_on
+from tests.support.device import Layer, assert_random_layers_equal_on, on_device
 from tests.support.layers import Layers, Rng, pick
 from tests.support.pruned import add_layer, pruned
 

@@ -3,6 +3,7 @@
 
 #include "edges.h"
 
+#include "image.h"
 #include "mw_link.h"
 #include "mw_port.h"
 
@@ -60,15 +61,6 @@ static void make_holes(void)
 #endif
     MPU_CTRL = MPU_CTRL_DEFAULT_ELSEWHERE | MPU_CTRL_ENABLE;
     __asm volatile("dsb\n isb" ::: "memory");
-}
-
-// The same in edges.py.
-static uint8_t input_byte(uint32_t number)
-{
-    number *= 0x9e3779b1u;
-    number ^= number >> 15;
-    number *= 0x85ebca77u;
-    return (uint8_t)(number >> 24);
 }
 
 static bool is_input(const struct edges_buffer *buffer)
@@ -158,21 +150,6 @@ static const char *check(const struct edges_run *run)
         }
     }
     return result;
-}
-
-static void put_text(const char *text)
-{
-    while (*text != '\0') {
-        mw_port_putc((uint8_t)*text++);
-    }
-}
-
-static void put_number(uint32_t number)
-{
-    if (number >= 10) {
-        put_number(number / 10);
-    }
-    mw_port_putc((uint8_t)('0' + number % 10));
 }
 
 static uint32_t get_number(void)

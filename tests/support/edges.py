@@ -26,10 +26,10 @@ from microwright.graph import Array, Graph
 from microwright.kernels.base import Rejected
 from microwright.ops import Constant, Step
 from microwright.plan import Call
+from tests.support import image
 from tests.support.layers import Layers, Rng
 from tests.support.native import native
 
-_FOLDER = Path(__file__).parent
 # As in edges.h.
 _PAGES = 11
 _PAGE_BYTES = 65536
@@ -101,17 +101,15 @@ def run(
     with mock.patch.object(library, "plan", lambda *_: planned):
         firmware = project.create(folder, model, on)
     section = max(on.extra, key=lambda name: on.extra[name].bytes)
-    main = f'#define EDGES_SECTION ".memory.{section}"\n' + (_FOLDER / "edges.c").read_text(encoding="ascii")
-    (folder / "app" / "main.c").write_text(main, encoding="ascii")
-    (folder / "app" / "edges.h").write_bytes((_FOLDER / "edges.h").read_bytes())
+    image.replace_main(firmware, "edges.c", f'#define EDGES_SECTION ".memory.{section}"')
     with (folder / "model" / "mw_model.c").open("a", encoding="ascii") as source:
         source.write(_table(cases))
-    image = build.build(firmware)
+    built = build.build(firmware)
     runs = [(case.name, placement) for case in cases for placement in case.placements]
     results: list[Result] = []
     # A fault is the end of a run; what comes after it runs from a new start.
     while len(results) < len(runs):
-        for outcome in _outcomes(image, len(results), len(runs)):
+        for outcome in _outcomes(built, len(results), len(runs)):
             results.append(Result(*runs[len(results)], outcome))
     return results
 
@@ -268,10 +266,10 @@ def _table(cases: Sequence[Case]) -> str:
     return "\n".join(parts)
 
 
-def _outcomes(image: Image, first: int, end: int) -> Iterator[str]:
+def _outcomes(built: Image, first: int, end: int) -> Iterator[str]:
     """What becomes of each run of an image from the first on, up to a fault."""
     with (
-        runners.start(image) as device,
+        runners.start(built) as device,
         serial.serial_for_url(device.url, timeout=_TIMEOUT_S) as line,
     ):
         line.write(f"{first}\n".encode())
@@ -286,9 +284,7 @@ def _outcomes(image: Image, first: int, end: int) -> Iterator[str]:
 
 def _input_bytes(first: int, like: Array) -> Array:
     """Content of an input like this one; the same in edges.c."""
-    number = np.arange(first, first + like.nbytes, dtype=np.uint32) * np.uint32(0x9E3779B1)
-    number = (number ^ number >> np.uint32(15)) * np.uint32(0x85EBCA77)
-    content = np.asarray(number >> np.uint32(24), np.uint8)
+    content = image.input_bytes(first, like.nbytes)
     if like.dtype == np.float32:
         content[3::4] = content[3::4] & 0x80 | 0x3F
     return content

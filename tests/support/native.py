@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from microwright.graph import Array, Graph
 from microwright.kernels import code
 from microwright.plan import Plan, plan
 from tests.support import parts
+from tests.support.store import store_folder
 
 FLAGS = (
     "-std=c99",
@@ -291,10 +291,7 @@ def _cached(name: str, parts: Sequence[str], build: Callable[[Path, Path], None]
     """The file that `build(scratch directory, target)` makes from `parts`, made at most once."""
     headers = [p.read_text(encoding="utf-8") for p in sorted((_paths.runtime() / "include").rglob("*.h"))]
     key = hashlib.sha256("\0".join([_compiler(), *FLAGS, *headers, *parts]).encode()).hexdigest()
-    store = Path(tempfile.gettempdir()) / f"microwright-tests-{os.getuid()}"
-    store.mkdir(mode=0o700, exist_ok=True)
-    if store.stat().st_uid != os.getuid():
-        raise AssertionError(f"{store} belongs to another user")
+    store = store_folder()
     target = store / f"{name}-{key[:32]}"
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=store) as scratch:

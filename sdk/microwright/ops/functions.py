@@ -5,6 +5,7 @@ The float32 nearest to exp(x) and its like is what any good library gives, or ne
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -68,9 +69,8 @@ def _quantized(graph: Graph, node: Node, function: Callable[[float], float]) -> 
             y = np.float32(function(float(x)))
             # QUANTIZE divides; tables of the reference multiply by the inverse.
             scaled = y * (np.float32(1) / np.float32(y_scale))
-        real = float(np.nan_to_num(scaled, nan=-_LIMIT, posinf=_LIMIT, neginf=-_LIMIT))
-        real = min(max(real, -_LIMIT), _LIMIT)
-        return y_zero_point + int(np.copysign(np.floor(abs(real) + 0.5), real))
+        real = -_LIMIT if math.isnan(scaled) else min(max(float(scaled), -_LIMIT), _LIMIT)
+        return y_zero_point + int(math.copysign(math.floor(abs(real) + 0.5), real))
 
     return quantized
 
