@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from microwright.project import open_project
     from microwright.quantize import Recipe
     from microwright.quantize import quantize as quantize_model
+    from microwright.runners import flash as flash_firmware
     from microwright.runners import start as start_firmware
     from microwright.sources import Source
     from microwright.sources import load as load_data
@@ -66,6 +67,7 @@ __all__ = [
     "deploy",
     "emit_arrays",
     "fine_tune",
+    "flash_firmware",
     "judge_zeros",
     "load_board",
     "load_data",
@@ -101,6 +103,7 @@ _HOME = {
     "deploy": ("pipeline", "deploy"),
     "emit_arrays": ("emit.arrays", "emit"),
     "fine_tune": ("compress", "fine_tune"),
+    "flash_firmware": ("runners", "flash"),
     "judge_zeros": ("verdict", "judge"),
     "load_board": ("board", "load"),
     "load_data": ("sources", "load"),

@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess  # argv lists only
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +40,16 @@ class Completed:
     out: str
 
 
-def find(program: str) -> str:
-    """Full path of a program. Raises ToolMissing with the command that installs it."""
-    path = shutil.which(program)
+def find(program: str, install: str | None = None) -> str:
+    """Full path of a program, on PATH or beside this Python, where pip puts it.
+
+    Raises ToolMissing with the command that installs it: `install`, or that of PACKAGES.
+    """
+    path = shutil.which(program) or shutil.which(program, path=str(Path(sys.executable).parent))
     if path is None:
         package = PACKAGES.get(program)
         hint = f"sudo apt-get install {package}" if package else f"install {program} and put it on PATH"
-        raise ToolMissing(f"{program} is not installed", hint)
+        raise ToolMissing(f"{program} is not installed", install or hint)
     return path
 
 
@@ -74,7 +78,9 @@ def run(
             errors="replace",
         )
     except subprocess.TimeoutExpired as error:
-        log = error.output if isinstance(error.output, str) else ""
+        log = error.output or ""
+        if isinstance(log, bytes):  # though text was asked for
+            log = log.decode("utf-8", "replace")
         raise ToolFailed(
             f"{argv[0]} did not finish within {timeout_s:g} s",
             "run it by hand to see where it stops: " + shlex.join(argv),

@@ -50,13 +50,13 @@ def greet(link: Link, build_id: str) -> Record:
     if hello.args.get("proto") != str(PROTOCOL):
         raise StaleFirmware(
             f"the device speaks protocol {hello.args.get('proto', '?')[:20]}, expected {PROTOCOL}",
-            "generate, build and flash the project again",
+            "generate, build and flash the project again: `microwright flash DIR`",
         )
     build = hello.args.get("build", "")
     if build != build_id:
         raise StaleFirmware(
             f"the device runs build {build[:12] or 'unknown'}, the image is build {build_id[:12]}",
-            "flash the image that was built last",
+            "flash the image that was built last: `microwright flash DIR`",
         )
     return hello
 

@@ -84,6 +84,7 @@ def locate(
     *,
     url: str | None = None,
     runner: str | None = None,
+    probe: str | None = None,
     every: bool = False,
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
@@ -91,10 +92,10 @@ def locate(
 ) -> Divergence:
     """Compare a device that runs the image with this computer.
 
-    The device is the one at `url`, or one that `runner` starts, see `device.reach`. A sample is one array a
-    model input, in the input's type. With `every`, layers behind the first that differs are compared, too.
-    Raises InputError where the project is of another version of Microwright, ToolMissing without a compiler
-    for this computer, StaleFirmware, and the link's errors.
+    The device is the one at `url`, or one that `runner` flashes or starts, see `device.reach`. A sample is
+    one array a model input, in the input's type. With `every`, layers behind the first that differs are
+    compared, too. Raises InputError where the project is of another version of Microwright, ToolMissing
+    without a compiler for this computer, StaleFirmware, and the link's errors.
     """
     made = image.project
     if made.optimize == "size":
@@ -111,7 +112,7 @@ def locate(
         with (
             reach(native) as program,
             Link(program.url, native.project.board.serial.baud) as native_link,
-            reach(image, url, runner) as reached,
+            reach(image, url, runner, probe) as reached,
             connect(reached.url, made.board.serial.baud, on_log) as link,
         ):
             host = Side(Device(native_link, native), _plan(native.project))

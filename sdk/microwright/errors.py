@@ -11,6 +11,7 @@
       ToolFailed(argv, rc, log)             10   a program ran and failed
       DeviceError                           11   the device or its emulator
         NoPort, AmbiguousPort, PortLost, DeviceTimeout, StaleFirmware, LinkCorrupt
+        NoProbe, AmbiguousProbe, NoPermission, NoBootLoader, WrongChip, ChipLocked
 
 `message` says what and where, `hint` the next step; both are one line. Exit code 2 is click's, for a command
 line that cannot be parsed; 1 is a bug of Microwright; 130 follows Ctrl-C.
@@ -117,3 +118,27 @@ class StaleFirmware(DeviceError):
 
 class LinkCorrupt(DeviceError):
     """The link damages what it carries beyond repair."""
+
+
+class NoProbe(DeviceError):
+    """A flash tool finds no debug probe of the board, or cannot talk to it."""
+
+
+class AmbiguousProbe(DeviceError):
+    """More than one debug probe, or drive, could be the board's."""
+
+
+class NoPermission(DeviceError):
+    """The system does not let this user open the device."""
+
+
+class NoBootLoader(DeviceError):
+    """The board is not in the boot loader that the flash tool talks to."""
+
+
+class WrongChip(DeviceError):
+    """The chip that is there is not the board's, or does not answer its debug probe."""
+
+
+class ChipLocked(DeviceError):
+    """The chip's flash is protected against being written."""

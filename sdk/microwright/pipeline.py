@@ -39,6 +39,7 @@ from microwright.profile import MlperfTiny
 from microwright.progress import Progress, silent
 from microwright.quantize import Recipe, quantize
 from microwright.report import Report
+from microwright.runners import Flasher
 from microwright.samples import Samples
 from microwright.sources import Source
 from microwright.target import Optimize
@@ -66,7 +67,9 @@ def deploy(
     random_inputs: int = 20,
     json_path: str | Path | None = None,
     calibration: Recipe | Source | str | Path | None = None,
+    url: str | None = None,
     runner: str | None = None,
+    probe: str | None = None,
     warmup: int = 1,
     runs: int | None = None,
     per_layer: bool = False,
@@ -80,13 +83,13 @@ def deploy(
     """From a model, loaded or as a path, to a measurement on a board.
 
     Quantises a Keras model as `load_graph` does, generates the firmware project in `out`
-    (default: `project_directory`), builds it, starts it, runs the samples of `data` or random ones, and
-    compares what the device gives with the reference interpreter; `warmup`, `runs` and `per_layer` are those
-    of `evaluate`. The arena lies in the first of the regions `arena_section` that holds it, else in two of
-    them; where none is given, as the board file says. Writes the report, or that of the runs until Ctrl-C or
-    the device ended them, to `report.json` in the project, and to `json_path`; `on_partial` is told of the
-    latter. With a `profile` the firmware answers MLPerf Tiny's protocol, too. `connect` opens the serial
-    line, see `measure`.
+    (default: `project_directory`), builds it, flashes or starts it by `runner` (default: the board's first),
+    runs the samples of `data` or random ones, and compares what the device gives with the reference
+    interpreter; `url`, `probe`, `warmup`, `runs` and `per_layer` are those of `evaluate`. The arena lies in
+    the first of the regions `arena_section` that holds it, else in two of them; where none is given, as the
+    board file says. Writes the report, or that of the runs until Ctrl-C or the device ended them, to
+    `report.json` in the project, and to `json_path`; `on_partial` is told of the latter. With a `profile` the
+    firmware answers MLPerf Tiny's protocol, too. `connect` opens the serial line, see `measure`.
 
     Outputs that differ are the report's news, not an exception: see `report.require_agreement`. Raises any
     other MicrowrightError.
@@ -103,7 +106,10 @@ def deploy(
         board = board.with_arena(*arena_section)
     wanted = take_samples(graph, data, random_inputs, progress=progress, on_caution=note)
     builds.require_tools(board)
-    runners.require_tool(board, runner)
+    first = runners.default(board)
+    if runner is None and isinstance(first, Flasher):
+        runner = first.name
+    device.check(board, url, runner, probe)
     directory = Path(out) if out is not None else project_directory(model, board_id)
     made = project.create(
         directory, graph, board, engine=engine, optimize=optimize, profile=profile, force=force
@@ -122,7 +128,9 @@ def deploy(
     result = evaluate(
         image,
         wanted,
+        url=url,
         runner=runner,
+        probe=probe,
         warmup=warmup,
         runs=runs,
         per_layer=per_layer,
@@ -264,6 +272,7 @@ def evaluate(
     *,
     url: str | None = None,
     runner: str | None = None,
+    probe: str | None = None,
     warmup: int = 1,
     runs: int | None = None,
     per_layer: bool = False,
@@ -276,18 +285,18 @@ def evaluate(
 ) -> Report:
     """Run samples on a device with the image and on the reference interpreter, and compare.
 
-    The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends; see
-    `device.reach`. It runs the first sample `warmup` times and then `runs` times the samples in turn
-    (default: each once); `per_layer` adds a run that times each layer. The report carries the cautions, and
-    those that the measurement gives, which `on_caution` is told. Where Ctrl-C or an error ends it after
-    some runs, `on_partial` gets their report.
+    The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends, or that
+    it flashes onto the board that `probe` names; see `device.reach`. It runs the first sample `warmup` times
+    and then `runs` times the samples in turn (default: each once); `per_layer` adds a run that times each
+    layer. The report carries the cautions, and those that the measurement gives, which `on_caution` is told.
+    Where Ctrl-C or an error ends it after some runs, `on_partial` gets their report.
     """
     judge = _Judge(image.project.graph, wanted)
 
     def made(measured: Measurement) -> Report:
         return report.make(image, measured, judge.agreement, judge.scores, cautions)
 
-    with device.reach(image, url, runner) as reached:
+    with device.reach(image, url, runner, probe) as reached:
         measured = measure(
             image,
             reached.url,

@@ -37,7 +37,7 @@ def _commands() -> list[tuple[str, list[str]]]:
     return found
 
 
-@pytest.mark.parametrize("tool", ["cli_reference.py", "operators_page.py"])
+@pytest.mark.parametrize("tool", ["cli_reference.py", "operators_page.py", "runners_page.py"])
 def test_generated_pages_are_current(tool: str) -> None:
     command = [sys.executable, str(_CHECKOUT / "tools" / tool), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

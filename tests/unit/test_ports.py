@@ -185,7 +185,7 @@ def test_without_an_emulator_the_port_is_looked_for(plugged: list[ListPortInfo])
         assert (reached.url, reached.emulation) == ("/dev/ttyACM1", None)
     with reach(image(real_board()), "COM3") as reached:
         assert (reached.url, reached.emulation) == ("COM3", None)
-    with pytest.raises(BoardError, match="has no runner 'pyocd'"), reach(image(real_board()), runner="pyocd"):
+    with pytest.raises(BoardError, match="has no runner 'later'"), reach(image(real_board()), runner="later"):
         pass
 
 

@@ -13,10 +13,9 @@ from microwright.board import Board
 from microwright.build import Image
 from microwright.errors import BoardError, DeviceError, ToolFailed, ToolMissing
 from microwright.project import Project
-from microwright.runners import RUNNERS, Runner
+from microwright.runners import Runner, Where, host, qemu
+from microwright.runners.base import FlashTool, Job
 from tests.support.firmware import NO_FOOTPRINT
-
-FOLDER = Path(runners.__file__).parent
 
 
 def image(for_board: Board) -> Image:
@@ -43,20 +42,20 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Image:
     return image(replace(board.load("host"), runners={"played": {}}))
 
 
-def test_each_file_is_in_the_registry() -> None:
-    files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "base"}
-    assert files == set(RUNNERS)
-    assert all(runner.name == name for name, runner in RUNNERS.items())
-
-
-def test_each_board_has_a_runner_that_exists() -> None:
+def test_each_board_has_runners_that_exist_and_settings_that_they_take() -> None:
     for board_id in board.all_ids():
         made = board.load(board_id)
-        assert runners.get(made).argv(Path("firmware.elf"), made)
+        for name in made.runners:
+            runner = runners.get(made, name)
+            if isinstance(runner, Runner):
+                assert runner.argv(Path("firmware.elf"), made)
+                continue
+            job = Job(Path("firmware"), 0, runner.checked(made), Where(port="/dev/ttyACM0"))
+            assert not isinstance(runner, FlashTool) or runner.argv(job)[0] == name
 
 
 def test_the_command_line_of_qemu() -> None:
-    argv = RUNNERS["qemu"].argv(Path("/x/firmware.elf"), board.load("mps2-an386"))
+    argv = qemu.RUNNER.argv(Path("/x/firmware.elf"), board.load("mps2-an386"))
     assert " ".join(argv) == (
         "qemu-system-arm -M mps2-an386 -kernel /x/firmware.elf -display none -monitor none -nodefaults "
         "-icount shift=6 -serial tcp:127.0.0.1:0,server=on,wait=on,nodelay=on"
@@ -65,7 +64,7 @@ def test_the_command_line_of_qemu() -> None:
 
 def test_the_uarts_in_front_of_the_firmwares_go_nowhere() -> None:
     made = replace(board.load("mps2-an386"), runners={"qemu": {"machine": "netduinoplus2", "serial": 2}})
-    assert RUNNERS["qemu"].argv(Path("firmware.elf"), made)[-6:] == [
+    assert qemu.RUNNER.argv(Path("firmware.elf"), made)[-6:] == [
         *("-serial", "null", "-serial", "null"),
         *("-serial", "tcp:127.0.0.1:0,server=on,wait=on,nodelay=on"),
     ]
@@ -75,15 +74,15 @@ def test_the_uarts_in_front_of_the_firmwares_go_nowhere() -> None:
 def test_a_uart_that_no_machine_has_is_refused(serial: str | int) -> None:
     made = replace(board.load("mps2-an386"), runners={"qemu": {"machine": "mps2-an386", "serial": serial}})
     with pytest.raises(BoardError, match=r"runners\.qemu\.serial"):
-        RUNNERS["qemu"].argv(Path("firmware.elf"), made)
+        qemu.RUNNER.argv(Path("firmware.elf"), made)
 
 
 def test_qemu_counts_instructions_and_the_host_tells_time() -> None:
-    emulation = RUNNERS["qemu"].emulation
+    emulation = qemu.RUNNER.emulation
     assert emulation is not None
     assert emulation.instructions_per_second == 15_625_000  # 64 ns each
-    assert RUNNERS["qemu"].emulates
-    assert not RUNNERS["host"].emulates
+    assert qemu.RUNNER.emulates
+    assert not host.RUNNER.emulates
 
 
 def test_where_qemu_listens_is_read_from_what_it_prints() -> None:
@@ -91,10 +90,10 @@ def test_where_qemu_listens_is_read_from_what_it_prints() -> None:
         "qemu-system-arm: -serial tcp:127.0.0.1:0,server=on,wait=on,nodelay=on: "
         "info: QEMU waiting for connection on: disconnected:tcp:127.0.0.1:45877,server=on\n"
     )
-    match = RUNNERS["qemu"].ready.search(said)
+    match = qemu.RUNNER.ready.search(said)
     assert match is not None
-    assert RUNNERS["qemu"].url(match) == "socket://127.0.0.1:45877"
-    assert RUNNERS["qemu"].ready.search(said[:-20]) is None
+    assert qemu.RUNNER.url(match) == "socket://127.0.0.1:45877"
+    assert qemu.RUNNER.ready.search(said[:-20]) is None
 
 
 @pytest.mark.parametrize("machine", [None, 5, "", "a,kernel=/etc/passwd", "-help", "a b"])
@@ -102,7 +101,7 @@ def test_a_machine_that_is_no_name_is_refused(machine: str | int | None) -> None
     settings = {} if machine is None else {"machine": machine}
     made = replace(board.load("mps2-an386"), runners={"qemu": settings})
     with pytest.raises(BoardError, match=r"runners\.qemu\.machine"):
-        RUNNERS["qemu"].argv(Path("firmware.elf"), made)
+        qemu.RUNNER.argv(Path("firmware.elf"), made)
 
 
 def test_an_unknown_runner_is_named() -> None:

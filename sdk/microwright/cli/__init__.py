@@ -30,6 +30,7 @@ COMMANDS: tuple[str, ...] = (
     "compile",
     "new",
     "build",
+    "flash",
     "run",
     "measure",
     "monitor",

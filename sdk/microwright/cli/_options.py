@@ -350,6 +350,15 @@ def port(function: _F) -> _F:
     )(function)
 
 
+def probe(function: _F) -> _F:
+    """--probe SERIAL."""
+    return click.option(
+        "--probe",
+        metavar="SERIAL",
+        help="Which board a flash tool takes: its debug probe's serial number, or its drive's folder.",
+    )(function)
+
+
 def record(function: _F) -> _F:
     """--record FILE."""
     return click.option(

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 @_options.inputs
 @_options.timing
 @_options.recipe
+@_options.port
 @_options.runner
+@_options.probe
 @_options.record
 @click.option("--json", "json_path", type=_options.PATH, metavar="FILE", help="Write the report here, too.")
 @click.option("--force", is_flag=True, help="Drop edits of the project's generated files.")
@@ -45,7 +47,9 @@ def command(
     arena_section: tuple[str, ...],
     profile: MlperfTiny | None,
     recipe: Recipe,
+    port: str | None,
     runner: str | None,
+    probe: str | None,
     warmup: int,
     runs: int | None,
     per_layer: bool,
@@ -56,13 +60,13 @@ def command(
     """The whole job: from a model file to a measurement.
 
     MODEL is a .tflite, or a Keras file (.keras, .h5, SavedModel folder) with --calibration. Generates a
-    firmware project for the board, builds it, starts it, runs the inputs, compares the outputs with the
-    reference interpreter, and writes report.json into the project.
+    firmware project for the board, builds it, flashes it or starts it on an emulator, runs the inputs,
+    compares the outputs with the reference interpreter, and writes report.json into the project.
     """
     from microwright import pipeline, report, terminal
 
     directory = out or pipeline.project_directory(model.path, board_id)
-    with _options.progress() as progress, _options.line(None, record) as (_, connect):
+    with _options.progress() as progress, _options.line(port, record) as (url, connect):
         result = pipeline.deploy(
             model.load(),
             board_id,
@@ -75,7 +79,9 @@ def command(
             random_inputs=random_inputs,
             json_path=json_path,
             calibration=recipe,
+            url=url,
             runner=runner,
+            probe=probe,
             warmup=warmup,
             runs=runs,
             per_layer=per_layer,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.argument("project", type=_options.PATH)
 @_options.port
 @_options.runner
+@_options.probe
 @_options.record
 @_options.replay
 @_options.sources("data")
@@ -27,6 +28,7 @@ def command(
     project: Path,
     port: str | None,
     runner: str | None,
+    probe: str | None,
     record: Path | None,
     replay: Path | None,
     data: Source | None,
@@ -58,6 +60,7 @@ def command(
             samples.inputs,
             url=url,
             runner=runner,
+            probe=probe,
             every=every,
             progress=progress,
             on_log=_options.device_log,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.argument("project", type=_options.PATH)
 @_options.port
 @_options.runner
+@_options.probe
 @_options.record
 @_options.replay
 @_options.sources("data")
@@ -27,6 +28,7 @@ def command(
     project: Path,
     port: str | None,
     runner: str | None,
+    probe: str | None,
     record: Path | None,
     replay: Path | None,
     data: Source | None,
@@ -38,8 +40,9 @@ def command(
 ) -> None:
     """Measure a built project on its board.
 
-    Starts the firmware, or takes the device at --port; runs the inputs, compares the outputs with the
-    reference interpreter, and reports latency and memory. --replay with the file of --record, and else the
+    Starts the firmware on an emulator, or takes the board at its port; with --runner and a flash tool,
+    flashes it first. Runs the inputs, compares the outputs with the reference interpreter, and reports
+    latency and memory. --replay with the file of --record, and else the
     same options, gives the same report without a device.
     """
     from microwright import build as builds
@@ -66,6 +69,7 @@ def command(
             samples,
             url=url,
             runner=runner,
+            probe=probe,
             warmup=warmup,
             runs=runs,
             per_layer=per_layer,

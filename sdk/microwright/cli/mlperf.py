@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 )
 @_options.port
 @_options.runner
+@_options.probe
 @_options.record
 @_options.replay
 @_options.sources("data")
@@ -45,6 +46,7 @@ def command(
     mode: Mode,
     port: str | None,
     runner: str | None,
+    probe: str | None,
     record: Path | None,
     replay: Path | None,
     data: Source | None,
@@ -77,6 +79,7 @@ def command(
             data,
             url=url,
             runner=runner,
+            probe=probe,
             inferences=inferences,
             progress=progress,
             on_log=_options.device_log,

@@ -17,10 +17,10 @@ _POLL_S = 0.2
 @_options.runner
 @click.option("--once", is_flag=True, help="Ask the firmware who it is, show its log, and end.")
 def command(project: Path, runner: str | None, once: bool) -> None:
-    """Start a built project: flash it or emulate it.
+    """Start a built project on an emulator or on this computer.
 
     Prints where its serial line is and runs until Ctrl-C; meanwhile `microwright measure --port` or a
-    program of your own can use that line.
+    program of your own can use that line. `microwright flash` is for boards.
     """
     from microwright import build as builds
     from microwright import project as projects

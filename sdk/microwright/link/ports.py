@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from microwright.errors import AmbiguousPort, BoardError, NoPort
 
@@ -14,6 +16,10 @@ AUTO = "auto"
 
 _HWGREP = "hwgrep://"
 _LISTED = 8
+_POLL_S = 0.05
+# How long a port that a board's boot loader opens may take to be there, and how soon the old one goes.
+_BACK_S = 10.0
+_STAYS_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,10 @@ def listed() -> tuple[PortInfo, ...]:
     )
 
 
-def find(usb_ids: Sequence[str], board_id: str) -> str:
+def find(usb_ids: Sequence[str], board_id: str, serial_number: str | None = None) -> str:
     """Name of the one port that has one of a board's USB ids.
 
+    Of several, the one with the serial number, such as that of the debug probe which is also the port.
     Raises NoPort, AmbiguousPort, and BoardError where the board has no ids.
     """
     there = listed()
@@ -58,7 +65,9 @@ def find(usb_ids: Sequence[str], board_id: str) -> str:
             f"board {board_id} names no USB ids to find its port by; {_these(there)}",
             "give the port with --port, or its ids in the board file: [serial] usb_ids = [...]",
         )
-    return _only(there, [port for port in there if port.usb_id in usb_ids], f"USB id {' or '.join(usb_ids)}")
+    matching = [port for port in there if port.usb_id in usb_ids]
+    own = [port for port in matching if serial_number is not None and port.serial_number == serial_number]
+    return _only(there, own or matching, f"USB id {' or '.join(usb_ids)}")
 
 
 def resolve(name: str) -> str:
@@ -72,6 +81,48 @@ def resolve(name: str) -> str:
     if sys.platform == "darwin" and name.startswith("/dev/tty."):
         return name.replace("tty.", "cu.", 1)
     return name
+
+
+def there(name: str) -> str:
+    """A port as `resolve` gives it, which is there as far as can be seen. Raises NoPort, AmbiguousPort."""
+    found = resolve(name)
+    if found.startswith("/") and not Path(found).exists():
+        raise NoPort(f"there is no port {found}", "check its name and that the board is plugged in")
+    return found
+
+
+def touch(name: str) -> str:
+    """Open a port at 1200 baud and close it: boards with such a boot loader reset into it, as another port.
+
+    Returns the port that they come back as; the same one where nothing changes, as in the boot loader
+    itself. Raises NoPort where none comes back in time.
+    """
+    import serial
+
+    before = {port.device for port in listed()}
+    try:
+        serial.Serial(name, 1200).close()
+    except (serial.SerialException, OSError, ValueError) as error:
+        raise NoPort(
+            f"cannot open port {name}: {' '.join(str(error).split())}",
+            "check its name, that the board is plugged in and that no other program has the port open",
+        ) from None
+    started_s = time.monotonic()
+    while time.monotonic() - started_s < _BACK_S:
+        time.sleep(_POLL_S)
+        there = {port.device for port in listed()}
+        new = sorted(there - before)
+        if new:
+            return new[0]
+        if name in there or name not in before:
+            if time.monotonic() - started_s > _STAYS_S:
+                return name
+        else:
+            before.discard(name)  # gone: it is new when it comes back
+    raise NoPort(
+        f"port {name} did not come back within {_BACK_S:g} s after it was opened at 1200 baud",
+        "start the board's boot loader by hand, and try again",
+    )
 
 
 def _grep(url: str) -> str:

@@ -46,13 +46,14 @@ def evaluate(
     *,
     url: str | None = None,
     runner: str | None = None,
+    probe: str | None = None,
     inferences: int | None = None,
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
     on_partial: Callable[[Report], None] = ignore_partial,
     connect: Connect = Link,
 ) -> Report:
-    """Run a mode on the device at `url`, or on one that is found or started, see `device.reach`.
+    """Run a mode on the device at `url`, or on one that is found, flashed or started, see `device.reach`.
 
     `data` is a folder with the benchmark's `y_labels.csv` or any other source; without it, performance mode
     takes a random input. Where Ctrl-C or the device ends it, `on_partial` gets the report of what there is.
@@ -60,7 +61,7 @@ def evaluate(
     """
     stimuli = load(data, image.project.graph, profile_of(image), progress=progress)
     _check(image, mode, stimuli)
-    with device.reach(image, url, runner) as reached:
+    with device.reach(image, url, runner, probe) as reached:
         return run(
             image,
             reached.url,

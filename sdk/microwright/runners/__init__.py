@@ -1,4 +1,4 @@
-"""Flash tools and emulators, one file each, listed in RUNNERS: Image -> Device."""
+"""Flash tools and emulators, one file each, listed in RUNNERS: Image -> Flashed, Image -> Device."""
 
 from __future__ import annotations
 
@@ -15,14 +15,54 @@ from microwright._toml import did_you_mean
 from microwright.board import Board
 from microwright.build import Image
 from microwright.errors import BoardError, DeviceError
-from microwright.runners import host, qemu
-from microwright.runners.base import Emulation, Runner
+from microwright.runners import (
+    bossac,
+    daplink,
+    dfu_util,
+    flashing,
+    host,
+    openocd,
+    pyocd,
+    qemu,
+    st_flash,
+    stm32flash,
+    stm32loader,
+    teensy_loader_cli,
+    uf2,
+)
+from microwright.runners.base import ANYWHERE, Emulation, Flasher, Runner, Where
+from microwright.runners.flashing import Flashed
 
-__all__ = ["RUNNERS", "Device", "Emulation", "Runner", "get", "start"]
+__all__ = [
+    "RUNNERS",
+    "Device",
+    "Emulation",
+    "Flashed",
+    "Flasher",
+    "Runner",
+    "Where",
+    "check",
+    "default",
+    "emulator",
+    "flash",
+    "flasher",
+    "get",
+    "start",
+]
 
-RUNNERS: Mapping[str, Runner] = {
+RUNNERS: Mapping[str, Runner | Flasher] = {
     "host": host.RUNNER,
     "qemu": qemu.RUNNER,
+    "pyocd": pyocd.RUNNER,
+    "openocd": openocd.RUNNER,
+    "st-flash": st_flash.RUNNER,
+    "dfu-util": dfu_util.RUNNER,
+    "stm32flash": stm32flash.RUNNER,
+    "stm32loader": stm32loader.RUNNER,
+    "bossac": bossac.RUNNER,
+    "teensy_loader_cli": teensy_loader_cli.RUNNER,
+    "uf2": uf2.RUNNER,
+    "daplink": daplink.RUNNER,
 }
 
 _START_TIMEOUT_S = 20.0
@@ -67,11 +107,11 @@ class Device:
         self._output.close()
 
 
-def get(board: Board, name: str | None = None) -> Runner:
+def get(board: Board, name: str | None = None) -> Runner | Flasher:
     """The runner of a board: its first one, or the one of that name. Raises BoardError."""
     name = next(iter(board.runners)) if name is None else name
     if name not in board.runners or name not in RUNNERS:
-        known = [runner for runner in board.runners if runner in RUNNERS]
+        known = _known(board)
         raise BoardError(
             f"board {board.id} has no runner {name[:80]!r}" + did_you_mean(name, known),
             "its runners are: " + (", ".join(known) or "none that this version knows"),
@@ -79,21 +119,66 @@ def get(board: Board, name: str | None = None) -> Runner:
     return RUNNERS[name]
 
 
-def require_tool(board: Board, name: str | None = None) -> None:
-    """Raise ToolMissing where the program of a board's runner is not installed."""
+def default(board: Board) -> Runner | Flasher | None:
+    """The first of a board's runners that this version knows."""
+    return next((RUNNERS[name] for name in _known(board)), None)
+
+
+def emulator(board: Board) -> Runner | None:
+    """The first of a board's runners that stands for the board itself."""
+    return next((known for name in _known(board) if isinstance(known := RUNNERS[name], Runner)), None)
+
+
+def flasher(board: Board, name: str | None = None) -> Flasher:
+    """The flash tool of a board: its first one, or the one of that name. Raises BoardError."""
+    known = [runner for runner in _known(board) if isinstance(RUNNERS[runner], Flasher)]
+    if name is None and known:
+        name = known[0]
+    found = None if name is None else get(board, name)
+    if not isinstance(found, Flasher):
+        raise BoardError(
+            f"board {board.id} has no flash tool" if name is None else f"{name} does not flash a board",
+            f"its flash tools are: {', '.join(known)}" if known else "`microwright run` starts such a board",
+        )
+    return found
+
+
+def flash(image: Image, *, runner: str | None = None, where: Where = ANYWHERE) -> Flashed:
+    """Flash an image by a board's flash tool, the first one by default.
+
+    Raises BoardError, InputError, ToolMissing, ToolFailed, DeviceError.
+    """
+    board = image.project.board
+    return flashing.write(flasher(board, runner), board, image.elf, where)
+
+
+def check(board: Board, name: str | None = None, where: Where = ANYWHERE) -> None:
+    """Raise what would keep a runner from starting or flashing, as far as it can be seen before.
+
+    That is BoardError, InputError, ToolMissing, ToolFailed, DeviceError.
+    """
     elf = Path("firmware.elf")
-    program = get(board, name).argv(elf, board)[0]
+    chosen = get(board, name)
+    if isinstance(chosen, Flasher):
+        flashing.check(chosen, board, elf, where)
+        return
+    program = chosen.argv(elf, board)[0]
     if program != str(elf):  # the host runs the image itself
         _run.find(program)
 
 
 def start(image: Image, *, runner: str | None = None, options: Sequence[str] = ()) -> Device:
-    """Flash or emulate an image; `options` are more arguments for the runner's program.
+    """Start an image on an emulator or on this computer; `options` are more arguments for its program.
 
     Raises BoardError, ToolMissing, ToolFailed, DeviceError.
     """
     board = image.project.board
     chosen = get(board, runner)
+    if isinstance(chosen, Flasher):
+        raise BoardError(
+            f"{chosen.name} flashes board {board.id} and starts nothing here",
+            "`microwright flash` flashes it, and its serial port is then where the firmware is",
+        )
     argv = [*chosen.argv(image.elf, board), *options]
     output = tempfile.TemporaryFile()  # noqa: SIM115 - the device closes it
     process = None
@@ -105,6 +190,10 @@ def start(image: Image, *, runner: str | None = None, options: Sequence[str] = (
             _run.end(process)
         output.close()
         raise
+
+
+def _known(board: Board) -> list[str]:
+    return [name for name in board.runners if name in RUNNERS]
 
 
 def _wait_ready(runner: Runner, process: _run.Process, output: IO[bytes]) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
 
+from microwright._toml import did_you_mean
 from microwright.board import Board
+from microwright.errors import BoardError, MicrowrightError
 
 
 @dataclass(frozen=True)
@@ -37,3 +40,153 @@ class Runner:
     def emulates(self) -> bool:
         """Whether latencies of it are emulated."""
         return self.emulation is not None
+
+
+Format: TypeAlias = Literal["elf", "hex", "bin", "uf2"]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which device is meant, where several could be. None: the only one.
+
+    probe  the serial number of a debug probe or of a board in its boot loader; the folder of a drive
+    port   the serial port of a boot loader: what pyserial opens
+    """
+
+    probe: str | None = None
+    port: str | None = None
+
+
+ANYWHERE = Where()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A key that a tool takes in a board file: text that matches a pattern, or a number up to `most`."""
+
+    about: str
+    pattern: re.Pattern[str] | None = None
+    most: int = 2**32 - 1
+    required: bool = False
+
+    def fits(self, value: str | int) -> bool:
+        """Whether a value is one of this setting."""
+        if self.pattern is None:
+            return isinstance(value, int) and 0 <= value <= self.most
+        return isinstance(value, str) and len(value) <= 200 and self.pattern.fullmatch(value) is not None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be flashed: the image's file, the address that it begins at, with which settings, where."""
+
+    file: Path
+    origin: int
+    settings: Mapping[str, str | int]
+    where: Where
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a tool prints when something is wrong that has a name.
+
+    pattern  a line of its output, or a part of one
+    error    the class that is raised
+    message  what is wrong, behind the tool's name; the line follows
+    hint     the next step, where `{board}` is the board's id and `{0}`, `{1}` the groups of the pattern
+    """
+
+    pattern: re.Pattern[str]
+    error: type[MicrowrightError]
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flasher:
+    """What puts an image onto a board, and ends.
+
+    about        what it is for, in a few words
+    image        the file of the build that it takes
+    settings     the keys of a board file
+    probe        what `--probe` chooses by; None: it cannot choose
+    verifies     it reads back what it wrote, or the board's own loader checks it
+    resets       the firmware runs afterwards
+    needs_port   it talks to a boot loader on a serial port
+    boot_loader  how the board gets into the boot loader that has to run; None: none is needed
+    """
+
+    name: str
+    about: str
+    image: Format
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    probe: str | None = None
+    verifies: bool
+    resets: bool
+    needs_port: bool = False
+    boot_loader: str | None = None
+
+    def checked(self, board: Board) -> Mapping[str, str | int]:
+        """The board's settings for this tool. Raises BoardError where they are not what it takes."""
+        given = board.runners[self.name]
+        for key in given:
+            if key not in self.settings:
+                raise BoardError(
+                    f"board {board.id}: 'runners.{self.name}.{key[:80]}' is not a known key"
+                    + did_you_mean(key, self.settings),
+                    "known keys: " + (", ".join(self.settings) or "none"),
+                )
+        for key, setting in self.settings.items():
+            if key not in given and not setting.required:
+                continue
+            if key not in given or not setting.fits(given[key]):
+                raise BoardError(
+                    f"board {board.id}: 'runners.{self.name}.{key}' "
+                    + ("is missing" if key not in given else f"is not {setting.about}"),
+                    f"give {setting.about}",
+                )
+        return given
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlashTool(Flasher):
+    """A program that flashes.
+
+    argv      its command line, the program first; pure
+    install   the command that installs it
+    version   the command line that prints its version; () where none does
+    least     the oldest version that serves; None: any
+    failures  what it prints when something is wrong, the most telling first
+    done      what it prints when the image is written, where it may tell of a failure after that
+    choices   what tells of a probe in its output, where several are there: what it is, its serial number
+    listing   the command line that lists probes; () where its output does so by itself
+    silent    USB ids of the probes among which it takes any without asking
+    prepare   what has to happen first, and what that changes of the job
+    """
+
+    argv: Callable[[Job], list[str]]
+    install: str
+    version: tuple[str, ...] = ()
+    least: tuple[int, ...] | None = None
+    failures: tuple[Failure, ...] = ()
+    done: re.Pattern[str] | None = None
+    choices: re.Pattern[str] | None = None
+    listing: tuple[str, ...] = ()
+    silent: re.Pattern[str] | None = None
+    prepare: Callable[[Job, Board], Job] = lambda job, board: job
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriveCopy(Flasher):
+    """A boot loader or probe that is a drive: the image is copied there.
+
+    marker    the file that tells the drive from others
+    fits      whether such a file's text is one of a board with these settings
+    refusal   the file that is there afterwards where the image was refused; None: there is none
+    returns   the drive comes back after it took the image
+    """
+
+    marker: str
+    fits: Callable[[str, Mapping[str, str | int]], bool]
+    refusal: str | None = None
+    returns: bool = False
