@@ -63,11 +63,9 @@ void mw_port_putc(uint8_t byte)
 int mw_port_getc(void)
 {
     while (EVENTS_RXDRDY == 0) {
-#ifndef __thumb2__ // nRF51 only: on nRF52 SysTick, which is the clock, stands still while the core sleeps
         INTENSET = INT_RXDRDY;
         port_sleep_unless(&EVENTS_RXDRDY, 1);
         INTENCLR = INT_RXDRDY;
-#endif
     }
     EVENTS_RXDRDY = 0; // before RXD is read, which brings the next byte and its event
     return (int)(RXD & 0xffu);
