@@ -66,6 +66,7 @@ _PACKAGES: tuple[tuple[str, str, bool, str | None], ...] = (
     ("tensorflow", "loads, prunes and quantises Keras models", False, "keras"),
     ("tflite_micro", "the reference that outputs are compared with", False, "verify"),
     ("ai-edge-litert", "the reference where tflite_micro has no wheel", False, "litert"),
+    ("unicorn", "emulates boards that QEMU has no machine for", False, "unicorn"),
     ("Pillow", "reads folders of images", False, "images"),
     ("scikit-learn", "the data of ./tools/demo", False, "demo"),
 )

@@ -41,7 +41,7 @@ class Latency:
     """
 
     kind: Literal["measured", "emulated"]
-    unit: Literal["us", "instructions"]
+    unit: Literal["us", "instructions", "cycles"]
     samples: tuple[int | float, ...]
     inputs: tuple[int, ...] = ()
     first: int | float | None = None

@@ -70,8 +70,9 @@ class Layer:
     """A node of the model as it was given, and the time that it took in the unit of the report's latency.
 
     `shape` is that of its first output, `share` its part of all layers' time, `per_mac` how many instructions
-    (emulated) or cycles (measured) a multiply-accumulate took, None where it has none or the core's clock is
-    not known. `kernels` computed it. A node that a graph pass removed has no time and is not listed.
+    (where an emulator counts those) or cycles a multiply-accumulate took, None where it has none or the
+    core's clock is not known. `kernels` computed it. A node that a graph pass removed has no time and is not
+    listed.
     """
 
     index: int
@@ -87,10 +88,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class Report:
-    """One measurement. `agreement` is None where no reference interpreter is installed, `scores` where no
-    labels were given that outputs can be held against, `estimated` where the latency is not emulated or the
-    core is not known. `cautions` say what speaks against trusting the model. `complete` is false where the
-    measurement ended before its end: the report is of the runs so far.
+    """One measurement.
+
+    `agreement` is None where no reference interpreter is installed, `scores` where no
+    labels were given that outputs can be held against, `estimated` where the latency is no count of
+    instructions or the core is not known. `cautions` say what speaks against trusting the model. `complete`
+    is false where the measurement ended before its end: the report is of the runs so far.
     """
 
     model: ModelFacts
@@ -161,7 +164,7 @@ def make(
         agreement=agreement,
         scores=scores,
         estimated=costs.of_count(latency.median, board.cpu.core, board.cpu.clock_hz)
-        if latency.kind == "emulated"
+        if latency.unit == "instructions"
         else None,
         cautions=(*cautions, *latencies.examine(latency, repeatable=not graph.streams)),
         complete=measurement.complete,

@@ -150,7 +150,7 @@ def _layers(report: Report) -> Table:
     from rich import box
     from rich.table import Table
 
-    unit = "instructions" if report.latency.kind == "emulated" else "cycles"
+    unit = "instructions" if report.latency.unit == "instructions" else "cycles"
     table = Table(box=box.SIMPLE, pad_edge=False)
     for title in ("layer", "MACs", report.latency.unit, "share", f"{unit}/MAC"):
         table.add_column(title, justify="right", no_wrap=True)

@@ -113,10 +113,9 @@ def on_device(folder: Path, model: Graph, board_id: str, fills: Sequence[Fill] =
         emulation = device.emulation
     assert not wrong, "other outputs than the reference's:\n" + "\n".join(wrong)
     assert emulation is not None
-    per_tick = emulation.instructions_per_second / on.cpu.clock_hz
     calls = plan(passes.run(model), target.of(on)).calls
     ticks = [int(word) for word in said.split()[1:]]
-    return [Layer(round(t * per_tick), call) for t, call in zip(ticks, calls, strict=True)]
+    return [Layer(emulation.count(t, on.cpu.clock_hz), call) for t, call in zip(ticks, calls, strict=True)]
 
 
 def _inputs(model: Graph, sample: int, fill: Fill) -> tuple[Array, ...]:

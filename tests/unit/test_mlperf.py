@@ -114,7 +114,7 @@ def test_performance_takes_windows_of_ten_seconds(over: Run) -> None:
     assert len(result.windows) == 5
     assert {(w.inferences, w.us) for w in result.windows} == {(551, 551 * 20_000)}
     assert (result.kind, result.median, result.by_rules) == ("measured", 50.0, True)
-    assert result.instructions is None
+    assert result.counted is None
     # A first one, ever more until they take half a second, to know how many; and five windows.
     assert [ran[1:] for ran in fake.inferences] == [(1, 0), (1, 0), (10, 0), (100, 0)] + [(551, 10)] * 5
 
@@ -154,7 +154,7 @@ def test_an_emulators_time_is_no_measurement(over: Run) -> None:
     assert isinstance(result, Performance)
     assert {(w.inferences, w.us) for w in result.windows} == {(10, 30_000_000)}
     assert (result.kind, result.by_rules) == ("emulated", False)
-    assert result.instructions == 3e9
+    assert result.counted == 3e9
 
 
 def test_short_windows_are_not_by_the_rules(over: Run) -> None:

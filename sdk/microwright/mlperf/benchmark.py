@@ -117,11 +117,12 @@ def run(
         timer: Timer | None = None
 
         def report(complete: bool) -> Report:
-            emulated = None if emulation is None else emulation.instructions_per_second
+            emulated = None if emulation is None else emulation.count(session.hz, session.hz)
+            unit = "instructions" if emulation is None else emulation.unit
             result = (
                 score(answers, profile)
                 if mode == "accuracy"
-                else Performance(tuple(windows), emulated, timer)
+                else Performance(tuple(windows), emulated, timer, unit)
             )
             return Report(name, image.project.board.id, profile, image.build_id, result, complete)
 

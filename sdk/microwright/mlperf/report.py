@@ -68,7 +68,7 @@ class Performance:
     """Windows of performance mode.
 
     `median` is the throughput in inferences a second. `emulated_hz` says that the device's time is an
-    emulator's, which executes so many instructions in a second of it; None where it is measured. `by_rules`:
+    emulator's, which executes so many of `unit` in a second of it; None where it is measured. `by_rules`:
     five windows, measured, of ten seconds or more each, by a clock that was compared with the host's and
     does not differ. `timer` is what counted the device's time; None where that was not asked for.
     """
@@ -76,6 +76,7 @@ class Performance:
     windows: tuple[Window, ...]
     emulated_hz: int | None
     timer: Timer | None = None
+    unit: Literal["instructions", "cycles"] = "instructions"
 
     @property
     def kind(self) -> Literal["measured", "emulated"]:
@@ -88,8 +89,8 @@ class Performance:
         return statistics.median(window.per_second for window in self.windows) if self.windows else None
 
     @property
-    def instructions(self) -> float | None:
-        """Instructions an inference, where they are emulated; to what microseconds tell."""
+    def counted(self) -> float | None:
+        """Instructions or cycles an inference, where they are emulated; to what microseconds tell."""
         if self.emulated_hz is None or not self.windows:
             return None
         return statistics.median(w.us * self.emulated_hz / 1e6 / w.inferences for w in self.windows)
@@ -144,8 +145,10 @@ def to_json(report: Report) -> Mapping[str, object]:
         "kind": result.kind,
         "unit": "inferences/s",
         "median": result.median,
-        "instructions_per_second": result.emulated_hz,
-        "instructions_per_inference": result.instructions,
+        "instructions_per_second": None,
+        "instructions_per_inference": None,
+        f"{result.unit}_per_second": result.emulated_hz,
+        f"{result.unit}_per_inference": result.counted,
         "by_rules": result.by_rules,
         "timer": None if result.timer is None else asdict(result.timer),
         "cautions": [asdict(caution) for caution in result.cautions],
@@ -180,8 +183,8 @@ def render(report: Report, console: Console) -> None:
             table.add_row(f"window {number}", f"{window.per_second:,.3f} /s", text)
         if result.median is not None:
             text = "inferences a second"
-            if result.instructions is not None:
-                text += f" at {result.emulated_hz:,} instructions/s; {result.instructions:,.0f} an inference"
+            if result.counted is not None:
+                text += f" at {result.emulated_hz:,} {result.unit}/s; {result.counted:,.0f} an inference"
             table.add_row(f"median, {result.kind}", f"{result.median:,.3f} /s", text)
         rules = f"{WINDOWS} windows of {WINDOW_S:g} s or more, measured by a clock like the host's"
         table.add_row("by the rules", "yes" if result.by_rules else "no", rules)

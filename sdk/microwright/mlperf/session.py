@@ -76,6 +76,11 @@ class Session:
     ) -> None:
         self._link.close()
 
+    @property
+    def hz(self) -> int:
+        """Frequency of the device's timer."""
+        return self._timer.hz
+
     def name(self) -> tuple[str, str]:
         """Name of the device, and of its model."""
         named, profile = self._checked([("name", _TIMEOUT_S), ("profile", _TIMEOUT_S)])

@@ -29,6 +29,7 @@ from microwright.runners import (
     stm32loader,
     teensy_loader_cli,
     uf2,
+    unicorn,
 )
 from microwright.runners.base import ANYWHERE, Emulation, Flasher, Runner, Where
 from microwright.runners.flashing import Flashed
@@ -53,6 +54,7 @@ __all__ = [
 RUNNERS: Mapping[str, Runner | Flasher] = {
     "host": host.RUNNER,
     "qemu": qemu.RUNNER,
+    "unicorn": unicorn.RUNNER,
     "pyocd": pyocd.RUNNER,
     "openocd": openocd.RUNNER,
     "st-flash": st_flash.RUNNER,
@@ -162,6 +164,7 @@ def check(board: Board, name: str | None = None, where: Where = ANYWHERE) -> Non
     if isinstance(chosen, Flasher):
         flashing.check(chosen, board, elf, where)
         return
+    chosen.check()
     program = chosen.argv(elf, board)[0]
     if program != str(elf):  # the host runs the image itself
         _run.find(program)
@@ -180,6 +183,7 @@ def start(image: Image, *, runner: str | None = None, options: Sequence[str] = (
             "`microwright flash` flashes it, and its serial port is then where the firmware is",
         )
     argv = [*chosen.argv(image.elf, board), *options]
+    chosen.check()
     output = tempfile.TemporaryFile()  # noqa: SIM115 - the device closes it
     process = None
     try:

@@ -15,9 +15,20 @@ from microwright.errors import BoardError, MicrowrightError
 
 @dataclass(frozen=True)
 class Emulation:
-    """What an emulator's clock means: so many instructions are one second of the device's time."""
+    """What an emulator's clock means: so many instructions, or cycles, are one second of the device's time;
+    None: each tick of the device's timer is one.
+    """
 
-    instructions_per_second: int
+    per_second: int | None = None
+    unit: Literal["instructions", "cycles"] = "instructions"
+
+    def count(self, ticks: int, hz: int) -> int:
+        """Instructions, or cycles, in so many ticks of the device's timer, which says that it has `hz`."""
+        return ticks if self.per_second is None else (2 * ticks * self.per_second + hz) // (2 * hz)
+
+
+def nothing() -> None:
+    """What a runner needs besides its program."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,7 @@ class Runner:
     ready      what it prints once the serial line is there
     url        the line's pyserial URL or device path, from the match
     emulation  what its clock means; None where the device's time is real
+    check      raises ToolMissing where something besides its program is not installed
     """
 
     name: str
@@ -35,6 +47,7 @@ class Runner:
     ready: re.Pattern[str]
     url: Callable[[re.Match[str]], str]
     emulation: Emulation | None = None
+    check: Callable[[], None] = nothing
 
     @property
     def emulates(self) -> bool:

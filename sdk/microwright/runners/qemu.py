@@ -50,5 +50,5 @@ RUNNER = Runner(
     argv=argv,
     ready=re.compile(r"waiting for connection on: \S*?tcp:127\.0\.0\.1:(\d{1,5})[,\s]"),
     url=lambda match: f"socket://127.0.0.1:{match[1]}",
-    emulation=Emulation(instructions_per_second=1_000_000_000 >> _ICOUNT_SHIFT),
+    emulation=Emulation(per_second=1_000_000_000 >> _ICOUNT_SHIFT),
 )
