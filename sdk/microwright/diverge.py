@@ -19,7 +19,7 @@ import numpy as np
 
 from microwright import board as boards
 from microwright import build as builds
-from microwright import library, manifest, project, verify, walk
+from microwright import culprit, library, manifest, project, verify, walk
 from microwright.build import Image
 from microwright.device import reach
 from microwright.dialogue import Device, array_of
@@ -113,6 +113,7 @@ def locate(
             reach(native) as program,
             Link(program.url, native.project.board.serial.baud) as native_link,
             reach(image, url, runner, probe) as reached,
+            culprit.named(image.elf),
             connect(reached.url, made.board.serial.baud, on_log) as link,
         ):
             host = Side(Device(native_link, native), _plan(native.project))

@@ -10,7 +10,7 @@
       ToolMissing                            9   a program or package is not installed
       ToolFailed(argv, rc, log)             10   a program ran and failed
       DeviceError                           11   the device or its emulator
-        NoPort, AmbiguousPort, PortLost, DeviceTimeout, StaleFirmware, LinkCorrupt
+        NoPort, AmbiguousPort, PortLost, DeviceTimeout, DeviceFault, StaleFirmware, LinkCorrupt
         NoProbe, AmbiguousProbe, NoPermission, NoBootLoader, WrongChip, ChipLocked
 
 `message` says what and where, `hint` the next step; both are one line. Exit code 2 is click's, for a command
@@ -19,7 +19,7 @@ line that cannot be parsed; 1 is a bug of Microwright; 130 follows Ctrl-C.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class MicrowrightError(Exception):
@@ -110,6 +110,28 @@ class PortLost(DeviceError):
 
 class DeviceTimeout(DeviceError):
     """The device did not answer within its deadline."""
+
+
+class DeviceFault(DeviceError):
+    """The device's core met a fault, and runs nothing until a reset.
+
+    `what` names the exception and what the core says of it. `exception` is its number, None where the device
+    does not say it. `registers` are those that it reports, by name. `where` says in which functions of the
+    firmware it happened, as far as known.
+    """
+
+    def __init__(
+        self, what: str, exception: int | None, registers: Mapping[str, int], where: str = ""
+    ) -> None:
+        values = " ".join(f"{name}={value:08x}" for name, value in registers.items())
+        super().__init__(
+            f"the device met a fault{where and ' '}{where}: {what}",
+            f"reset it to go on; its registers: {values or 'not known'}",
+        )
+        self.what = what
+        self.exception = exception
+        self.registers = dict(registers)
+        self.where = where
 
 
 class StaleFirmware(DeviceError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from microwright import culprit
 from microwright.build import Image
 from microwright.dialogue import Device, Run, array_of, bytes_of
 from microwright.errors import DeviceError, InputError, MicrowrightError
@@ -73,14 +74,15 @@ def measure(
     timer counts it; where time is real, `compare_clock` holds the device's clock against the host's, for some
     seconds. `connect` opens the line: a Link, or one of a Recorder or a Replay. Raises StaleFirmware when the
     device runs other firmware than the image, InputError for arrays that do not fit the model and for runs
-    that do not fit the samples, and the link's errors: NoPort, DeviceTimeout, LinkCorrupt, DeviceError.
+    that do not fit the samples, and the link's errors: NoPort, DeviceTimeout, DeviceFault, LinkCorrupt,
+    DeviceError.
     """
     graph = image.project.graph
     turns = _turns(len(inputs), runs, graph.streams)
     for sample in inputs:
         _check(sample, [graph.tensors[i] for i in graph.inputs])
     kept: list[tuple[Array, ...]] = []
-    with connect(url, image.project.board.serial.baud, on_log) as link:
+    with culprit.named(image.elf), connect(url, image.project.board.serial.baud, on_log) as link:
         device = Device(link, image)
         warm = [device.run(bytes_of(inputs[0]), reset=True) for _ in range(warmup)]
         done: list[Run] = []

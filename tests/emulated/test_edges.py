@@ -184,8 +184,8 @@ def test_many_random_layers(tmp_path: Path, board_id: str, seed: int) -> None:
     )
 
 
-FAULT = "fault: exception 00000004"
-UNALIGNED_FAULT = "fault: exception 00000006"
+FAULT = "@0 fault exception=4"
+UNALIGNED_FAULT = "@0 fault exception=6"
 _BYTE, _WORD = "(void)*(volatile uint8_t *)", "(void)*(volatile uint32_t *)"
 _VECTOR = '__asm volatile("vldrb.8 q0, [%0]" : : "r"({}) : "memory");'
 # Statements with 6 bytes of input at at[0] and 8 of scratch at at[1]; what becomes of them with both at the

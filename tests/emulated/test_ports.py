@@ -93,18 +93,6 @@ def test_the_host_tells_time(images: dict[str, Image]) -> None:
     assert int(said["clock_2"]) - int(said["clock_1"]) >= int(said["time_long"])
 
 
-@pytest.mark.parametrize("board_id", CORTEX_M)
-@pytest.mark.parametrize(("request_byte", "reason"), [(b"\3", "stack overflow"), (b"\4", "pc ")])
-def test_a_fault_is_reported(
-    images: dict[str, Image], board_id: str, request_byte: bytes, reason: str
-) -> None:
-    with boot(images[board_id]) as line:
-        line.write(request_byte)
-        said = line.read_until(b"\n") + line.read_until(b"\n")
-    assert said.startswith(b"\nfault: exception ")
-    assert reason in said.decode()
-
-
 @pytest.mark.thorough
 @pytest.mark.parametrize("board_id", CORTEX_M)
 def test_the_timer_goes_on_when_its_counter_wraps(images: dict[str, Image], board_id: str) -> None:

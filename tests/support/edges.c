@@ -1,5 +1,5 @@
 // Reads a number that ends with a line feed, and runs this run and all after it. For each it prints a line: its number and
-// what became of it. A fault, which the port reports in the same line, is the end.
+// what became of it. A fault, whose record the port sends in the same line, is the end.
 
 #include "edges.h"
 

@@ -65,7 +65,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a case in a placement: `right`, `wrong output`, `wrote outside` or `fault: ...`."""
+    """What became of a case in a placement: `right`, `wrong output`, `wrote outside` or `@0 fault ...`."""
 
     case: str
     placement: str
@@ -275,11 +275,11 @@ def _outcomes(built: Image, first: int, end: int) -> Iterator[str]:
         line.write(f"{first}\n".encode())
         for number in range(first, end):
             said = line.read_until(b"\n").decode(errors="replace")
-            if said == f"{number} \n":
-                yield line.read_until(b"\n").decode(errors="replace").strip()
-                return
             assert said.startswith(f"{number} ") and said.endswith("\n"), f"after run {number - 1}: {said!r}"
-            yield said.split(" ", 1)[1].strip()
+            outcome = said.split(" ", 1)[1].strip()
+            yield outcome
+            if outcome.startswith("@0 fault "):
+                return
 
 
 def _input_bytes(first: int, like: Array) -> Array:

@@ -30,11 +30,16 @@ def parse(line: bytes) -> tuple[int, str, dict[str, str]] | None:
     return int(seq), verb, dict(word.split("=", 1) for word in words)
 
 
+class Fault(Exception):
+    """A model raises it where the core meets a fault; its one argument is what the device says of that."""
+
+
 @dataclass
 class FakeDevice:
     """Feed it bytes, get its bytes. `executed` has each run that it did, `history` the inputs of those since
-    the model was reset; `says` overrides its hello. `arena` is what lies in it once so many layers ran,
-    `clock` the device's time in seconds.
+    the model was reset; a model's Fault is all that it tells of from then on, until a reset.
+    `says` overrides its hello. `arena` is what lies in it once so many layers ran, `clock` the device's time
+    in seconds.
     """
 
     model: Model
@@ -64,6 +69,7 @@ class FakeDevice:
         self._greeted = False
         self._walked: int | None = None
         self._runs = 0
+        self._fault = b""
         return b"fake: ready\n"
 
     def receive(self, data: bytes) -> bytes:
@@ -81,6 +87,14 @@ class FakeDevice:
         return sent
 
     def _serve(self, seq: int, verb: str, args: dict[str, str]) -> bytes:
+        if not self._fault:
+            try:
+                return self._answered(seq, verb, args)
+            except Fault as fault:
+                self._fault = record(0, "fault", **fault.args[0])
+        return self._fault
+
+    def _answered(self, seq: int, verb: str, args: dict[str, str]) -> bytes:
         repeated, self._last = seq == self._last, seq
         self._greeted = self._greeted or verb == "hello"
         if not self._greeted:

@@ -42,17 +42,6 @@ __attribute__((noinline)) static void use_stack(void)
     (void)room[0];
 }
 
-// Below the stack, boards have nothing: a store faults there, or is lost, and the return reads a wrong address.
-__attribute__((noinline)) static void overflow_stack(int depth)
-{
-    volatile uint8_t room[256];
-    room[0] = (uint8_t)depth;
-    if (depth > 0) {
-        overflow_stack(depth - 1);
-    }
-    (void)room[0];
-}
-
 __attribute__((noinline)) static uint64_t spin(uint32_t turns)
 {
     mw_port_timer_start();
@@ -123,14 +112,6 @@ int main(void)
         case '\2':
             report_long_time();
             break;
-        case '\3':
-            overflow_stack(200);
-            break;
-#if defined(__arm__)
-        case '\4':
-            __asm volatile("udf #0");
-            break;
-#endif
         default:
             mw_port_putc((uint8_t)byte);
         }

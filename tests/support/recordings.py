@@ -30,7 +30,9 @@ def image() -> Any:
     nodes = tuple(Node(i, "ADD", "", (0,), (1,), {}) for i in range(2))
     graph = Graph("m", "0" * 64, tensors, nodes, (0,), (1,), b"")
     board = SimpleNamespace(serial=SimpleNamespace(baud=115_200))
-    return SimpleNamespace(build_id=BUILD_ID, project=SimpleNamespace(graph=graph, board=board))
+    return SimpleNamespace(
+        build_id=BUILD_ID, project=SimpleNamespace(graph=graph, board=board), elf=Path("not there.elf")
+    )
 
 
 def model(inputs: Sequence[bytes]) -> list[bytes]:

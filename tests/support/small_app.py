@@ -62,7 +62,9 @@ def image() -> Any:
     nodes = tuple(Node(i, "ADD", "", (0, 1), (2, 3), {}) for i in range(2))
     graph = Graph("m", "0" * 64, tensors, nodes, (0, 1), (2, 3), b"")
     board = SimpleNamespace(serial=SimpleNamespace(baud=115_200))
-    return SimpleNamespace(build_id="009fff", project=SimpleNamespace(graph=graph, board=board))
+    return SimpleNamespace(
+        build_id="009fff", project=SimpleNamespace(graph=graph, board=board), elf=Path("not there.elf")
+    )
 
 
 class FramedDevice:

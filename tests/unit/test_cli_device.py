@@ -280,6 +280,24 @@ def test_a_port_that_is_lost_at_once_each_time_is_not_there() -> None:
     assert [seen.text for seen in log] == ["lost port x: gone"] and clock.now_s >= 3
 
 
+def test_a_fault_that_is_watched_is_put_in_words() -> None:
+    clock, log = Clock(), []
+    port = Plug(record(0, "fault", exception=6, cfsr="00010000", pc="00000ef4"))
+    with pytest.raises(PortLost):
+        watch(
+            lambda: "x",
+            115_200,
+            log.append,
+            wait_s=0,
+            connect=partial(Link, open_port=lambda url, baud: port, clock=clock),
+            clock=clock,
+            sleep=clock.sleep,
+        )
+    assert log[0].text == "@0 fault exception=6 cfsr=00010000 pc=00000ef4"
+    assert log[0].fault is not None
+    assert log[0].fault.message == "the device met a fault: UsageFault, undefined instruction (UNDEFINSTR)"
+
+
 def test_a_port_that_comes_and_goes_is_watched_on() -> None:
     clock, log = Clock(), []
     ports: list[Plug | NoPort] = [Plug(b"one\n"), NoPort("no port", "x"), Plug(b"two\nhal")]

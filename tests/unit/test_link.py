@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt, NoPort, PortLost
+from microwright.errors import DeviceError, DeviceFault, DeviceTimeout, LinkCorrupt, NoPort, PortLost
 from microwright.link import Link, Record, Refused, ignore, records
 from microwright.link.port import POLL_S, SerialPort
 from tests.support.fake_device import Clock, FakeDevice, FakePort, record
@@ -242,6 +242,67 @@ def test_numbers_wrap_within_the_range_of_the_protocol() -> None:
     for _ in range(3):
         link.request("hello")
     assert [seq_of(line) for line in port.sent] == [65535, 1, 2]
+
+
+# Faults of the core
+
+REGISTERS = {"pc": 0xEF4, "lr": 0xFA3, "sp": 0x20003F90, "cfsr": 0x8200, "bfar": 0xF8000000}
+
+
+def faulted(**said: int | str) -> DeviceFault:
+    """What a request ends in where the device answers with a fault."""
+    link, _, clock = linked(lambda line: record(0, "fault", **said))
+    with pytest.raises(DeviceFault) as raised:
+        link.request("hello")
+    assert clock.now_s < 1
+    return raised.value
+
+
+def test_a_fault_is_the_end_of_a_request() -> None:
+    fault = faulted(exception=5, **{name: f"{value:08x}" for name, value in REGISTERS.items()})
+    assert fault.registers == REGISTERS
+    assert fault.exception == 5
+    assert fault.message == "the device met a fault: BusFault, precise bus fault (PRECISERR) at 0xf8000000"
+    assert "pc=00000ef4 lr=00000fa3 sp=20003f90" in fault.hint
+
+
+@pytest.mark.parametrize(
+    ("exception", "said", "what"),
+    [
+        (3, {}, "HardFault, stack overflow: no room for the registers"),
+        (3, {"pc": "00000000"}, "HardFault"),
+        (6, {"cfsr": "00100000", "pc": "00000000"}, "UsageFault, stack overflow (STKOF)"),
+        (5, {"cfsr": "00001000"}, "BusFault, stack overflow (STKERR)"),
+        (
+            3,
+            {"cfsr": "02000000", "hfsr": "40000000", "pc": "00000000"},
+            "HardFault, division by zero (DIVBYZERO)",
+        ),
+        (3, {"hfsr": "80000000", "pc": "0"}, "breakpoint without a debugger (DEBUGEVT)"),
+        (16, {"pc": "00000000"}, "interrupt 0, which nothing handles"),
+        (55, {"pc": "00000000"}, "interrupt 39, which nothing handles"),
+        (9, {"pc": "00000000"}, "exception 9"),
+        ("", {"pc": "00000000"}, "an unknown exception"),
+    ],
+)
+def test_a_fault_is_put_in_words(exception: int | str, said: dict[str, int | str], what: str) -> None:
+    assert what in faulted(exception=exception, **said).message
+
+
+@given(st.dictionaries(st.sampled_from(["exception", "pc", "cfsr", "lr", "bfar", "x"]), VALUES))
+def test_a_fault_that_says_rubbish_is_one_all_the_same(args: dict[str, str]) -> None:
+    fault = faulted(**args)
+    assert fault.registers.keys() <= args.keys()
+    assert all(0 <= value < 2**32 for value in fault.registers.values())
+    assert len(fault.message) < 300 and len(fault.hint) < 300
+
+
+def test_a_damaged_fault_is_asked_for_again() -> None:
+    answers = [record(0, "fault", exception=5).replace(b"=5", b"=6"), record(0, "fault", exception=5)]
+    link, port, _ = linked(lambda line: answers.pop(0))
+    with pytest.raises(DeviceFault, match="BusFault"):
+        link.request("hello")
+    assert len(port.sent) == 2 and link.damaged_lines == 1
 
 
 # A port that goes away

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from microwright.errors import (
     DeviceError,
+    DeviceFault,
     DeviceTimeout,
     InputError,
     LinkCorrupt,
@@ -25,7 +27,7 @@ from microwright.latency import Latency
 from microwright.link import Link
 from microwright.measure import Measurement, measure
 from microwright.runners import Emulation
-from tests.support.fake_device import BUILD_ID, Clock, FakeDevice, FakePort
+from tests.support.fake_device import BUILD_ID, Clock, FakeDevice, FakePort, Fault
 from tests.support.faults import Faults
 
 SHAPES: Sequence[tuple[DType, tuple[int, ...]]] = [
@@ -44,7 +46,8 @@ def image() -> Any:
     nodes = tuple(Node(i, "ADD", "", (0, 1), (2, 3), {}) for i in range(3))
     graph = Graph("m", "0" * 64, tensors, nodes, (0, 1), (2, 3), b"")
     board = SimpleNamespace(serial=SimpleNamespace(baud=115_200))
-    return SimpleNamespace(build_id=BUILD_ID, project=SimpleNamespace(graph=graph, board=board))
+    project = SimpleNamespace(graph=graph, board=board)
+    return SimpleNamespace(build_id=BUILD_ID, project=project, elf=Path("not there.elf"))
 
 
 def model(inputs: Sequence[bytes]) -> list[bytes]:
@@ -512,3 +515,20 @@ def test_a_bad_line_gives_right_outputs_or_an_error(over: Measure) -> None:
 @pytest.mark.parametrize("seed", range(40))
 def test_a_bad_line_gives_right_outputs_or_an_error_thoroughly(over: Measure, seed: int) -> None:
     measure_over_faults(over, seed, [0.001, 0.003, 0.01, 0.02][seed % 4], 40)
+
+
+def test_a_device_that_meets_a_fault_ends_it_with_the_runs_so_far(over: Measure) -> None:
+    runs = iter(range(5))
+
+    def failing(inputs: Sequence[bytes]) -> list[bytes]:
+        if next(runs) == 3:
+            raise Fault({"exception": 6, "cfsr": "00010000", "pc": "00000ef4"})
+        return model(inputs)
+
+    kept: list[Measurement] = []
+    fake = device()
+    fake.model = failing
+    with pytest.raises(DeviceFault, match="undefined instruction"):
+        over(fake.receive, samples(5), on_partial=kept.append)
+    assert [partial.latency.runs for partial in kept] == [2]
+    assert len(fake.executed) == 4

@@ -37,7 +37,7 @@ def image(profile: Profile | None = OWN) -> Any:
     board = SimpleNamespace(id="fake", serial=SimpleNamespace(baud=115_200))
     graph = SimpleNamespace(outputs=(0,), tensors=(SimpleNamespace(elements=3),))
     made = SimpleNamespace(board=board, profile=profile, graph=graph, directory=Path("there"))
-    return SimpleNamespace(build_id=BUILD_ID, project=made)
+    return SimpleNamespace(build_id=BUILD_ID, project=made, elf=Path("not there.elf"))
 
 
 def model(inputs: bytes) -> list[float]:

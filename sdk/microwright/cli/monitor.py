@@ -44,7 +44,8 @@ def command(
     """Show the log and the records of a device live, until Ctrl-C.
 
     Sends nothing. PORT is a port or a URL of pyserial; a built PROJECT is started. Lines of the log are shown
-    as they are, records begin with `@`, and what seems to have been one is marked as damaged.
+    as they are, records begin with `@`, and what seems to have been one is marked as damaged. A fault is put
+    in words, of a PROJECT with the functions that it happened in.
     """
     from microwright import board as boards
     from microwright import build as builds
@@ -55,6 +56,7 @@ def command(
 
     if (target is None) == (board_id is None):
         raise click.UsageError("give a port, a project or --board ID")
+    elf = None
     with contextlib.ExitStack() as stack:
         _, connect = stack.enter_context(_options.line(None, record))
         if board_id is not None:
@@ -69,7 +71,9 @@ def command(
             default_baud = _BAUD
             if Path(url).is_dir():
                 project = projects.open_project(Path(url))
-                url = stack.enter_context(reach(builds.open_image(project))).url
+                image = builds.open_image(project)
+                elf = image.elf
+                url = stack.enter_context(reach(image)).url
                 default_baud = project.board.serial.baud
                 wait_s = wait_s or 0.0
             elif url == ports.AUTO:
@@ -79,15 +83,20 @@ def command(
                 return url
 
         click.echo("Ctrl-C ends it", err=True)
-        watch(find, baud or default_baud, _shown(timestamps), wait_s=wait_s, connect=connect)
+        watch(find, baud or default_baud, _shown(timestamps, elf), wait_s=wait_s, connect=connect)
 
 
-def _shown(timestamps: bool) -> Callable[[Seen], None]:
+def _shown(timestamps: bool, elf: Path | None) -> Callable[[Seen], None]:
+    from microwright import culprit
+
     start_s = time.monotonic()
 
     def show(seen: Seen) -> None:
         stamp = f"[{time.monotonic() - start_s:10.3f}] " if timestamps else ""
         mark = "damaged: " if seen.kind == "damaged" else "note: " if seen.kind == "port" else ""
         click.echo(f"{stamp}{mark}{seen.text}", err=seen.kind == "port")
+        if seen.fault is not None:
+            fault = seen.fault if elf is None else culprit.located(elf, seen.fault)
+            click.echo(f"{stamp}note: {fault.message}", err=True)
 
     return show

@@ -23,8 +23,8 @@ def command(project: Path, runner: str | None, once: bool) -> None:
     program of your own can use that line. `microwright flash` is for boards.
     """
     from microwright import build as builds
+    from microwright import culprit, runners
     from microwright import project as projects
-    from microwright import runners
     from microwright.errors import DeviceError
     from microwright.link import Link
 
@@ -33,7 +33,10 @@ def command(project: Path, runner: str | None, once: bool) -> None:
     with runners.start(image, runner=runner) as device:
         click.echo(f"serial line {device.url}")
         if once:
-            with Link(device.url, opened.board.serial.baud, _options.device_log) as link:
+            with (
+                culprit.named(image.elf),
+                Link(device.url, opened.board.serial.baud, _options.device_log) as link,
+            ):
                 for key, value in link.request("hello").args.items():
                     click.echo(f"{key} {value}")
             return

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TypeAlias
 
 from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt, PortLost
-from microwright.link import records
+from microwright.link import faults, records
 from microwright.link.port import Port, SerialPort
 from microwright.link.records import Record
 
@@ -106,7 +106,7 @@ class Link:
         return self._clock()
 
     def idle(self, wait_s: float) -> None:
-        """Wait; what the device logs meanwhile is passed on. Raises PortLost."""
+        """Wait; what the device logs meanwhile is passed on. Raises PortLost, DeviceFault."""
         until = self._clock() + wait_s
         while self._clock() < until:
             try:
@@ -123,7 +123,8 @@ class Link:
         """Ask, and return the device's `ok`. Repeats what is lost or damaged; the device does nothing twice.
 
         Raises Refused when the device says `error`, DeviceTimeout when nothing comes within `timeout_s`,
-        LinkCorrupt when nothing comes through undamaged, PortLost when the port goes away and stays away.
+        LinkCorrupt when nothing comes through undamaged, PortLost when the port goes away and stays away,
+        DeviceFault when the device says that its core met a fault.
         """
         self._seq = self._seq % records.MAX_SEQ + 1
         line = records.encode(self._seq, verb, args)
@@ -211,6 +212,8 @@ class Link:
                     damaged = record.seq == 0  # the device's word for a damaged request
                     text = line[: line.rindex(b"@")]
                 self._pass_on(text)
+                if (fault := faults.of(record)) is not None:
+                    raise fault
                 if record is not None and record.seq == self._seq and record.verb in ("ok", "error"):
                     return record
                 if damaged:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
-from microwright.errors import AmbiguousPort, DeviceError
-from microwright.link import records
+from microwright.errors import AmbiguousPort, DeviceError, DeviceFault
+from microwright.link import faults, records
 from microwright.link.records import Record
 from microwright.link.session import Connect, Link
 
@@ -18,10 +18,14 @@ _AGAIN_S = 0.2
 
 @dataclass(frozen=True)
 class Seen:
-    """Something that came: a line of the log, a record, what seems to have been one, or news of the port."""
+    """Something that came: a line of the log, a record, what seems to have been one, or news of the port.
+
+    `fault` is what a record tells of a fault of the device's.
+    """
 
     kind: Literal["log", "record", "damaged", "port"]
     text: str
+    fault: DeviceFault | None = None
 
 
 def watch(
@@ -73,7 +77,7 @@ def decoded(line: bytes) -> Iterator[Seen]:
     before = records.printable(line[: line.rindex(b"@")])
     if before:
         yield Seen("log", before)
-    yield Seen("record", _record_text(record))
+    yield Seen("record", _record_text(record), faults.of(record))
 
 
 def _record_text(record: Record) -> str:

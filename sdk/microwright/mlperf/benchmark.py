@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from microwright import device
+from microwright import culprit, device
 from microwright.accuracy import roc_auc
 from microwright.build import Image
 from microwright.errors import DeviceError, InputError, MicrowrightError
@@ -108,7 +108,7 @@ def run(
     """
     profile = profile_of(image)
     _check(image, mode, stimuli)
-    with Session(image, url, on_log, connect=connect) as session:
+    with culprit.named(image.elf), Session(image, url, on_log, connect=connect) as session:
         name, model = session.name()
         if model != profile.model:
             raise DeviceError(f"the device calls its model {model!r}", "build and flash the project again")

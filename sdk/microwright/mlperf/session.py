@@ -12,7 +12,7 @@ from microwright.build import Image
 from microwright.dialogue import greet, timer_of
 from microwright.errors import DeviceError, DeviceTimeout, LinkCorrupt
 from microwright.latency import Timer
-from microwright.link import Connect, Link, Refused, clock, ignore
+from microwright.link import Connect, Link, Refused, clock, faults, ignore, records
 
 # What the benchmark's runner sends at a time.
 _CHUNK_BYTES = 31
@@ -43,7 +43,7 @@ class Session:
 
     `connect` opens the line, `on_log` gets each line that is no answer. Raises NoPort where the port cannot
     be opened, StaleFirmware where the device runs another image, and in all that follows DeviceTimeout,
-    LinkCorrupt, PortLost, and DeviceError for what the device refuses.
+    DeviceFault, LinkCorrupt, PortLost, and DeviceError for what the device refuses.
     """
 
     def __init__(
@@ -194,7 +194,11 @@ class Session:
     def _next(self, until_s: float) -> bytes | None:
         """The next line without its end; None at the deadline, also where a device talks on and on."""
         line = None if self._link.now_s() >= until_s else self._link.line(until_s)
-        return None if line is None else line.removesuffix(b"\r")
+        if line is None:
+            return None
+        if (fault := faults.of(records.parse(line))) is not None:
+            raise fault
+        return line.removesuffix(b"\r")
 
     def _silent(self, command: str, timeout_s: float) -> DeviceTimeout:
         return DeviceTimeout(

@@ -1,17 +1,16 @@
-// Cortex-M start-up: vectors, memory, fault report.
+// Cortex-M start-up: vectors and memory.
 
 #include "chip.h"
-#include "mw_port.h"
+#include "fault.h"
+#include "sleep.h"
 #include "stack.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#define SCB_ICSR (*(volatile uint32_t *)0xe000ed04u)
 #define SCB_VTOR (*(volatile uint32_t *)0xe000ed08u)
 #define SCB_SHCSR (*(volatile uint32_t *)0xe000ed24u)
-#define SCB_CFSR (*(volatile uint32_t *)0xe000ed28u)
 
 // Memory management, bus and usage faults as such, not as hard faults: a hard fault without a stack is a lockup.
 #define SHCSR_FAULTS_ENABLE (7u << 16)
@@ -27,14 +26,14 @@ extern uint8_t mw_bss_end[];
 
 int main(void);
 void reset_handler(void);
-void fault_handler(void);
 void systick_handler(void);
 void start(void);
-void report_fault(const uint8_t *frame);
 
 typedef void (*vector)(void);
 
-// Entry 0 is the initial stack pointer. No interrupt but SysTick is used; 128 is the least alignment of a vector table.
+// Entry 0 is the initial stack pointer; 128 is the least alignment of a vector table. The chip's own interrupts have no
+// entries, since none is ever taken: start() disables what a boot loader left enabled, and a driver that enables one, to
+// be woken, does so while it holds interrupts off.
 __attribute__((section(".vectors"), used, aligned(128))) static const struct {
     uint8_t *stack_top;
     vector handlers[15];
@@ -84,53 +83,15 @@ __attribute__((used, noreturn)) void start(void)
     memset(mw_bss_start, 0, (size_t)(mw_bss_end - mw_bss_start));
     SCB_VTOR = (uint32_t)(uintptr_t)&vectors;
     SCB_SHCSR |= SHCSR_FAULTS_ENABLE;
-    __asm volatile("dsb\n isb" ::: "memory");
+#if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
+    // An overflow of the stack is a usage fault in the function that it happens in.
+    __asm volatile("msr msplim, %0" ::"r"(mw_stack_limit));
+#endif
+    for (uint32_t word = 0; word < NVIC_WORDS; ++word) {
+        NVIC_ICER(word) = NVIC_ALL;
+    }
+    __asm volatile("dsb\n isb\n cpsie i" ::: "memory");
     (void)main();
-    for (;;) {
-    }
-}
-
-// The stack may be what failed, so the report starts on a fresh one.
-__attribute__((naked, noreturn)) void fault_handler(void)
-{
-    __asm volatile("mov r0, sp\n"
-                   "ldr r1, =mw_stack_top\n"
-                   "mov sp, r1\n"
-                   "ldr r1, =report_fault\n"
-                   "bx r1\n"
-                   ".ltorg\n");
-}
-
-static void put_text(const char *text)
-{
-    while (*text != '\0') {
-        mw_port_putc((uint8_t)*text++);
-    }
-}
-
-static void put_hex(uint32_t value)
-{
-    for (int shift = 28; shift >= 0; shift -= 4) {
-        mw_port_putc((uint8_t)"0123456789abcdef"[(value >> shift) & 0xfu]);
-    }
-}
-
-__attribute__((used, noreturn)) void report_fault(const uint8_t *frame)
-{
-    put_text("\nfault: exception ");
-    put_hex(SCB_ICSR & 0x1ffu);
-    put_text(" status ");
-    put_hex(SCB_CFSR);
-    // The core pushes r0-r3, r12, lr, pc, xpsr, where the stack is sound.
-    if (frame >= mw_stack_limit && mw_stack_top - frame >= 32) {
-        uint32_t pc;
-        memcpy(&pc, frame + 24, sizeof pc);
-        put_text(" pc ");
-        put_hex(pc);
-    } else {
-        put_text(" stack overflow");
-    }
-    put_text("\n");
     for (;;) {
     }
 }
