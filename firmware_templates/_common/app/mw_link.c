@@ -284,16 +284,18 @@ void mw_link_put_decimal(struct mw_link *link, uint64_t value)
     char digits[20]; // the last first
     int count = 0;
     do {
-        // Long division by 10, 16 bits at a time: the library's 64-bit division is larger than all of this file.
-        uint64_t quotient = 0;
+        // Long division by 10, bit by bit, the quotient taking the value's place: the library's 64-bit division is larger
+        // than all of this file.
         uint32_t remainder = 0;
-        for (int shift = 48; shift >= 0; shift -= 16) {
-            remainder = remainder << 16 | (uint32_t)(value >> shift & 0xffff);
-            quotient = quotient << 16 | remainder / 10;
-            remainder %= 10;
+        for (int bit = 0; bit < 64; ++bit) {
+            remainder = remainder << 1 | (uint32_t)(value >> 63);
+            value <<= 1;
+            if (remainder >= 10) {
+                remainder -= 10;
+                value |= 1;
+            }
         }
         digits[count++] = (char)('0' + remainder);
-        value = quotient;
     } while (value != 0);
     while (count > 0) {
         put(link, digits[--count]);
