@@ -168,14 +168,14 @@ def test_a_model_with_hostile_names_compiles_to_the_same_program(name: str, tmp_
         (tmp_path / path).write_text(text, encoding="ascii")
         assert "stolen;\n" not in text
     _gcc([f"-I{_paths.runtime() / 'include'}", "-I.", "-c", "mw_model.c"], tmp_path)
-    # Without its comments, and its name and hash, it is the program of a model with harmless names.
+    # Without its comments, and its name and hashes, it is the program of a model with harmless names.
     plain = aot.emit(plan(_model("plain", "plain")))
     for path, text in sources.items():
         assert _bare(text) == _bare(plain[path])
 
 
 def _bare(text: str) -> str:
-    return re.sub(r"//[^\n]*|#define MW_MODEL_(NAME|SHA256) [^\n]*", "", text)
+    return re.sub(r"//[^\n]*|#define MW_MODEL_(NAME|SHA256|ID) [^\n]*", "", text)
 
 
 def test_the_same_model_gives_the_same_bytes() -> None:

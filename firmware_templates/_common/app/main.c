@@ -10,7 +10,6 @@
 #include "mw_walk.h"
 
 #define PROTOCOL 1
-#define MODEL_HASH_BYTES 16
 
 static uint8_t mw_arena[MW_ARENA_BYTES] __attribute__((aligned(MW_ARENA_ALIGN))) MW_ARENA_SECTION;
 #ifdef MW_ARENA_2_BYTES
@@ -93,11 +92,6 @@ static void put_sizes(const char *key, int count, size_t (*bytes)(int))
 
 static void serve_hello(uint32_t seq)
 {
-    static const char hash[] = MW_MODEL_SHA256;
-    char model[MODEL_HASH_BYTES + 1] = {0};
-    for (size_t i = 0; i < MODEL_HASH_BYTES && hash[i] != '\0'; ++i) {
-        model[i] = hash[i];
-    }
     uint32_t length = 0;
     const uint8_t *const build = mw_port_build_id(&length);
 
@@ -105,7 +99,7 @@ static void serve_hello(uint32_t seq)
     put_number("proto", PROTOCOL);
     put_text("board", MW_BOARD_ID);
     put_text("engine", MW_ENGINE);
-    put_text("model", model);
+    put_text("model", MW_MODEL_ID);
     mw_link_key(&wire, "build");
     mw_link_put_hex(&wire, build, length);
     put_number("chunk", MW_LINK_CHUNK);

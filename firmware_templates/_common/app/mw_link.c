@@ -304,9 +304,8 @@ void mw_link_put_decimal(struct mw_link *link, uint64_t value)
 
 void mw_link_put_checksum(struct mw_link *link, uint32_t crc)
 {
-    for (int shift = 28; shift >= 0; shift -= 4) {
-        put_nibble(link, crc >> shift);
-    }
+    const uint8_t bytes[] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
+    mw_link_put_hex(link, bytes, sizeof bytes);
 }
 
 void mw_link_put_hex(struct mw_link *link, const uint8_t *data, size_t bytes)

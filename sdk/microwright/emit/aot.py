@@ -44,6 +44,7 @@ def _header(plan: Plan) -> str:
         f"#define MW_ENGINE {c.string(ENGINE)}",
         f"#define MW_MODEL_NAME {c.string(graph.name)}",
         f"#define MW_MODEL_SHA256 {c.string(graph.sha256)}",
+        f"#define MW_MODEL_ID {c.string(graph.sha256[:16])}",
         "",
         "// The caller passes an arena of MW_ARENA_BYTES, aligned to MW_ARENA_ALIGN bytes.",
         f"#define MW_ARENA_BYTES {plan.first_bytes}u",

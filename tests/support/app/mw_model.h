@@ -5,7 +5,7 @@
 #include "mw.h"
 #define MW_ENGINE "aot"
 #define MW_MODEL_NAME "a model"
-#define MW_MODEL_SHA256 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define MW_MODEL_ID "0011223344556677"
 #define MW_ARENA_BYTES 106u
 #define MW_ARENA_ALIGN 16
 #ifndef MW_LAYERS

@@ -31,9 +31,9 @@ void start(void);
 
 typedef void (*vector)(void);
 
-// Entry 0 is the initial stack pointer; 128 is the least alignment of a vector table. The chip's own interrupts have no
-// entries, since none is ever taken: start() disables what a boot loader left enabled, and a driver that enables one, to
-// be woken, does so while it holds interrupts off.
+// Entry 0 is the initial stack pointer; 128 is the least alignment of a vector table. The chip's own interrupts need no
+// entries, since none is taken: start() disables what a boot loader left enabled, and a driver that enables one, to be
+// woken, does so while it holds interrupts off. A port that does take one has its entry in .vectors.after.
 __attribute__((section(".vectors"), used, aligned(128))) static const struct {
     uint8_t *stack_top;
     vector handlers[15];
