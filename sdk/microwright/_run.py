@@ -21,6 +21,7 @@ _log = logging.getLogger("microwright.run")
 PACKAGES: Mapping[str, str] = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "cc": "gcc libc6-dev",
+    "clang": "clang",
     "cmake": "cmake",
     "gcc": "gcc libc6-dev",
     "ninja": "ninja-build",

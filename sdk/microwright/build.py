@@ -7,6 +7,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 from microwright import _run, footprint, manifest
 from microwright.board import Board
@@ -17,6 +18,9 @@ from microwright.library import too_large
 from microwright.profile import MlperfTiny
 from microwright.progress import Progress, silent
 from microwright.project import Project, create
+
+Toolchain: TypeAlias = Literal["gcc", "clang"]
+TOOLCHAINS: tuple[Toolchain, ...] = get_args(Toolchain)
 
 _OVERFLOW = re.compile(r"region `(\w+)' overflowed by (\d+) bytes")
 _FAILURE = re.compile(r"\berror\b|undefined reference|cannot find|No space left", re.IGNORECASE)
@@ -55,35 +59,58 @@ class Image:
         return self.footprint.ram_bytes - ram.get("arena", 0) - ram.get("stack", 0)
 
 
-def require_tools(board: Board) -> None:
+def require_tools(board: Board, toolchain: Toolchain | None = None) -> None:
     """Raise ToolMissing where something is not installed that builds projects for a board."""
-    for tool in ("cmake", "cc" if board.cpu.core == "native" else "arm-none-eabi-gcc"):
+    for tool in ("cmake", *_compilers(board, toolchain)):
         _run.find(tool)
     if shutil.which("make") is None:
         _run.find("ninja")
 
 
-def build(project: Project, progress: Progress = silent) -> Image:
-    """Configure and build a project. Raises ToolMissing, ToolFailed, TooLarge, OutputError."""
+def _compilers(board: Board, toolchain: Toolchain | None) -> tuple[str, ...]:
+    if board.cpu.core == "native":
+        return ("cc" if toolchain is None else toolchain,)
+    return ("clang", "arm-none-eabi-gcc") if toolchain == "clang" else ("arm-none-eabi-gcc",)
+
+
+def build(project: Project, progress: Progress = silent, *, toolchain: Toolchain | None = None) -> Image:
+    """Configure and build a project. Raises ToolMissing, ToolFailed, TooLarge, OutputError.
+
+    `toolchain` None is the one that it was built with before, GCC at first (on a native board, `cc`).
+    """
     manifest.check_buildable(project.directory)
     output = _output(project)
     progress("build", 0, 2)
-    require_tools(project.board)
-    if _cached(output, "CMAKE_HOME_DIRECTORY") not in (None, str(project.directory)):
-        shutil.rmtree(output)  # made where the project lay before: CMake refuses it
-    ninja = shutil.which("ninja") is not None and _cached(output, "CMAKE_GENERATOR") is None
-    _cmake(project, "-S", str(project.directory), "-B", str(output), *(("-G", "Ninja") if ninja else ()))
+    require_tools(project.board, toolchain)
+    moved = _cached(output, "CMAKE_HOME_DIRECTORY") not in (None, str(project.directory))
+    if moved or (toolchain is not None and toolchain != _built_with(project)):
+        shutil.rmtree(output, ignore_errors=True)  # CMake refuses it
+    options = ["-S", str(project.directory), "-B", str(output)]
+    if shutil.which("ninja") is not None and _cached(output, "CMAKE_GENERATOR") is None:
+        options += ["-G", "Ninja"]
+    if toolchain is not None:
+        file = project.directory / "port" / f"toolchain-{toolchain}.cmake"
+        options.append(f"-DCMAKE_TOOLCHAIN_FILE={file}")
+    _cmake(project, *options)
     progress("build", 1, 2)
     _cmake(project, "--build", str(output), "--parallel", str(os.cpu_count() or 1))
     progress("build", 2, 2)
     return open_image(project)
 
 
+def _built_with(project: Project) -> Toolchain | None:
+    """The toolchain that a project's build folder is configured for, or None: `cc`, or one of the user's."""
+    file = _cached(_output(project), "CMAKE_TOOLCHAIN_FILE")
+    if file is None:
+        return None if project.board.cpu.core == "native" else "gcc"
+    return next((name for name in TOOLCHAINS if Path(file).name == f"toolchain-{name}.cmake"), None)
+
+
 def build_empty(project: Project, progress: Progress = silent) -> Image:
     """Build the application of a project's board around a model of no layers, in the project's `build/empty`.
 
-    It answers MLPerf Tiny's protocol where the project does. What the project's image has more is the
-    model's. Raises as `build` and `project.create` do.
+    It answers MLPerf Tiny's protocol where the project does, and has the project's compiler. What the
+    project's image has more is the model's. Raises as `build` and `project.create` do.
     """
     dtype = project.graph.tensors[project.graph.inputs[0]].dtype
     if dtype == "float32":
@@ -100,7 +127,7 @@ def build_empty(project: Project, progress: Progress = silent) -> Image:
         optimize=project.optimize,
         profile=None if profile is None else MlperfTiny("empty", profile.sent, profile.result),
     )
-    return build(empty, progress)
+    return build(empty, progress, toolchain=_built_with(project))
 
 
 def open_image(project: Project) -> Image:
@@ -191,6 +218,10 @@ def _image(project: Project, path: Path) -> Image:
 
 
 def _toolchain(comment: bytes) -> str:
-    """`GCC 12.2.1 20221205` of the compiler's note `GCC: (15:12.2.rel1-1) 12.2.1 20221205`."""
-    text = comment.split(b"\0", 1)[0].decode("ascii", "replace")
+    """`GCC 12.2.1 20221205` of the compiler's note `GCC: (15:12.2.rel1-1) 12.2.1 20221205`.
+
+    Libraries leave notes, too, and are GCC's where Clang compiles the rest.
+    """
+    notes = comment.decode("ascii", "replace").split("\0")
+    text = next((note for note in notes if "clang version" in note), notes[0])
     return re.sub(r":? *\([^)]*\)", "", text).strip() or "unknown"

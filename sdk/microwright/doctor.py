@@ -51,6 +51,7 @@ _TOOLS = (
     _Tool("ninja", "builds projects", True),
     _Tool("qemu-system-arm", "emulates the mps2 and mps3 boards", True),
     _Tool("cc", "compiles firmware for the board `host`", False),
+    _Tool("clang", "compiles firmware with --toolchain clang", False),
 )
 
 # Distribution, purpose, required, the extra that brings it (None: the package itself).

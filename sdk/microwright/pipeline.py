@@ -24,7 +24,7 @@ from microwright import (
     verify,
 )
 from microwright.accuracy import Scorer, Scores, task
-from microwright.build import Image
+from microwright.build import Image, Toolchain
 from microwright.comparison import Comparison
 from microwright.coverage import Caution
 from microwright.data import Data, shape_text
@@ -63,6 +63,7 @@ def deploy(
     engine: str = "aot",
     optimize: Optimize = "balanced",
     arena_section: Sequence[str] = (),
+    toolchain: Toolchain | None = None,
     profile: MlperfTiny | None = None,
     random_inputs: int = 20,
     json_path: str | Path | None = None,
@@ -85,11 +86,12 @@ def deploy(
     Quantises a Keras model as `load_graph` does, generates the firmware project in `out`
     (default: `project_directory`), builds it, flashes or starts it by `runner` (default: the board's first),
     runs the samples of `data` or random ones, and compares what the device gives with the reference
-    interpreter; `url`, `probe`, `warmup`, `runs` and `per_layer` are those of `evaluate`. The arena lies in
-    the first of the regions `arena_section` that holds it, else in two of them; where none is given, as the
-    board file says. Writes the report, or that of the runs until Ctrl-C or the device ended them, to
-    `report.json` in the project, and to `json_path`; `on_partial` is told of the latter. With a `profile` the
-    firmware answers MLPerf Tiny's protocol, too. `connect` opens the serial line, see `measure`.
+    interpreter; `toolchain` is that of `build`; `url`, `probe`, `warmup`, `runs` and `per_layer` are those of
+    `evaluate`. The arena lies in the first of the regions `arena_section` that holds it, else in two of them;
+    where none is given, as the board file says. Writes the report, or that of the runs until Ctrl-C or the
+    device ended them, to `report.json` in the project, and to `json_path`; `on_partial` hears of the latter.
+    With a `profile` the firmware answers MLPerf Tiny's protocol, too. `connect` opens the serial line, see
+    `measure`.
 
     Outputs that differ are the report's news, not an exception: see `report.require_agreement`. Raises any
     other MicrowrightError.
@@ -105,7 +107,7 @@ def deploy(
     if arena_section:
         board = board.with_arena(*arena_section)
     wanted = take_samples(graph, data, random_inputs, progress=progress, on_caution=note)
-    builds.require_tools(board)
+    builds.require_tools(board, toolchain)
     first = runners.default(board)
     if runner is None and isinstance(first, Flasher):
         runner = first.name
@@ -114,7 +116,7 @@ def deploy(
     made = project.create(
         directory, graph, board, engine=engine, optimize=optimize, profile=profile, force=force
     )
-    image = builds.build(made, progress)
+    image = builds.build(made, progress, toolchain=toolchain)
 
     def write(result: Report) -> None:
         report.write(result, made.directory / REPORT)

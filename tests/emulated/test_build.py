@@ -187,10 +187,10 @@ def test_a_project_builds_with_plain_cmake(tmp_path: Path, made_for: Board) -> N
     made = project.create(tmp_path / "p", GRAPH, made_for)
     environment = {"PATH": os.environ["PATH"]}
     commands: tuple[list[str], ...] = (
-        ["cmake", "-S", ".", "-B", "build", "-G", "Ninja"],
-        ["cmake", "--build", "build"],
-        ["cmake", "--preset", "default", "-B", "by-preset", "-G", "Ninja"],
-        ["cmake", "--build", "by-preset"],
+        ["cmake", "-S", ".", "-B", "plain", "-G", "Ninja"],
+        ["cmake", "--build", "plain"],
+        ["cmake", "--preset", "gcc", "-G", "Ninja"],
+        ["cmake", "--build", "--preset", "gcc"],
     )
     log = ""
     for command in commands:
@@ -201,7 +201,8 @@ def test_a_project_builds_with_plain_cmake(tmp_path: Path, made_for: Board) -> N
         log += done.stdout + done.stderr
     assert "warning" not in log.lower()
     assert build.open_image(made).build_id == build.build(made).build_id
-    assert (made.directory / "by-preset" / "firmware.elf").is_file()
+    assert (made.directory / "plain" / "firmware.elf").is_file()
+    assert "main.c" in (made.directory / "build" / "compile_commands.json").read_text()
 
 
 def test_a_project_that_was_moved_builds_again(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import serial
 
 from microwright import board, build, passes, project, runners, target, verify
 from microwright.board import Board
+from microwright.build import Toolchain
 from microwright.graph import Array, Graph
 from microwright.measure import measure
 from microwright.plan import Call, plan
@@ -48,15 +49,17 @@ def assert_equal_on_board(
     model: Graph,
     data: Sequence[tuple[Array, ...]],
     optimize: Optimize = "balanced",
-) -> None:
+    toolchain: Toolchain | None = None,
+) -> build.Image:
     """A model gives the reference's bytes on a board."""
-    built = build.build(project.create(folder, model, on, optimize=optimize))
+    built = build.build(project.create(folder, model, on, optimize=optimize), toolchain=toolchain)
     with runners.start(built) as device:
         measured = measure(built, device.url, data, emulation=device.emulation)
     reference = verify.reference(model)
     assert reference is not None, "the reference interpreter is part of the development installation"
     expected = [reference.run(inputs) for inputs in data]
     assert verify.agreement(reference.name, expected, measured.outputs).mismatched_bytes == 0
+    return built
 
 
 def assert_random_layers_equal_on(

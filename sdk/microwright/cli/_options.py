@@ -275,6 +275,15 @@ def optimize(function: _F) -> _F:
     )(function)
 
 
+def toolchain(function: _F) -> _F:
+    """--toolchain gcc or clang."""
+    return click.option(
+        "--toolchain",
+        type=click.Choice(("gcc", "clang")),
+        help="The compiler. [default: of the build before; gcc at first, or cc for this computer]",
+    )(function)
+
+
 def given(name: str) -> bool:
     """Whether the user gave an option of the command that runs."""
     source = click.get_current_context().get_parameter_source(name)

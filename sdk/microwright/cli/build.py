@@ -10,11 +10,13 @@ import click
 from microwright.cli import _options
 
 if TYPE_CHECKING:
+    from microwright.build import Toolchain
     from microwright.footprint import Footprint
 
 
 @click.command("build")
 @click.argument("project", type=_options.PATH)
+@_options.toolchain
 @click.option(
     "--symbols", type=click.IntRange(1), metavar="N", help="Show the N largest functions and variables."
 )
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     help="Build the board's application without a model, too, and show what the model adds.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
-def command(project: Path, symbols: int | None, over_empty: bool, as_json: bool) -> None:
+def command(
+    project: Path, toolchain: Toolchain | None, symbols: int | None, over_empty: bool, as_json: bool
+) -> None:
     """Build a project and show what it takes in flash and RAM, read from the linked image."""
     from microwright import build as builds
     from microwright import footprint
@@ -36,7 +40,7 @@ def command(project: Path, symbols: int | None, over_empty: bool, as_json: bool)
     opened = projects.open_project(project)
     empty: Footprint | None = None
     with _options.progress() as progress:
-        image = builds.build(opened, progress)
+        image = builds.build(opened, progress, toolchain=toolchain)
         if over_empty:
             empty = builds.build_empty(opened, progress).footprint
     if as_json:

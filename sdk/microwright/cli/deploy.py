@@ -10,6 +10,7 @@ import click
 from microwright.cli import _options, _profile
 
 if TYPE_CHECKING:
+    from microwright.build import Toolchain
     from microwright.profile import MlperfTiny
     from microwright.quantize import Recipe
     from microwright.sources import Source
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @_options.engine
 @_options.optimize
 @_options.arena_section
+@_options.toolchain
 @_profile.profile
 @_options.sources("data", "calibration")
 @_options.inputs
@@ -45,6 +47,7 @@ def command(
     engine: str,
     optimize: Optimize,
     arena_section: tuple[str, ...],
+    toolchain: Toolchain | None,
     profile: MlperfTiny | None,
     recipe: Recipe,
     port: str | None,
@@ -75,6 +78,7 @@ def command(
             engine=engine,
             optimize=optimize,
             arena_section=arena_section,
+            toolchain=toolchain,
             profile=profile,
             random_inputs=random_inputs,
             json_path=json_path,

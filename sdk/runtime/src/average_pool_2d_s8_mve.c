@@ -26,17 +26,17 @@ static inline void sum_16(int16x8_t sums[2], const int8_t *from, int32_t step, i
 // Sums of the first `channels`, up to 8; the others are 0.
 static inline int16x8_t sum_8(int16x8_t sum, const int8_t *from, int32_t step, int32_t count, int32_t channels)
 {
-    __asm volatile("vctp.16 %[channels]\n\t"
-                   "dls lr, %[count]\n"
-                   "1:\n\t"
-                   "vpst\n\t"
-                   "vldrbt.s16 q2, [%[from]]\n\t"
-                   "vadd.i16 %q[sum], %q[sum], q2\n\t"
-                   "add %[from], %[from], %[step]\n\t"
-                   "le lr, 1b"
+    __asm volatile(MW_PREDICATED("vctp.16 %[channels]\n\t"
+                                 "dls lr, %[count]\n"
+                                 "1:\n\t"
+                                 "vpst\n\t"
+                                 "vldrbt.s16 q2, [%[from]]\n\t"
+                                 "vadd.i16 %q[sum], %q[sum], q2\n\t"
+                                 "add %[from], %[from], %[step]\n\t"
+                                 "le lr, 1b")
                    : [sum] "+w"(sum), [from] "+l"(from)
                    : [count] "r"(count), [step] "r"(step), [channels] "r"(channels)
-                   : "q2", "lr", "p0", "memory");
+                   : "q2", "lr", MW_PREDICATE, "memory");
     return sum;
 }
 

@@ -1,5 +1,6 @@
 #include "mw/fully_connected_s8_dsp.h"
 
+#include "mw/code.h"
 #include "mw/dsp.h"
 #include "mw/gemm_dsp.h"
 
@@ -74,9 +75,7 @@ __attribute__((naked)) static void compute_fours(const struct fours *fours __att
                    LOAD_WEIGHTS MAC2("r4", "r10", "r11") MAC2("r5", "r12", "lr")
                    ".endr\n"
                    "2:\n\t"
-                   ".if (2b - 1b) != 4 * 108\n\t"
-                   ".error \"the block's size\"\n\t"
-                   ".endif\n\t"
+                   MW_CODE_BYTES("1b", "2b", "4 * 108")
                    "ldr r2, [sp, #4]\n\t"
                    "cmp r0, r2\n\t"
                    "bne.w 1b\n\t"

@@ -1,6 +1,7 @@
 #include "mw/fully_connected_s8_scattered_dsp.h"
 
 #include "mw/channel_words_dsp.h"
+#include "mw/code.h"
 #include "mw/gemm_dsp.h"
 
 struct row {
@@ -40,9 +41,7 @@ __attribute__((naked)) static void compute(const struct row *row __attribute__((
                    "smlabt r5, r3, r9, r5\n\t"
                    ".endr\n"
                    "2:\n\t"
-                   ".if (2b - 1b) != 4 * 32\n\t"
-                   ".error \"the block's size\"\n\t"
-                   ".endif\n\t"
+                   MW_CODE_BYTES("1b", "2b", "4 * 32")
                    "cmp r1, r4\n\t"
                    "bne.n 1b\n\t"
                    "lsl r5, r5, #1\n\t" MW_CHANNEL_WORDS_STORE("r5", "r6", "r7", "r10", "r2", "r11")

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mw/channel_words_dsp.h"
+#include "mw/code.h"
 #include "mw/gemm_dsp.h"
 
 enum { BLOCK_WORDS = 2 }; // of inputs, two each
@@ -57,9 +58,7 @@ __attribute__((naked)) static const uint32_t *compute_fours(const struct fours *
                    "1:\n\t"
                    BLOCK("") BLOCK(", ror #8") BLOCK(", ror #16") BLOCK(", ror #24")
                    "2:\n\t"
-                   ".if (2b - 1b) != 4 * 60\n\t"
-                   ".error \"the block's size\"\n\t"
-                   ".endif\n\t"
+                   MW_CODE_BYTES("1b", "2b", "4 * 60")
                    "ldr r4, [r1], #4\n\t"
                    "cmp r1, r5\n\t"
                    "bne.w 1b\n\t"

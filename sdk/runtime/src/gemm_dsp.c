@@ -1,5 +1,6 @@
 #include "mw/gemm_dsp.h"
 
+#include "mw/code.h"
 #include "mw/dsp.h"
 #include "mw/gemm_tile_dsp.h"
 
@@ -43,9 +44,7 @@
                        ".rept 4\n\t"                                                                                   \
                        "ldrd r11, r12, [r1], #8\n\t" BLOCK ".endr\n"                                                   \
                        "3:\n\t"                                                                                        \
-                       ".if (3b - 1b) != 4 * " #BLOCK_BYTES "\n\t"                                                     \
-                       ".error \"the block's size\"\n\t"                                                               \
-                       ".endif\n\t"                                                                                    \
+                       MW_CODE_BYTES("1b", "3b", "4 * " #BLOCK_BYTES)                                                  \
                        "ldr.w lr, [sp, #4]\n\t"                                                                        \
                        "cmp r0, lr\n\t"                                                                                \
                        "bne.w 1b\n\t"                                                                                  \

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mw/channel_four.h"
+#include "mw/code.h"
 
 #define PIXELS 4
 #define WORDS 3
@@ -113,9 +114,7 @@ __attribute__((naked, noinline)) static void compute(const struct tile *tile __a
                    "1:\n\t"
                    ".rept 8\n\t" STEP ".endr\n"
                    "3:\n\t"
-                   ".if (3b - 1b) != 8 * 34\n\t"
-                   ".error \"the step's size\"\n\t"
-                   ".endif\n\t"
+                   MW_CODE_BYTES("1b", "3b", "8 * 34")
                    "cmp r0, lr\n\t"
                    "bne.w 1b\n\t"
                    "add r1, r1, r6\n\t"

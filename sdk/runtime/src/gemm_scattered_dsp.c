@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "mw/code.h"
 #include "mw/dsp.h"
 #include "mw/gemm_tile_dsp.h"
 
@@ -29,9 +30,7 @@ enum { PIXELS = 6, K_WORDS = PIXELS / 2 }; // of a tile; words of a k
     "uxtab r0, r0, r11, ror #24\n\t" MAC("t")                                                                          \
     ".endr\n"                                                                                                          \
     "2:\n\t"                                                                                                           \
-    ".if (2b - 1b) != 2 * " #CODE_BYTES "\n\t"                                                                         \
-    ".error \"the block's size\"\n\t"                                                                                  \
-    ".endif\n\t"                                                                                                       \
+    MW_CODE_BYTES("1b", "2b", "2 * " #CODE_BYTES)                                                                      \
     "cmp r1, lr\n\t"                                                                                                   \
     "bne.n 1b\n\t"                                                                                                     \
     "ldrd r11, lr, [sp, #8]\n\t"                                                                                       \

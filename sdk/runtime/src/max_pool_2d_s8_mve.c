@@ -25,17 +25,17 @@ static inline int8x16_t maximum_16(int8x16_t largest, const int8_t *from, int32_
 static inline int8x16_t maximum_of(int8x16_t largest, const int8_t *from, int32_t step, int32_t count,
                                    int32_t channels)
 {
-    __asm volatile("vctp.8 %[channels]\n\t"
-                   "dls lr, %[count]\n"
-                   "1:\n\t"
-                   "vpst\n\t"
-                   "vldrbt.8 q2, [%[from]]\n\t"
-                   "vmax.s8 %q[largest], %q[largest], q2\n\t"
-                   "add %[from], %[from], %[step]\n\t"
-                   "le lr, 1b"
+    __asm volatile(MW_PREDICATED("vctp.8 %[channels]\n\t"
+                                 "dls lr, %[count]\n"
+                                 "1:\n\t"
+                                 "vpst\n\t"
+                                 "vldrbt.8 q2, [%[from]]\n\t"
+                                 "vmax.s8 %q[largest], %q[largest], q2\n\t"
+                                 "add %[from], %[from], %[step]\n\t"
+                                 "le lr, 1b")
                    : [largest] "+w"(largest), [from] "+r"(from)
                    : [count] "r"(count), [step] "r"(step), [channels] "r"(channels)
-                   : "q2", "lr", "p0", "memory");
+                   : "q2", "lr", MW_PREDICATE, "memory");
     return largest;
 }
 

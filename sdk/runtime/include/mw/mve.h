@@ -5,6 +5,16 @@
 
 #include <stdint.h>
 
+// Assembly that changes the predicate, and what it names for that among its clobbers. Clang has no name for it: there,
+// it is put back.
+#ifdef __clang__
+#define MW_PREDICATED(CODE) "vmrs r12, p0\n\t" CODE "\n\tvmsr p0, r12"
+#define MW_PREDICATE "r12"
+#else
+#define MW_PREDICATED(CODE) CODE
+#define MW_PREDICATE "p0"
+#endif
+
 static inline void mw_copy_mve(int8_t *to, const int8_t *from, int32_t count)
 {
     __asm volatile("wlstp.8 lr, %[count], 2f\n"
