@@ -26,6 +26,12 @@ def text() -> str:
         command = cli.root.get_command(root, name)
         assert command is not None
         parts += [f"## {name}", _help(command, name, root)]
+        if isinstance(command, click.Group):
+            context = command.make_context(name, [], parent=root, resilient_parsing=True)
+            for part in command.list_commands(context):
+                below = command.get_command(context, part)
+                assert below is not None
+                parts += [f"### {name} {part}", _help(below, part, context)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -223,8 +223,13 @@ def load(board_id: str) -> Board:
     if board_id.endswith(".toml"):
         return load_file(Path(board_id))
     if board_id not in all_ids():
+        absent = [
+            f"; {folder}, where yours would be, is no folder"
+            for folder in _paths.boards()
+            if not folder.is_dir()
+        ]
         raise BoardError(
-            f"there is no board {board_id[:80]!r}" + did_you_mean(board_id, all_ids()),
+            f"there is no board {board_id[:80]!r}" + did_you_mean(board_id, all_ids()) + "".join(absent),
             "`microwright boards` lists them; a board file of your own is given by its path, ending in .toml",
         )
     files = (folder / f"{board_id}.toml" for folder in _paths.boards())

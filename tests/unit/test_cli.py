@@ -595,6 +595,63 @@ def test_boards_lists_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert listed["host"]["ram_bytes"] is None
 
 
+def test_boards_shows_all_facts_of_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["boards", "show", "nucleo-f446re"]) == 0
+    printed = capsys.readouterr().out
+    for fact in (
+        "180 MHz",
+        "16 MHz after a reset",
+        "524,288 bytes",
+        "chip.pll_n",
+        "TX PA2, RX PA3",
+        "st-flash",
+    ):
+        assert fact in printed, fact
+    assert cli.execute(["boards", "show", "nucleo-f446re", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["chip"]["hse_hz"]["value"] == 8_000_000
+    assert shown["uart"] == {"driver": "stm32_v1", "base": 0x4000_4400, "tx": "PA2", "rx": "PA3"}
+    assert cli.execute(["boards", "show", "host"]) == 0
+
+
+def test_a_board_begins_with_the_facts_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MICROWRIGHT_BOARDS", str(tmp_path / "mine"))
+    assert cli.execute(["boards", "show", "my-board"]) == 6
+    assert "mine, where yours would be, is no folder" in capsys.readouterr().err
+    assert cli.execute(["boards", "new", "my-board", "--like", "nucleo-f446re"]) == 0
+    made, known = boards.load("my-board"), boards.load("nucleo-f446re")
+    assert (made.name, made.tested, made.chip) == ("my-board", "built", known.chip)
+    assert cli.execute(["boards", "new", "my-board", "--like", "host"]) == 7
+    assert "my-board.toml exists" in capsys.readouterr().err
+    assert boards.load("my-board") == made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--like", "nucleo-f446re", "--family", "x"], 2, "either --like BOARD or --family NAME"),
+        (["--like", "nucleo-f446re", "--core", "cortex-m4"], 2, "are for --family"),
+        (["--family", "x"], 2, "--family needs --core"),
+        (["--family", "../x", "--core", "cortex-m4"], 6, "is no name of a family"),
+        (["--family", "x", "--core", "cortex-m5"], 6, "there is no core 'cortex-m5'; did you mean"),
+        (["--family", "x", "--core", "cortex-m55"], 6, "cortex-m55 needs an FPU"),
+        (["--family", "x", "--core", "cortex-m3", "--fpu", "fpv5-d16"], 6, "cortex-m3 has no FPU 'fpv5-d16'"),
+        (["--family", "x", "--core", "cortex-m3", "--driver", "pl012"], 6, "did you mean 'pl011'?"),
+    ],
+)
+def test_a_board_that_cannot_begin_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, said: str
+) -> None:
+    out = ["-o", str(tmp_path / "mine")]
+    assert cli.execute(["boards", "new", "my-board", *arguments, *out]) == code
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "mine").exists()
+    assert cli.execute(["boards", "new", "My Board", "--like", "host", *out]) == 6
+    assert not (tmp_path / "mine").exists()
+
+
 def test_doctor_is_content_with_this_computer(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.execute(["doctor"]) == 0
     assert "qemu-system-arm" in capsys.readouterr().out

@@ -68,7 +68,7 @@ class LazyGroup(click.Group):
 @click.option("--debug", is_flag=True, help="Log the programs that are run; show tracebacks of errors.")
 @click.option(
     "--boards",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     envvar=_paths.BOARDS,
     metavar="DIR",
     help="A folder of board files of your own, before the package's. [also: MICROWRIGHT_BOARDS]",

@@ -11,6 +11,7 @@ import click
 from microwright import ops, verdict
 from microwright.board import Board
 from microwright.coverage import Caution
+from microwright.family import Family
 from microwright.graph import Graph, Node
 from microwright.load import Model
 from microwright.passes import Rewritten
@@ -36,6 +37,34 @@ def board(known: Board) -> Mapping[str, object]:
         "ram_bytes": known.ram.bytes if known.ram else None,
         "tested": known.tested,
         "runners": list(known.runners),
+    }
+
+
+def whole_board(known: Board, found: Family) -> Mapping[str, object]:
+    """All that is known of a board."""
+    uart = known.uart
+    return {
+        **board(known),
+        "file": None if known.folder is None else str(known.folder / f"{known.id}.toml"),
+        "template": known.template,
+        "reset_hz": known.cpu.reset_hz or None,
+        "memory": {name: asdict(region) for name, region in known.regions.items()},
+        "arena_regions": list(known.placement.arena),
+        "code_region": known.placement.code,
+        "chip": {
+            name: {"value": known.chip[name], "about": setting.about}
+            for name, setting in found.settings.items()
+        },
+        "uart": None
+        if uart is None
+        else {
+            "driver": uart.driver,
+            "base": uart.base,
+            "tx": uart.tx.name if uart.tx else None,
+            "rx": uart.rx.name if uart.rx else None,
+        },
+        "serial": {"usb_ids": list(known.serial.usb_ids), "baud": known.serial.baud},
+        "runner_settings": {name: dict(settings) for name, settings in known.runners.items()},
     }
 
 

@@ -9,10 +9,11 @@ from rich import box
 from rich.table import Table
 
 from microwright import ops
-from microwright.board import Board
+from microwright.board import TESTED, Board
 from microwright.comparison import Comparison
 from microwright.diverge import Divergence
 from microwright.doctor import Finding
+from microwright.family import Family
 from microwright.footprint import Footprint, Symbol
 from microwright.graph import Graph, Node
 from microwright.link.ports import PortInfo
@@ -303,6 +304,46 @@ def boards(known: Sequence[Board]) -> Table:
             board.tested,
             ", ".join(board.runners),
         )
+    return table
+
+
+def board(known: Board, found: Family) -> Table:
+    """All that is known of a board."""
+    table = _table("what", "value", "about")
+    fpu = f", {known.cpu.fpu}" if known.cpu.fpu else ""
+    table.add_row("board", known.id, known.name)
+    table.add_row("url", known.url, "")
+    table.add_row("file", "" if known.folder is None else str(known.folder / f"{known.id}.toml"), "")
+    table.add_row("tested", known.tested, TESTED[known.tested])
+    table.add_row("template", known.template, "")
+    table.add_row("core", known.cpu.core + fpu, " ".join(known.cpu.compile_flags))
+    if known.cpu.clock_hz:
+        reset = f"{known.cpu.reset_hz / 1e6:g} MHz after a reset, or where no oscillator starts"
+        table.add_row("clock", f"{known.cpu.clock_hz / 1e6:g} MHz", reset)
+    for name, region in known.regions.items():
+        table.add_row(name, f"{region.bytes:,} bytes", f"at {region.origin:#010x}")
+    if known.placement.arena:
+        table.add_row(
+            "arena", ", ".join(known.placement.arena), "the first that holds it whole, else two of them"
+        )
+        table.add_row("code", known.placement.code or "flash", "where the model's code runs")
+    for name, setting in found.settings.items():
+        value = known.chip[name]
+        table.add_row(
+            f"chip.{name}", str(bool(value)).lower() if setting.flag else f"{value:,}", setting.about
+        )
+    if known.uart is not None:
+        pins = ", ".join(
+            f"{what} {pin.name}" for what, pin in (("TX", known.uart.tx), ("RX", known.uart.rx)) if pin
+        )
+        table.add_row("uart", f"{known.uart.driver} at {known.uart.base:#010x}", pins)
+    table.add_row(
+        "serial",
+        f"{known.serial.baud:,} baud",
+        "USB " + ", ".join(known.serial.usb_ids) if known.serial.usb_ids else "",
+    )
+    for name, settings in known.runners.items():
+        table.add_row("runner", name, ", ".join(f"{key} {value}" for key, value in settings.items()))
     return table
 
 
