@@ -20,7 +20,7 @@
     .equ PAD_SD2, 0x10
     .equ PAD_SD3, 0x14
     .equ PAD_8_MA_FAST, 2 << 4 | 1 << 0
-    .equ PAD_INPUT_4_MA, 1 << 6 | 1 << 4 | 1 << 2 // no Schmitt trigger, which delays
+    .equ PAD_INPUT_4_MA, 1 << 6 | 1 << 4 // no Schmitt trigger, which delays
 
     .equ SSI, 0x18000000
     .equ SSI_CTRLR0, 0x00
