@@ -3,17 +3,9 @@
 #ifndef PORT_SLEEP_H
 #define PORT_SLEEP_H
 
-#include <stdint.h>
+#include "nvic.h"
 
-#define NVIC_ISER(word) (*(volatile uint32_t *)(0xe000e100u + 4u * (word)))
-#define NVIC_ICER(word) (*(volatile uint32_t *)(0xe000e180u + 4u * (word)))
-#define NVIC_ICPR(word) (*(volatile uint32_t *)(0xe000e280u + 4u * (word)))
-#define NVIC_ALL 0xffffffffu
-#ifdef __thumb2__
-#define NVIC_WORDS 5u // 160 interrupts; those that a chip does not have ignore what is written
-#else
-#define NVIC_WORDS 1u // all that Armv6-M has
-#endif
+#include <stdint.h>
 
 // Sleeps until an interrupt comes, unless one of the bits of `mask` is set in a register already. The caller has told
 // its UART to interrupt where they become set. An emulator's CPU that polls in place of sleeping keeps the emulator from

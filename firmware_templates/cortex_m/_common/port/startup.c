@@ -2,7 +2,7 @@
 
 #include "chip.h"
 #include "fault.h"
-#include "sleep.h"
+#include "nvic.h"
 #include "stack.h"
 
 #include <stddef.h>
