@@ -28,6 +28,7 @@ openocd   = { config = "board/st_nucleo_f4.cfg" }
 ## Flash tools
 
 ```
+microwright doctor --board nucleo-f446re             # its tools, and whether they may open its probe
 microwright flash kws-nucleo-f446re                  # by the first one
 microwright measure kws-nucleo-f446re                # the firmware that is on the board, at its serial port
 microwright measure kws-nucleo-f446re --runner openocd --probe 066DFF504955857567

@@ -37,21 +37,15 @@ class Finding:
         return self.version is not None
 
 
-@dataclass(frozen=True)
-class _Tool:
-    program: str
-    purpose: str
-    required: bool
+# Program, purpose, required.
+_COMPILER = ("arm-none-eabi-gcc", "compiles firmware for Arm Cortex-M", True)
 
-
-_COMPILER = _Tool("arm-none-eabi-gcc", "compiles firmware for Arm Cortex-M", True)
-
-_TOOLS = (
-    _Tool("cmake", "builds projects", True),
-    _Tool("ninja", "builds projects", True),
-    _Tool("qemu-system-arm", "emulates the mps2 and mps3 boards", True),
-    _Tool("cc", "compiles firmware for the board `host`", False),
-    _Tool("clang", "compiles firmware with --toolchain clang", False),
+_TOOLS: tuple[tuple[str, str, bool], ...] = (
+    ("cmake", "builds projects", True),
+    ("ninja", "builds projects", True),
+    ("qemu-system-arm", "emulates the mps2 and mps3 boards", True),
+    ("cc", "compiles firmware for the board `host`", False),
+    ("clang", "compiles firmware with --toolchain clang", False),
 )
 
 # Distribution, purpose, required, the extra that brings it (None: the package itself).
@@ -76,9 +70,9 @@ _PACKAGES: tuple[tuple[str, str, bool, str | None], ...] = (
 def examine() -> tuple[Finding, ...]:
     """Look at everything; starts each program once to ask for its version."""
     findings = [_python()]
-    findings.append(_tool(_COMPILER))
+    findings.append(program(*_COMPILER))
     findings.append(_newlib())
-    findings += [_tool(tool) for tool in _TOOLS]
+    findings += [program(*tool) for tool in _TOOLS]
     findings += [_package(*package) for package in _PACKAGES]
     return tuple(findings)
 
@@ -121,11 +115,11 @@ def _python() -> Finding:
     )
 
 
-def _tool(tool: _Tool) -> Finding:
-    install = f"sudo apt-get install {_run.PACKAGES[tool.program]}"
-    return _finding(
-        tool.program, tool.purpose, tool.required, install, lambda: _version([tool.program, "--version"])
-    )
+def program(name: str, purpose: str, required: bool = False) -> Finding:
+    """A program that says its version when it is asked with `--version`."""
+    package = _run.PACKAGES.get(name)
+    install = f"sudo apt-get install {package}" if package else f"install {name} and put it on PATH"
+    return _finding(name, purpose, required, install, lambda: _version([name, "--version"]))
 
 
 def _newlib() -> Finding:

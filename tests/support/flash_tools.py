@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from microwright import board as boards
 from microwright import runners
 from microwright.board import Board
-from microwright.runners import RUNNERS, Where
+from microwright.runners import RUNNERS, Where, usb
 from microwright.runners.base import FlashTool
 from tests.unit.test_board import GOOD
 from tests.unit.test_runners import image, script
@@ -52,13 +54,13 @@ def example(
 
 def play(folder: Path, name: str, said: str, code: int = 1, version: str | None = None) -> None:
     """A tool that prints its version where it is asked, and else this."""
-    (folder / "said").write_text(said)
-    (folder / "version").write_text(version or VERSIONS.get(name, ""))
+    (folder / f"{name}.said").write_text(said)
+    (folder / f"{name}.version").write_text(version or VERSIONS.get(name, ""))
     script(
         folder / name,
-        f'case "$*" in --version|--help) cat {folder}/version; exit 0;; esac',
+        f'case "$*" in --version|--help) /bin/cat {folder}/{name}.version; exit 0;; esac',
         f'printf "%s\\n" "$@" >{folder}/arguments',
-        f"cat {folder}/said; exit {code}",
+        f"/bin/cat {folder}/{name}.said; exit {code}",
     )
 
 
@@ -71,3 +73,17 @@ def install(name: str) -> str:
     tool = RUNNERS[name]
     assert isinstance(tool, FlashTool)
     return tool.install
+
+
+def plug(folder: Path, monkeypatch: pytest.MonkeyPatch, *devices: tuple[str, str]) -> None:
+    """USB devices: vendor:product and serial number of each."""
+    monkeypatch.setattr(usb, "DEVICES", folder / "devices")
+    monkeypatch.setattr(usb, "NODES", folder / "nodes")
+    for number, (usb_id, serial) in enumerate(devices, 1):
+        device = folder / "devices" / f"1-{number}"
+        device.mkdir(parents=True)
+        vendor, product = usb_id.split(":")
+        facts = {"idVendor": vendor, "idProduct": product, "busnum": "1", "devnum": str(number)}
+        for name, value in {**facts, "serial": serial, "product": "STM32 STLink"}.items():
+            (device / name).write_text(f"{value}\n")
+    (folder / "devices" / "usb1").mkdir(exist_ok=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from microwright import board as boards
 from microwright import runners
 from microwright.errors import (
     AmbiguousProbe,
@@ -15,9 +16,9 @@ from microwright.errors import (
     ToolMissing,
 )
 from microwright.link import ports
-from microwright.runners import RUNNERS, Where, usb
+from microwright.runners import RUNNERS, Where
 from microwright.runners.base import FlashTool, Job
-from tests.support.flash_tools import PORT, SETTINGS, example, flash, install, play
+from tests.support.flash_tools import PORT, SETTINGS, example, flash, install, play, plug
 from tests.unit.test_runners import script
 
 TTY = Where(port="/dev/ttyACM0")
@@ -130,6 +131,12 @@ def test_settings_that_are_none_are_refused(name: str, settings: dict[str, str |
         runners.check(example(name, settings), name)
 
 
+def test_a_board_without_a_flash_tool() -> None:
+    with pytest.raises(BoardError, match="board mps2-an386 has no flash tool") as caught:
+        runners.flasher(boards.load("mps2-an386"))
+    assert "microwright run" in caught.value.hint
+
+
 @pytest.mark.parametrize("probe", ["--flag", "", "a b", "x]; exec ls", "a\nb", "x" * 200])
 def test_a_probe_that_could_be_anything_else_is_refused(probe: str) -> None:
     with pytest.raises(InputError, match="no serial number"):
@@ -212,20 +219,6 @@ def test_a_tool_that_takes_the_only_board_cannot_choose(name: str) -> None:
 
 
 # Probes that Linux knows of
-
-
-def plug(folder: Path, monkeypatch: pytest.MonkeyPatch, *devices: tuple[str, str]) -> None:
-    """USB devices: vendor:product and serial number of each."""
-    monkeypatch.setattr(usb, "DEVICES", folder / "devices")
-    monkeypatch.setattr(usb, "NODES", folder / "nodes")
-    for number, (usb_id, serial) in enumerate(devices, 1):
-        device = folder / "devices" / f"1-{number}"
-        device.mkdir(parents=True)
-        vendor, product = usb_id.split(":")
-        facts = {"idVendor": vendor, "idProduct": product, "busnum": "1", "devnum": str(number)}
-        for name, value in {**facts, "serial": serial, "product": "STM32 STLink"}.items():
-            (device / name).write_text(f"{value}\n")
-    (folder / "devices" / "usb1").mkdir(exist_ok=True)
 
 
 @pytest.mark.parametrize("name", ["openocd", "st-flash"])

@@ -31,13 +31,15 @@ from microwright.runners import (
     uf2,
     unicorn,
 )
-from microwright.runners.base import ANYWHERE, Emulation, Flasher, Runner, Where
+from microwright.runners.base import ANYWHERE, DriveCopy, Emulation, Flasher, FlashTool, Runner, Where
 from microwright.runners.flashing import Flashed
 
 __all__ = [
     "RUNNERS",
     "Device",
+    "DriveCopy",
     "Emulation",
+    "FlashTool",
     "Flashed",
     "Flasher",
     "Runner",

@@ -62,4 +62,5 @@ RUNNER = FlashTool(
     done=re.compile("File downloaded successfully"),
     choices=re.compile(r'^Found DFU: \[([0-9a-f:]+)\].* alt=0,.* serial="([^"]+)"', re.MULTILINE),
     listing=("dfu-util", "--list"),
+    opens=("0483",),
 )

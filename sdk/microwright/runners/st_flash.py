@@ -51,4 +51,5 @@ RUNNER = FlashTool(
         ),
     ),
     silent=usb.ST_LINK,
+    opens=("0483",),
 )

@@ -1,0 +1,144 @@
+"""What a board needs on this computer: its runners' tools, its USB devices, its serial port."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from microwright import doctor, runners
+from microwright.board import Board
+from microwright.doctor import Finding
+from microwright.errors import NoPort, ToolFailed, ToolMissing
+from microwright.link import ports
+from microwright.link.port import SerialPort
+from microwright.runners import DriveCopy, Flasher, FlashTool, Runner, flashing, usb
+
+_RULES = (Path("/etc/udev/rules.d"), Path("/run/udev/rules.d"), Path("/usr/lib/udev/rules.d"))
+_FILE_BYTES = 1 << 20
+
+
+def examine(board: Board) -> tuple[Finding, ...]:
+    """Look at everything that belongs to a board; starts each tool once to ask for its version."""
+    tools = [_tool(board, runners.RUNNERS[name]) for name in board.runners if name in runners.RUNNERS]
+    if not any(tool.found for tool in tools):
+        tools = [replace(tool, required=True) for tool in tools[:1]] + tools[1:]
+    found = [*tools]
+    if sys.platform == "linux":
+        found += _usb(board)
+    if any(isinstance(runners.RUNNERS.get(name), Flasher) for name in board.runners):
+        found.append(_port(board))
+    return tuple(found)
+
+
+def _tool(board: Board, runner: Runner | Flasher) -> Finding:
+    if isinstance(runner, Runner):
+        return doctor.program(runner.argv(Path("firmware.elf"), board)[0], f"stands for {board.id}")
+    what = f"flashes {board.id}" + (f"; {runner.boot_loader}" if runner.boot_loader else "")
+    if isinstance(runner, DriveCopy):
+        return Finding(runner.name, what, False, "a copy to a drive: nothing to install", None, "")
+    assert isinstance(runner, FlashTool)
+    finding = Finding(runner.name, what, False, None, None, runner.install)
+    try:
+        version = flashing.version(runner)
+    except ToolMissing as error:
+        return replace(finding, problem=error.message)
+    except ToolFailed as error:
+        return replace(finding, problem=f"does not run: {error.message}")
+    complaint = flashing.too_old(runner, version)
+    if complaint is not None:
+        return replace(finding, problem=complaint)
+    return replace(finding, version=version or "unknown version")
+
+
+def _usb(board: Board) -> Iterator[Finding]:
+    """Whether the user may open what the flash tools open, plugged in or not."""
+    vendors = dict.fromkeys(
+        vendor
+        for name in board.runners
+        if isinstance(tool := runners.RUNNERS.get(name), FlashTool)
+        for vendor in tool.vendors(board)
+    )
+    for vendor in vendors:
+        purpose = "lets a flash tool open the probe or boot loader"
+        install = (
+            f"echo '{_rule(vendor)}' | sudo tee /etc/udev/rules.d/70-microwright-{vendor}.rules && "
+            "sudo udevadm control --reload && sudo udevadm trigger, then plug the board in anew"
+        )
+        finding = Finding(f"USB {vendor}", purpose, False, None, None, install)
+        there = usb.matching(re.compile(f"{vendor}:...."))
+        refused = [device for device in there if not device.permitted]
+        rules = _rules_of(vendor, [i[5:] for i in board.serial.usb_ids if i.startswith(f"{vendor}:")])
+        if refused:
+            yield replace(finding, problem=f"you may not open {refused[0].node}, {refused[0]}")
+        elif there:
+            yield replace(finding, version=f"may be opened: {'; '.join(map(str, there))}")
+        elif rules is not None:
+            yield replace(finding, version=f"not plugged in; {rules} has a rule")
+        else:
+            yield replace(finding, problem="not plugged in, and no udev rule is there")
+
+
+def _rule(vendor: str) -> str:
+    """A udev rule: who sits at the computer may open the device, and the group of serial ports."""
+    return f'SUBSYSTEM=="usb", ATTRS{{idVendor}}=="{vendor}", MODE="0660", GROUP="dialout", TAG+="uaccess"'
+
+
+def _rules_of(vendor: str, products: Sequence[str]) -> Path | None:
+    """A file of udev rules for all products of a vendor, or for one of these."""
+    product = f"(?!.*idProduct)|(?=.*(?:{'|'.join(products) or 'idProduct'}))"
+    names = re.compile(rf'^(?=.*idVendor\}}=="{vendor}")(?:{product})', re.MULTILINE)
+    for folder in _RULES:
+        for path in sorted(folder.glob("*.rules")):
+            try:
+                with path.open("rb") as file:
+                    text = file.read(_FILE_BYTES).decode("utf-8", "replace")
+            except OSError:
+                continue
+            if names.search(text):
+                return path
+    return None
+
+
+def _port(board: Board) -> Finding:
+    """Whether the port of the firmware is there and can be opened."""
+    ids = board.serial.usb_ids
+    finding = Finding("serial port", "talks to the firmware", False, None, None, "")
+    if not ids:
+        return replace(finding, problem="the board file names no USB ids", install="give --port")
+    matching = [port for port in ports.listed() if port.usb_id in ids]
+    if not matching:
+        return replace(
+            finding, problem=f"none with USB id {' or '.join(ids)} is there", install="plug the board in"
+        )
+    if len(matching) > 1:
+        return replace(
+            finding,
+            problem=f"several could be it: {'; '.join(map(str, matching))}",
+            install="choose one with --port",
+        )
+    device = matching[0].device
+    if Path(device).exists() and not os.access(device, os.R_OK | os.W_OK):
+        return replace(
+            finding,
+            problem=f"you may not open {device}",
+            install=f"sudo usermod -aG {_group(device)} $USER, and log in anew",
+        )
+    try:
+        SerialPort(device, board.serial.baud).close()
+    except NoPort as error:
+        return replace(finding, problem=error.message, install="end the program that has it open")
+    return replace(finding, version=str(matching[0]))
+
+
+def _group(device: str) -> str:
+    """The group that may open a device."""
+    import grp  # not on Windows, where there are no groups
+
+    try:
+        return grp.getgrgid(Path(device).stat().st_gid).gr_name
+    except (OSError, KeyError):
+        return "dialout"
