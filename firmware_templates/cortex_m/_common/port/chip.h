@@ -12,8 +12,8 @@
 void chip_early(void);
 
 // Sets the core's clock up as board.toml says, with the flash's wait states, prefetch and caches. Returns the frequency
-// of the core in Hz: MW_CPU_HZ, or MW_RESET_HZ where an oscillator or a PLL does not start. The firmware goes on with
-// what is there, and tells the host.
+// of the core in Hz: MW_CPU_HZ, less where the chip has no more, or MW_RESET_HZ where an oscillator or a PLL does not
+// start. The firmware goes on with what is there, and tells the host.
 uint32_t chip_clock_start(void);
 
 // Clocks the UART at MW_UART_BASE and routes its pins. Returns the frequency in Hz that it is fed with.
