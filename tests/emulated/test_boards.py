@@ -3,6 +3,8 @@ board's file says that an emulator runs it, one does."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -69,15 +71,37 @@ def assert_layout(image: Image, on: Board) -> None:
 
 
 def assert_inference(image: Image, on: Board, runner: str) -> None:
-    """The reference's bytes over the chip's own UART."""
+    """The reference's bytes over the chip's own UART; on Unicorn at the full clock and where none starts."""
+    if runner != "unicorn":
+        slow = runner == "qemu" and on.id not in FULL_SPEED
+        assert_outputs(image, runner, on.cpu.reset_hz if slow else on.cpu.clock_hz)
+        return
+    trace = image.elf.with_name("trace.jsonl")
+    cases: list[tuple[int, tuple[str, ...]]] = [(on.cpu.clock_hz, ())]
+    if FIRST[on.template] == on.id:
+        cases.append((on.cpu.reset_hz, ("--dead-oscillators",)))
+    for hz, options in cases:
+        assert_outputs(image, runner, hz, (*options, "--trace", str(trace)))
+        (clocks,) = (c for c in map(clocks_in_a_bit, trace.read_text().splitlines()) if c)
+        # Of the core's clock the UART has the whole, a half, a quarter or an eighth.
+        ratio = hz / clocks / on.serial.baud
+        assert min(abs(ratio / whole - 1) for whole in (1, 2, 4, 8)) < 0.01
+
+
+def clocks_in_a_bit(line: str) -> float | None:
+    made = json.loads(line).get("clocks_in_a_bit")
+    assert made is None or isinstance(made, float)
+    return made
+
+
+def assert_outputs(image: Image, runner: str, cpu_hz: int, options: Sequence[str] = ()) -> None:
     model = dense()
     inputs = test_deploy.samples(model, 2)
     reference = verify.reference(model)
     assert reference is not None
-    with runners.start(image, runner=runner) as device:
+    with runners.start(image, runner=runner, options=options) as device:
         measured = measure(image, device.url, inputs, emulation=device.emulation, runs=4)
     expected = [reference.run(sample) for sample in inputs]
     assert verify.agreement(reference.name, expected, measured.outputs).mismatched_bytes == 0
     assert len(set(measured.latency.samples)) == 1
-    slow = runner == "qemu" and on.id not in FULL_SPEED
-    assert measured.hello["cpu_hz"] == str(on.cpu.reset_hz if slow else on.cpu.clock_hz)
+    assert measured.hello["cpu_hz"] == str(cpu_hz)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,7 @@ from elftools.elf.elffile import ELFFile
 
 from microwright import board, build, project
 from tests.support.firmware import dense
+from tests.support.quad_flash import Chip, Start
 from tests.support.tools import imported
 
 FLASH = 0x1000_0000
@@ -55,3 +57,39 @@ def test_the_boot_rom_of_rp2350_finds_an_image_for_arm(tmp_path: Path) -> None:
     assert (flags & 0xF, flags >> 4 & 3, flags >> 8 & 7, flags >> 12 & 7) == (1, 2, 0, 1)
     last, items, to_next, end = struct.unpack_from("<BHxiI", start, at + 8)
     assert (last, items, to_next, end) == (0xFF, words, 0, 0xAB12_3579)
+
+
+CHIPS = {
+    "quad already": (Chip(status=[0x1C, 0x02]), "quad", 0),
+    "quad made possible": (Chip(status=[0x1C, 0x40]), "quad", 1),
+    "status that does not change": (Chip(volatile=False), "serial", 0),
+    "no second status": (Chip(second=False), "serial", 0),
+    "status without quad": (Chip(quad=False, status=[0, 2]), "serial", 0),
+}
+
+
+@pytest.mark.parametrize("name", CHIPS)
+def test_the_second_stage_makes_a_flash_chip_readable(boot2: ModuleType, name: str) -> None:
+    chip, way, writes = deepcopy(CHIPS[name])
+    before = list(chip.status)
+    stage = boot2.code()
+    stage += struct.pack("<I", boot2.crc32(stage))
+    image = stage + struct.pack("<2I", 0x2000_4000, FLASH + 0x201) + bytes(range(256)) * 4
+    started = Start(stage, image, chip)
+    started.run()
+    assert started.at == (FLASH + 0x200, 0x2000_4000, FLASH + 0x100)
+    for offset in (0, 0x100, 0x204):
+        assert started.flash_word(offset) == int.from_bytes(image[offset : offset + 4], "little")
+    assert chip.continuous == (way == "quad")
+    # 62.5 MHz of at most 133, 31.25 MHz of at most 50 at 125 MHz.
+    assert started.divider == (2 if way == "quad" else 4)
+    assert chip.writes == writes
+    assert chip.status == [before[0], before[1] | 2 * writes]
+
+
+def test_the_second_stage_returns_to_who_called_it(boot2: ModuleType) -> None:
+    stage = boot2.code()
+    stage += struct.pack("<I", boot2.crc32(stage))
+    started = Start(stage, stage + bytes(1024), Chip())
+    started.run(return_address=0x2000_0101)
+    assert started.at == (0x2000_0100, 0x2004_1F00, 0)

@@ -135,7 +135,7 @@ def test_registers_keep_bytes_and_halfwords() -> None:
 
 def test_rp2350_changes_bits_at_three_more_addresses() -> None:
     resets = 0x4002_0000
-    bus = bus_of(FAMILIES["cortex_m/rp2350"])
+    bus = bus_of(FAMILIES["cortex_m/rp/2350"])
     assert bus.read(resets, 4) == 0x1FFF_FFFF
     bus.write(resets + 0x3000, 4, 1 << 26)  # UART0 leaves its reset
     assert bus.read(resets, 4) == 0x1FFF_FFFF & ~(1 << 26)

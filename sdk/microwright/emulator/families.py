@@ -114,7 +114,7 @@ _RP_PLLS = (0x4005_0000, 0x4005_8000)
 FAMILIES: Mapping[str, Family] = {
     "cortex_m/mps2": Family(),
     "cortex_m/nrf/52": _NRF,
-    "cortex_m/rp2350": Family(
+    "cortex_m/rp/2350": Family(
         bits=(
             Bits(_RP_RESETS + 0x08, 0x1FFF_FFFF, _RP_RESETS, lambda value: ~value),
             Bits(
