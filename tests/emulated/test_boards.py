@@ -105,3 +105,12 @@ def assert_outputs(image: Image, runner: str, cpu_hz: int, options: Sequence[str
     assert verify.agreement(reference.name, expected, measured.outputs).mismatched_bytes == 0
     assert len(set(measured.latency.samples)) == 1
     assert measured.hello["cpu_hz"] == str(cpu_hz)
+
+
+@pytest.mark.thorough
+def test_the_interrupt_of_nrf51s_timer_is_the_ninth_behind_the_core_s_own(tmp_path: Path) -> None:
+    image = build.build(project.create(tmp_path / "p", dense(), board.load("microbit-v1")))
+    with image.elf.open("rb") as file:
+        elf = ELFFile(file)
+        (handler,) = elf.get_section_by_name(".symtab").get_symbol_by_name("timer0_handler")
+        assert word(elf.get_section_by_name(".vectors").data(), 16 + 8) == handler["st_value"]
