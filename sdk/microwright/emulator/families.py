@@ -168,7 +168,8 @@ FAMILIES: Mapping[str, Family] = {
             _field(_H7_PWR + 0x18, 3 << 14, _H7_PWR + 0x04, 0),  # ACTVOS says what D3CR's VOS asks for
             _set(_H7_PWR + 0x18, 13),
         ),
-        resets={_H7_RCC: 0x1, _H7_PWR + 0x0C: 0x6, _H7_PWR + 0x18: 0x4000},
+        # DBGMCU_IDCODE, too: revision V.
+        resets={_H7_RCC: 0x1, _H7_PWR + 0x0C: 0x6, _H7_PWR + 0x18: 0x4000, 0x5C00_1000: 0x2003_6450},
     ),
     "cortex_m/stm32/l4": Family(
         bits=(
@@ -185,6 +186,7 @@ FAMILIES: Mapping[str, Family] = {
             _set(_U5_PWR + 0x0C, 15),
             _ready(_U5_PWR + 0x0C, 18, _U5_PWR + 0x0C, 14),
             _set(_U5_PWR + 0x3C, 15),
+            _ready(_U5_PWR + 0x08, 1, _U5_PWR + 0x3C, 1),  # the step-down converter in place of the LDO
             _field(_U5_PWR + 0x0C, 3 << 16, _U5_PWR + 0x3C, 0),  # ACTVOS
         ),
         resets={_U5_RCC: 0x35},
