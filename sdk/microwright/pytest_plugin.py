@@ -32,11 +32,12 @@ _T = TypeVar("_T")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """--microwright-board and --microwright-port, on the command line and in the configuration file."""
+    """--microwright-board, -port and -runner, on the command line and in the configuration file."""
     group = parser.getgroup("microwright")
     for name, text in (
         ("board", "board of microwright_device where a test names none: an id, or a .toml file"),
-        ("port", "port of a device that runs already, for microwright_device: a port, a URL, or auto"),
+        ("port", "port of a device, for microwright_device: a port, a URL, or auto"),
+        ("runner", "flash tool or emulator that microwright_device runs the firmware by"),
     ):
         group.addoption(f"--microwright-{name}", metavar=name.upper(), help=text)
         parser.addini(f"microwright_{name}", text)
@@ -124,10 +125,10 @@ def microwright_device(
 ) -> Iterator[MakeDevice]:
     """Makes devices that run a model; each model is built once a session for each board.
 
-    microwright_device(model, board=None, port=None, optimize="balanced", calibration=None): `model` is a
-    .tflite, a Keras file with its calibration samples, or the folder of a built project. The device is
-    emulated, or, with `port`, one that runs the project's firmware already. `board` and `port` default to
-    the options --microwright-board and --microwright-port.
+    microwright_device(model, board=None, port=None, runner=None, optimize="balanced", calibration=None):
+    `model` is a .tflite, a Keras file with its calibration samples, or the folder of a built project. The
+    device is emulated, or flashed where `runner` names a flash tool, or one that runs the project's firmware
+    already. `board`, `port` and `runner` default to the options --microwright-board, -port and -runner.
     """
     made: dict[tuple[object, ...], DeviceUnderTest] = {}
     with contextlib.ExitStack() as devices:
@@ -137,6 +138,7 @@ def microwright_device(
             model: str | Path,
             board: str | None = None,
             port: str | None = None,
+            runner: str | None = None,
             *,
             optimize: Optimize = "balanced",
             calibration: Recipe | Source | str | Path | None = None,
@@ -146,14 +148,15 @@ def microwright_device(
             path = Path(model).absolute()
             board = board or _option(request.config, "board")
             port = port or _option(request.config, "port")
-            key = (path, _digest(path), board, port, optimize, calibration)
+            runner = runner or _option(request.config, "runner")
+            key = (path, _digest(path), board, port, runner, optimize, calibration)
             if key not in made:
                 if path.is_dir():
                     image = _opened(path)
                 else:
                     folder = tmp_path_factory.mktemp("microwright") / "project"
                     image = _built(path, board, folder, optimize, calibration)
-                made[key] = DeviceUnderTest(image, devices.enter_context(reach(image, port)))
+                made[key] = DeviceUnderTest(image, devices.enter_context(reach(image, port, runner)))
             return made[key]
 
         yield make

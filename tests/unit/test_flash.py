@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,18 @@ def test_a_tool_that_is_missing_is_named_with_what_installs_it(
     with pytest.raises(ToolMissing, match=f"{name} is not installed") as caught:
         runners.check(example(name), name, Where(port=PORT))
     assert caught.value.hint == install(name)
+
+
+def test_where_a_tool_is_missing_another_one_of_the_board_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr("sys.executable", str(folder / "python"))
+    play(folder, "st-flash", "")
+    board = replace(example("pyocd"), runners={name: SETTINGS[name] for name in ("pyocd", "st-flash")})
+    with pytest.raises(ToolMissing) as caught:
+        runners.check(board)
+    assert caught.value.hint == "python -m pip install pyocd; or --runner st-flash, which is here"
 
 
 def test_a_tool_that_pip_installed_is_found_beside_python(

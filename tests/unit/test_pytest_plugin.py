@@ -94,6 +94,9 @@ def test_no_board(microwright_device):
 def test_unknown_board(microwright_device):
     microwright_device("small.tflite", board="mps2-an368")
 
+def test_no_such_runner(microwright_device):
+    microwright_device("small.tflite", board="host", runner="pyocd")
+
 def test_no_port(microwright_device):
     microwright_device("small.tflite", board="host", port="/dev/no-such-port").run(np.zeros((8, 8, 3)))
 
@@ -101,10 +104,11 @@ def test_shape(microwright_device):
     microwright_device("small.tflite", board="host").run(np.zeros((9, 9, 3)))
 """,
     )
-    assert done.returncode == 1 and "4 failed" in done.stdout
+    assert done.returncode == 1 and "5 failed" in done.stdout
     for said in (
         "Failed: InputError: no board is given for small.tflite",
         "Failed: BoardError: there is no board 'mps2-an368'; did you mean 'mps2-an386'?",
+        "Failed: BoardError: board host has no runner 'pyocd'",
         "Failed: NoPort: cannot open port /dev/no-such-port",
         "Failed: InputError: small: input 0: expected samples of shape 8x8x3, got 9x9x3",
         "hint: ",
@@ -112,7 +116,7 @@ def test_shape(microwright_device):
     ):
         assert said in done.stdout, done.stdout
     assert "pytest_plugin.py" not in done.stdout
-    assert len(done.stdout.splitlines()) < 80
+    assert len(done.stdout.splitlines()) < 100
 
 
 @pytest.mark.parametrize("options", [(), ("--microwright-board=host",)])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -14,7 +16,7 @@ from microwright import _run
 from microwright._toml import did_you_mean
 from microwright.board import Board
 from microwright.build import Image
-from microwright.errors import BoardError, DeviceError
+from microwright.errors import BoardError, DeviceError, ToolMissing
 from microwright.runners import (
     bossac,
     daplink,
@@ -153,7 +155,9 @@ def flash(image: Image, *, runner: str | None = None, where: Where = ANYWHERE) -
     Raises BoardError, InputError, ToolMissing, ToolFailed, DeviceError.
     """
     board = image.project.board
-    return flashing.write(flasher(board, runner), board, image.elf, where)
+    chosen = flasher(board, runner)
+    with _alternatives(board):
+        return flashing.write(chosen, board, image.elf, where)
 
 
 def check(board: Board, name: str | None = None, where: Where = ANYWHERE) -> None:
@@ -164,7 +168,8 @@ def check(board: Board, name: str | None = None, where: Where = ANYWHERE) -> Non
     elf = Path("firmware.elf")
     chosen = get(board, name)
     if isinstance(chosen, Flasher):
-        flashing.check(chosen, board, elf, where)
+        with _alternatives(board):
+            flashing.check(chosen, board, elf, where)
         return
     chosen.check()
     program = chosen.argv(elf, board)[0]
@@ -195,6 +200,19 @@ def start(image: Image, *, runner: str | None = None, options: Sequence[str] = (
         if process is not None:
             _run.end(process)
         output.close()
+        raise
+
+
+@contextlib.contextmanager
+def _alternatives(board: Board) -> Iterator[None]:
+    """Where a tool is missing, say which other one of the board is here."""
+    try:
+        yield
+    except ToolMissing as error:
+        for name in _known(board):
+            tool = RUNNERS[name]
+            if isinstance(tool, FlashTool) and shutil.which(name) and not error.message.startswith(name):
+                raise ToolMissing(error.message, f"{error.hint}; or --runner {name}, which is here") from None
         raise
 
 
