@@ -31,6 +31,7 @@ RAM = {
     "stack": "as reserved",
     "line": "buffer of the serial link",
     "variables": "all others",
+    "code": "copied there at start, from flash",
     "c_library": "variables of it",
     "padding": "of alignment",
 }

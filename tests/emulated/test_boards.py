@@ -24,6 +24,7 @@ BOARDS = tuple(made for made in map(board.load, board.all_ids()) if made.cpu.cor
 FIRST = {made.template: made.id for made in reversed(BOARDS)}
 # Machines of QEMU whose PLL runs. The others have no oscillators: the clock stays the reset's.
 FULL_SPEED = {"lm3s6965evb"}
+VECTORS_ALIGN = 128
 RUN = {made.id for made in BOARDS if made.tested == "emulated"} - set(test_deploy.BOARDS)
 
 
@@ -54,7 +55,7 @@ def assert_layout(image: Image, on: Board) -> None:
         sections = {section.name: section for section in elf.iter_sections() if section["sh_flags"] & 2}
         vectors, text = sections[".vectors"], sections[".text"]
         in_front = sections[".boot"]["sh_size"] if ".boot" in sections else 0
-        assert vectors["sh_addr"] == on.flash.origin + in_front
+        assert vectors["sh_addr"] == on.flash.origin + -(-in_front // VECTORS_ALIGN) * VECTORS_ALIGN
         stack, reset = word(vectors.data(), 0), word(vectors.data(), 1)
         assert stack % 8 == 0
         assert on.ram.origin < stack <= on.ram.origin + on.ram.bytes
@@ -114,3 +115,16 @@ def test_the_interrupt_of_nrf51s_timer_is_the_ninth_behind_the_core_s_own(tmp_pa
         elf = ELFFile(file)
         (handler,) = elf.get_section_by_name(".symtab").get_symbol_by_name("timer0_handler")
         assert word(elf.get_section_by_name(".vectors").data(), 16 + 8) == handler["st_value"]
+
+
+def test_what_the_boot_rom_of_the_teensy_reads(tmp_path: Path) -> None:
+    image = build.build(project.create(tmp_path / "p", dense(), board.load("teensy41")))
+    flash = (image.elf.parent / "firmware.bin").read_bytes()
+    assert flash[:4] == b"FCFB"
+    assert word(flash, 0x50 // 4) == 8 << 20
+    header, vectors, _, configuration, data, itself, signature, _ = (word(flash, 0x400 + i) for i in range(8))
+    assert (header, configuration, signature, itself) == (0x412000D1, 0, 0, 0x6000_1000)
+    assert word(flash, (vectors - 0x6000_0000) // 4) == 0x2000_4000  # the end of the stack
+    start, size, plugin = (word(flash, (data - 0x6000_0000) // 4 + i) for i in range(3))
+    assert (start, plugin) == (0x6000_0000, 0)
+    assert size == len(flash)

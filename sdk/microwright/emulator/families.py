@@ -114,6 +114,10 @@ _RP_PLLS = (0x4005_0000, 0x4005_8000)
 FAMILIES: Mapping[str, Family] = {
     "cortex_m/mps2": Family(),
     "cortex_m/nrf/52": _NRF,
+    # DCDC's STS_DC_OK; the PLL ARM locks when it is on.
+    "cortex_m/imxrt/1060": Family(
+        bits=(_set(0x4008_0000, 31), _ready(0x400D_8000, 13, 0x400D_8000, 31, oscillator=True))
+    ),
     "cortex_m/rp/2350": Family(
         bits=(
             Bits(_RP_RESETS + 0x08, 0x1FFF_FFFF, _RP_RESETS, lambda value: ~value),
