@@ -56,7 +56,11 @@
 #define PAD_RX 0x1f0b0u           // pulled up, with hysteresis
 
 #define OSC_HZ 24000000u
+#define BOOT_ROM_HZ 396000000u
 
+#if MW_RESET_HZ != OSC_HZ
+#error "board.toml: reset_hz is not 24 MHz, the crystal's, where the core stays when the PLL does not lock"
+#endif
 #if OSC_HZ / 2u * MW_CHIP_PLL_FACTOR / MW_CHIP_ARM_DIVIDER != MW_CPU_HZ
 #error "board.toml: pll_factor and arm_divider of [chip] do not make clock_hz"
 #endif
@@ -161,12 +165,11 @@ static void forbid_empty_memory(void)
 
 uint32_t chip_clock_start(void)
 {
-    // Where the crystal's clock cannot be taken, that of the boot ROM stays.
-    uint32_t core_hz = MW_RESET_HZ;
+    uint32_t core_hz = BOOT_ROM_HZ;
     if (use_crystal()) {
-        core_hz = raise_voltage() && start_pll() && use_pll() ? MW_CPU_HZ : OSC_HZ;
+        core_hz = raise_voltage() && start_pll() && use_pll() ? MW_CPU_HZ : MW_RESET_HZ;
     }
-    if (core_hz == OSC_HZ) {
+    if (core_hz == MW_RESET_HZ) {
         (void)use_crystal();
     }
     if (MW_CHIP_CACHES) {
