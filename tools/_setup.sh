@@ -1,6 +1,6 @@
 # Sets the checkout up; sourced by ./tools/demo and ./tools/test with one argument:
 #   demo   what the main job needs: arm-none-eabi-gcc, QEMU, CMake, Ninja, and in .venv the package with TensorFlow
-#   dev    that, a native C and C++ compiler, and the test tools
+#   dev    that, a native C and C++ compiler, node, and the test tools
 # Afterwards ROOT is the checkout, PYTHON the Python of .venv, and the working directory is unchanged.
 # Running it again takes a moment: it installs only what is missing.
 
@@ -58,6 +58,8 @@ missing_packages() {
         has gcc || echo gcc
         has g++ || echo g++
         [ -e /usr/include/stdio.h ] || echo libc6-dev
+        has node || echo nodejs
+        has npm || echo npm
     fi
 }
 
@@ -117,6 +119,15 @@ install_python_packages() {
     fi
 }
 
+# The emulator of the Raspberry Pi Pico. Tests that need it are skipped where it is missing.
+install_node_packages() {
+    local wanted=rp2040js@1.4.1 there="$ROOT/.venv/lib/node_modules/rp2040js/package.json"
+    if ! grep -qs "\"version\": \"${wanted#*@}\"" "$there"; then
+        npm install --silent --no-audit --no-fund --global --prefix "$ROOT/.venv" "$wanted" </dev/null >&2 ||
+            echo "npm could not install $wanted; going on without it" >&2
+    fi
+}
+
 # One set-up at a time in a checkout.
 exec 9<"$ROOT"
 ! has flock || flock 9
@@ -125,4 +136,5 @@ if [ "${#packages[@]}" -gt 0 ]; then
     install_packages "${packages[@]}"
 fi
 install_python_packages
+[ "$EXTRA" != dev ] || install_node_packages
 exec 9<&-

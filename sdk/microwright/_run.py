@@ -25,6 +25,7 @@ PACKAGES: Mapping[str, str] = {
     "cmake": "cmake",
     "gcc": "gcc libc6-dev",
     "ninja": "ninja-build",
+    "node": "nodejs",
     "qemu-system-arm": "qemu-system-arm",
 }
 

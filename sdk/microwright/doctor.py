@@ -45,6 +45,7 @@ _TOOLS: tuple[tuple[str, str, bool], ...] = (
     ("ninja", "builds projects", True),
     ("qemu-system-arm", "emulates the mps2 and mps3 boards", True),
     ("cc", "compiles firmware for the board `host`", False),
+    ("node", "runs rp2040js, which emulates the Raspberry Pi Pico", False),
     ("clang", "compiles firmware with --toolchain clang", False),
 )
 

@@ -26,6 +26,7 @@ from microwright.runners import (
     openocd,
     pyocd,
     qemu,
+    rp2040js,
     st_flash,
     stm32flash,
     stm32loader,
@@ -58,6 +59,7 @@ __all__ = [
 RUNNERS: Mapping[str, Runner | Flasher] = {
     "host": host.RUNNER,
     "qemu": qemu.RUNNER,
+    "rp2040js": rp2040js.RUNNER,
     "unicorn": unicorn.RUNNER,
     "pyocd": pyocd.RUNNER,
     "openocd": openocd.RUNNER,
