@@ -1,15 +1,18 @@
-"""What families of chips make of a board file: any of the chip's UARTs, and clocks that cannot be."""
+"""What families of chips make of a board file, with any of the chip's UARTs and clocks that cannot be, and of
+older chips."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from microwright import board, project
+from microwright import board, build, project
 from microwright.board import Board
+from tests.emulated.test_boards import assert_outputs
 from tests.support.firmware import dense
 
 # A board of each family of STM32 whose UARTs have a choice of pins; by default the one with most UARTs.
@@ -58,3 +61,14 @@ def test_any_uart_of_the_chip_can_be_the_boards(tmp_path: Path, on: Board) -> No
 
 def test_a_clock_that_the_pll_does_not_make_is_refused(tmp_path: Path, on: Board) -> None:
     assert re.search(r"board\.toml: .*does not make clock_hz", compiled(tmp_path, on, MW_CPU_HZ="71000000u"))
+
+
+@pytest.mark.thorough
+def test_an_h743_before_revision_v_has_400_mhz_and_one_read_of_axi_ram_at_a_time(tmp_path: Path) -> None:
+    image = build.build(project.create(tmp_path / "p", dense(), board.load("nucleo-h743zi2")))
+    trace = tmp_path / "trace.jsonl"
+    revision_y = ("--register", "0x5c001000=0x10036450", "--trace", str(trace))
+    assert_outputs(image, "unicorn", 400_000_000, revision_y)
+    written = [json.loads(line) for line in trace.read_text().splitlines()]
+    assert {line["value"] for line in written if line.get("address") == 0x5100_8108} == {1}
+    assert [line["clocks_in_a_bit"] for line in written if "clocks_in_a_bit" in line] == [868]

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 from microwright.emulator.bus import Bus
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str]) -> int:
             return 3
         engine = Engine(given.core, memories, line)
         family = FAMILIES.get(given.family, Family())
+        family = replace(family, resets={**family.resets, **dict(given.register)})
         bus = Bus(family, given.dead_oscillators, trace, engine.pc)
         driver, base = given.uart
         bus.attach(UARTS[driver](base, line, lambda clocks: bus.note("clocks_in_a_bit", clocks)))
@@ -93,6 +95,11 @@ def _memory(text: str) -> Memory:
     return Memory(int(origin, 0), int(size, 0), name != "flash")
 
 
+def _register(text: str) -> tuple[int, int]:
+    address, _, value = text.partition("=")
+    return int(address, 0), int(value, 0)
+
+
 def _uart(text: str) -> tuple[str, int]:
     driver, _, base = text.partition("@")
     if driver not in UARTS:
@@ -108,6 +115,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--memory", type=_memory, action="append", required=True, metavar="NAME=ORIGIN:BYTES")
     parser.add_argument("--uart", type=_uart, required=True, metavar="DRIVER@BASE")
     parser.add_argument("--dead-oscillators", action="store_true", help="no crystal starts and no PLL locks")
+    parser.add_argument(
+        "--register",
+        type=_register,
+        action="append",
+        default=[],
+        metavar="ADDRESS=VALUE",
+        help="a register's value after a reset, as another chip of the family has it",
+    )
     parser.add_argument("--trace", metavar="FILE", help="each write to a register, a JSON object a line")
     return parser
 
