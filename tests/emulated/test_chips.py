@@ -72,3 +72,47 @@ def test_an_h743_before_revision_v_has_400_mhz_and_one_read_of_axi_ram_at_a_time
     written = [json.loads(line) for line in trace.read_text().splitlines()]
     assert {line["value"] for line in written if line.get("address") == 0x5100_8108} == {1}
     assert [line["clocks_in_a_bit"] for line in written if "clocks_in_a_bit" in line] == [868]
+
+
+# Of STM32F1: a UART, and the port and number of a pin that it sends on.
+F1_PINS = [
+    ("0x40013800u", 0, 9),
+    ("0x40013800u", 1, 6),
+    ("0x40004400u", 0, 2),
+    ("0x40004400u", 3, 5),
+    ("0x40004800u", 1, 10),
+    ("0x40004800u", 2, 10),
+    ("0x40004800u", 3, 8),
+    ("0x40004c00u", 2, 10),
+    ("0x40005000u", 2, 12),
+]
+
+
+def test_uarts_of_stm32f1_come_out_at_some_pins_only(tmp_path: Path) -> None:
+    on = board.load("nucleo-f103rb")
+    project.create(tmp_path, dense(), on)
+    for base, port, pin in F1_PINS:
+        where = {"MW_UART_BASE": base, "MW_UART_TX_PORT": f"{port}u", "MW_UART_TX_PIN": f"{pin}u"}
+        assert compiled(tmp_path, on, **where) == ""
+        other = compiled(tmp_path, on, **where | {"MW_UART_TX_PIN": "15u"})
+        assert "board.toml: the UART of [uart] does not come out at tx" in other
+
+
+@pytest.mark.parametrize(
+    ("board_id", "macro", "value", "message"),
+    [
+        ("nucleo-f446re", "PLL_M", "9u", "pll_m of [chip] gives the PLL less than 1 MHz"),
+        ("nucleo-f446re", "PLL_N", "240u", "pll_n of [chip] makes less than 100 MHz or more than 432 MHz"),
+        ("nucleo-f446re", "PLL_P", "3u", "pll_p of [chip] is odd"),
+        ("nucleo-f446re", "APB1_DIVIDER", "3u", "is not 1, 2, 4, 8 or 16"),
+        ("nucleo-f103rb", "PLL_FACTOR", "8u", "does not make clock_hz"),
+        ("nucleo-l476rg", "PLL_N", "22u", "pll_n of [chip] makes less than 64 MHz or more than 344 MHz"),
+    ],
+)
+def test_settings_that_a_chip_does_not_take_are_refused(
+    tmp_path: Path, board_id: str, macro: str, value: str, message: str
+) -> None:
+    on = board.load(board_id)
+    project.create(tmp_path, dense(), on)
+    said = compiled(tmp_path, on, **{f"MW_CHIP_{macro}": value})
+    assert re.search(rf"board\.toml: .*{re.escape(message)}", said)
