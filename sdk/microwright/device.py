@@ -50,7 +50,8 @@ def reach(
     if url is not None:
         if runner is None:
             chosen = runners.emulator(board) if url.lower().startswith("socket://") else None
-        yield Reached(url, chosen.emulation if isinstance(chosen, Runner) else None)
+        emulates = isinstance(chosen, Runner) and chosen.emulation
+        yield Reached(url, emulates(board) if emulates else None)
         return
     with runners.start(image, runner=runner) as device:
         yield Reached(device.url, device.emulation)

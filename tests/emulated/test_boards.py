@@ -13,6 +13,7 @@ from elftools.elf.elffile import ELFFile
 from microwright import board, build, project, runners, verify
 from microwright.board import Board
 from microwright.build import Image
+from microwright.latency import Latency
 from microwright.measure import measure
 from microwright.runners import Runner
 from tests.emulated import test_deploy
@@ -43,9 +44,11 @@ def test_the_image_is_where_the_chip_looks_for_it_and_runs(tmp_path: Path, on: B
     image = build.build(project.create(tmp_path / "p", dense(), on))
     assert_layout(image, on)
     if on.id in RUN:
-        for name in on.runners:
-            if isinstance(runners.RUNNERS.get(name), Runner):
-                assert_inference(image, on, name)
+        emulators = [name for name in on.runners if isinstance(runners.RUNNERS.get(name), Runner)]
+        assert emulators
+        found = [assert_inference(image, on, name) for name in emulators]
+        # What counts the same, counts as many.
+        assert len({(latency.unit, latency.min) for latency in found}) == len({l.unit for l in found})
 
 
 def assert_layout(image: Image, on: Board) -> None:
@@ -72,22 +75,22 @@ def assert_layout(image: Image, on: Board) -> None:
             assert inside or segment["p_filesz"] == 0
 
 
-def assert_inference(image: Image, on: Board, runner: str) -> None:
+def assert_inference(image: Image, on: Board, runner: str) -> Latency:
     """The reference's bytes over the chip's own UART; on Unicorn at the full clock and where none starts."""
     if runner != "unicorn":
         slow = runner == "qemu" and on.id not in FULL_SPEED
-        assert_outputs(image, runner, on.cpu.reset_hz if slow else on.cpu.clock_hz)
-        return
+        return assert_outputs(image, runner, on.cpu.reset_hz if slow else on.cpu.clock_hz)
     trace = image.elf.with_name("trace.jsonl")
     cases: list[tuple[int, tuple[str, ...]]] = [(on.cpu.clock_hz, ())]
     if FIRST[on.template] == on.id:
         cases.append((on.cpu.reset_hz, ("--dead-oscillators",)))
     for hz, options in cases:
-        assert_outputs(image, runner, hz, (*options, "--trace", str(trace)))
+        latency = assert_outputs(image, runner, hz, (*options, "--trace", str(trace)))
         (clocks,) = (c for c in map(clocks_in_a_bit, trace.read_text().splitlines()) if c)
         # Of the core's clock the UART has the whole, a half, a quarter or an eighth, or a clock of its own.
         ratio = UART_HZ.get(on.id, hz) / clocks / on.serial.baud
         assert min(abs(ratio / whole - 1) for whole in (1, 2, 4, 8)) < 0.01
+    return latency
 
 
 def clocks_in_a_bit(line: str) -> float | None:
@@ -96,7 +99,7 @@ def clocks_in_a_bit(line: str) -> float | None:
     return made
 
 
-def assert_outputs(image: Image, runner: str, cpu_hz: int, options: Sequence[str] = ()) -> None:
+def assert_outputs(image: Image, runner: str, cpu_hz: int, options: Sequence[str] = ()) -> Latency:
     model = dense()
     inputs = test_deploy.samples(model, 2)
     reference = verify.reference(model)
@@ -107,6 +110,7 @@ def assert_outputs(image: Image, runner: str, cpu_hz: int, options: Sequence[str
     assert verify.agreement(reference.name, expected, measured.outputs).mismatched_bytes == 0
     assert len(set(measured.latency.samples)) == 1
     assert measured.hello["cpu_hz"] == str(cpu_hz)
+    return measured.latency
 
 
 @pytest.mark.thorough

@@ -78,11 +78,18 @@ def test_a_uart_that_no_machine_has_is_refused(serial: str | int) -> None:
 
 
 def test_qemu_counts_instructions_and_the_host_tells_time() -> None:
-    emulation = qemu.RUNNER.emulation
-    assert emulation is not None
-    assert emulation.per_second == 15_625_000  # 64 ns each
+    emulation = qemu.emulation(board.load("mps2-an386"))
+    assert emulation.count(25_000_000, 25_000_000) == 15_625_000  # 64 ns each
     assert qemu.RUNNER.emulates
     assert not host.RUNNER.emulates
+
+
+def test_qemus_core_is_as_fast_as_the_board_file_says() -> None:
+    settings = {"machine": "netduinoplus2", "clock_hz": 168_000_000}
+    made = replace(board.load("mps2-an386"), runners={"qemu": settings})
+    assert qemu.emulation(made).count(168_000, 16_000_000) == 15_625
+    with pytest.raises(BoardError, match=r"runners\.qemu\.clock_hz"):
+        qemu.RUNNER.argv(Path("x"), replace(made, runners={"qemu": settings | {"clock_hz": 0}}))
 
 
 def test_where_qemu_listens_is_read_from_what_it_prints() -> None:

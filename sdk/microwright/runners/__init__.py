@@ -197,7 +197,8 @@ def start(image: Image, *, runner: str | None = None, options: Sequence[str] = (
     process = None
     try:
         process = _run.start(argv, stdout=output)
-        return Device(process, output, _wait_ready(chosen, process, output), chosen.emulation)
+        emulation = None if chosen.emulation is None else chosen.emulation(board)
+        return Device(process, output, _wait_ready(chosen, process, output), emulation)
     except BaseException:
         if process is not None:
             _run.end(process)

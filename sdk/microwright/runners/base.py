@@ -16,14 +16,17 @@ from microwright.errors import BoardError, MicrowrightError
 @dataclass(frozen=True)
 class Emulation:
     """What an emulator's clock means: so many instructions, or cycles, are one second of the device's time;
-    None: each tick of the device's timer is one.
+    None: each tick of the device's timer is one. `timer_hz` is the frequency of the device's timer where it
+    is not what the firmware says.
     """
 
     per_second: int | None = None
     unit: Literal["instructions", "cycles"] = "instructions"
+    timer_hz: int | None = None
 
     def count(self, ticks: int, hz: int) -> int:
         """Instructions, or cycles, in so many ticks of the device's timer, which says that it has `hz`."""
+        hz = self.timer_hz or hz
         return ticks if self.per_second is None else (2 * ticks * self.per_second + hz) // (2 * hz)
 
 
@@ -38,7 +41,7 @@ class Runner:
     argv       its command line for an image on a board; pure. Raises BoardError for wrong settings
     ready      what it prints once the serial line is there
     url        the line's pyserial URL or device path, from the match
-    emulation  what its clock means; None where the device's time is real
+    emulation  what its clock means on a board; None where the device's time is real
     check      raises ToolMissing where something besides its program is not installed
     """
 
@@ -46,7 +49,7 @@ class Runner:
     argv: Callable[[Path, Board], list[str]]
     ready: re.Pattern[str]
     url: Callable[[re.Match[str]], str]
-    emulation: Emulation | None = None
+    emulation: Callable[[Board], Emulation] | None = None
     check: Callable[[], None] = nothing
 
     @property

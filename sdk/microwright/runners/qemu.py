@@ -1,5 +1,10 @@
-"""QEMU's Arm machines. Settings of a board file: `machine`, as `-M` takes it, and `serial`, the number of the
-machine's UART that the firmware talks on (0, the first, where it is not given)."""
+"""QEMU's Arm machines. Settings of a board file:
+
+machine   as `-M` takes it
+serial    the number of the machine's UART that the firmware talks on; absent: 0, the first
+clock_hz  the clock of the machine's core, where the firmware cannot know it: QEMU has no oscillators, so that
+          a chip's set-up falls back to its clock after a reset, while QEMU's core goes on as it did
+"""
 
 from __future__ import annotations
 
@@ -18,6 +23,7 @@ _ICOUNT_SHIFT = 6
 _MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 _LAST_SERIAL = 15
+_MAX_HZ = 2**32 - 1
 
 
 def argv(elf: Path, board: Board) -> list[str]:
@@ -34,6 +40,7 @@ def argv(elf: Path, board: Board) -> list[str]:
             f"board {board.id}: 'runners.qemu.serial' is not a number from 0 to {_LAST_SERIAL}",
             "give the number of the machine's UART that the firmware talks on, counted from 0",
         )
+    emulation(board)
     return [
         "qemu-system-arm",
         *("-M", machine),
@@ -45,10 +52,21 @@ def argv(elf: Path, board: Board) -> list[str]:
     ]
 
 
+def emulation(board: Board) -> Emulation:
+    """What QEMU's clock means. Raises BoardError for a wrong `clock_hz`."""
+    clock_hz = board.runners["qemu"].get("clock_hz")
+    if clock_hz is not None and (not isinstance(clock_hz, int) or not 1 <= clock_hz <= _MAX_HZ):
+        raise BoardError(
+            f"board {board.id}: 'runners.qemu.clock_hz' is not a number from 1 to {_MAX_HZ}",
+            "give the frequency of the machine's core in Hz",
+        )
+    return Emulation(per_second=1_000_000_000 >> _ICOUNT_SHIFT, timer_hz=clock_hz)
+
+
 RUNNER = Runner(
     name="qemu",
     argv=argv,
     ready=re.compile(r"waiting for connection on: \S*?tcp:127\.0\.0\.1:(\d{1,5})[,\s]"),
     url=lambda match: f"socket://127.0.0.1:{match[1]}",
-    emulation=Emulation(per_second=1_000_000_000 >> _ICOUNT_SHIFT),
+    emulation=emulation,
 )

@@ -47,6 +47,6 @@ RUNNER = Runner(
     argv=argv,
     ready=re.compile(r"^waiting for connection on 127\.0\.0\.1:(\d{1,5})\n", re.MULTILINE),
     url=lambda match: f"socket://127.0.0.1:{match[1]}",
-    emulation=Emulation(),
+    emulation=lambda board: Emulation(),
     check=check,
 )
