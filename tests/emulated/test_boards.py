@@ -48,7 +48,7 @@ def test_the_image_is_where_the_chip_looks_for_it_and_runs(tmp_path: Path, on: B
         assert emulators
         found = [assert_inference(image, on, name) for name in emulators]
         # What counts the same, counts as many.
-        assert len({(latency.unit, latency.min) for latency in found}) == len({l.unit for l in found})
+        assert len({(each.unit, each.min) for each in found}) == len({each.unit for each in found})
 
 
 def assert_layout(image: Image, on: Board) -> None:
