@@ -40,6 +40,6 @@ RUNNER = Runner(
     argv=argv,
     ready=re.compile(r"^waiting for connection on 127\.0\.0\.1:(\d{1,5})\n", re.MULTILINE),
     url=lambda match: f"socket://127.0.0.1:{match[1]}",
-    emulation=Emulation(unit="cycles"),
+    emulation=lambda board: Emulation(unit="cycles"),
     check=check,
 )
