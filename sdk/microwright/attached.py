@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from microwright import doctor, runners
+from microwright import runners
 from microwright.board import Board
 from microwright.doctor import Finding
-from microwright.errors import NoPort, ToolFailed, ToolMissing
+from microwright.errors import BoardError, NoPort, ToolFailed, ToolMissing
 from microwright.link import ports
 from microwright.link.port import SerialPort
 from microwright.runners import DriveCopy, Flasher, FlashTool, Runner, flashing, usb
@@ -36,7 +36,7 @@ def examine(board: Board) -> tuple[Finding, ...]:
 
 def _tool(board: Board, runner: Runner | Flasher) -> Finding:
     if isinstance(runner, Runner):
-        return doctor.program(runner.argv(Path("firmware.elf"), board)[0], f"stands for {board.id}")
+        return _emulator(board, runner)
     what = f"flashes {board.id}" + (f"; {runner.boot_loader}" if runner.boot_loader else "")
     if isinstance(runner, DriveCopy):
         return Finding(runner.name, what, False, "a copy to a drive: nothing to install", None, "")
@@ -54,24 +54,34 @@ def _tool(board: Board, runner: Runner | Flasher) -> Finding:
     return replace(finding, version=version or "unknown version")
 
 
+def _emulator(board: Board, runner: Runner) -> Finding:
+    finding = Finding(runner.name, f"stands for {board.id}", False, None, None, "")
+    try:
+        runners.check(board, runner.name)
+    except (BoardError, ToolMissing) as error:
+        return replace(finding, problem=error.message, install=error.hint)
+    return replace(finding, version="is here")
+
+
 def _usb(board: Board) -> Iterator[Finding]:
     """Whether the user may open what the flash tools open, plugged in or not."""
-    vendors = dict.fromkeys(
-        vendor
+    usb_ids = dict.fromkeys(
+        usb_id
         for name in board.runners
         if isinstance(tool := runners.RUNNERS.get(name), FlashTool)
-        for vendor in tool.vendors(board)
+        for usb_id in tool.usb_ids(board)
     )
-    for vendor in vendors:
+    for usb_id in usb_ids:
+        vendor, _, product = usb_id.partition(":")
         purpose = "lets a flash tool open the probe or boot loader"
         install = (
             f"echo '{_rule(vendor)}' | sudo tee /etc/udev/rules.d/70-microwright-{vendor}.rules && "
             "sudo udevadm control --reload && sudo udevadm trigger, then plug the board in anew"
         )
-        finding = Finding(f"USB {vendor}", purpose, False, None, None, install)
-        there = usb.matching(re.compile(f"{vendor}:...."))
+        finding = Finding(f"USB {usb_id}", purpose, False, None, None, install)
+        there = usb.matching(re.compile(usb_id))
         refused = [device for device in there if not device.permitted]
-        rules = _rules_of(vendor, [i[5:] for i in board.serial.usb_ids if i.startswith(f"{vendor}:")])
+        rules = _rules_of(vendor, product)
         if refused:
             yield replace(finding, problem=f"you may not open {refused[0].node}, {refused[0]}")
         elif there:
@@ -87,10 +97,11 @@ def _rule(vendor: str) -> str:
     return f'SUBSYSTEM=="usb", ATTRS{{idVendor}}=="{vendor}", MODE="0660", GROUP="dialout", TAG+="uaccess"'
 
 
-def _rules_of(vendor: str, products: Sequence[str]) -> Path | None:
-    """A file of udev rules for all products of a vendor, or for one of these."""
-    product = f"(?!.*idProduct)|(?=.*(?:{'|'.join(products) or 'idProduct'}))"
-    names = re.compile(rf'^(?=.*idVendor\}}=="{vendor}")(?:{product})', re.MULTILINE)
+def _rules_of(vendor: str, product: str) -> Path | None:
+    """A file of udev rules that names a product, or all of its vendor."""
+    names = re.compile(
+        rf'^(?=.*idVendor\}}=="{vendor}")(?:(?=.*idProduct\}}=="{product}")|(?!.*idProduct))', re.MULTILINE
+    )
     for folder in _RULES:
         for path in sorted(folder.glob("*.rules")):
             try:

@@ -67,7 +67,7 @@ def test_the_command_fails_where_no_runner_works(
     assert "pyocd" in captured.err and "python -m pip install pyocd" in captured.err
     printed = json.loads(captured.out)
     assert printed["complete"] is False
-    assert [finding["name"] for finding in printed["findings"]] == ["pyocd", "USB 0483", "serial port"]
+    assert [finding["name"] for finding in printed["findings"]] == ["pyocd", "USB 0483:374b", "serial port"]
     monkeypatch.setenv("PATH", str(bare))
     play(bare, "pyocd", "")
     assert cli.execute(doctor) == 0
@@ -79,12 +79,12 @@ def test_a_probe_that_may_not_be_opened_gets_the_rule_to_install(
 ) -> None:
     plug(bare, monkeypatch, ("0483:374b", "066DFF"))
     monkeypatch.setattr(usb.UsbDevice, "permitted", False)
-    probe = found(nucleo("openocd"))["USB 0483"]
+    probe = found(nucleo("openocd"))["USB 0483:374b"]
     assert probe.problem == f"you may not open {bare}/nodes/001/001, 066DFF (STM32 STLink, 0483:374b)"
     assert 'ATTRS{idVendor}=="0483", MODE="0660", GROUP="dialout", TAG+="uaccess"' in probe.install
     assert "/etc/udev/rules.d/70-microwright-0483.rules" in probe.install
     monkeypatch.setattr(usb.UsbDevice, "permitted", True)
-    probe = found(nucleo("openocd"))["USB 0483"]
+    probe = found(nucleo("openocd"))["USB 0483:374b"]
     assert probe.version == "may be opened: 066DFF (STM32 STLink, 0483:374b)"
 
 
@@ -100,14 +100,14 @@ def test_a_probe_that_may_not_be_opened_gets_the_rule_to_install(
 def test_before_it_is_plugged_in_a_rule_tells(bare: Path, rule: str, serves: bool) -> None:
     (bare / "rules.d").mkdir()
     (bare / "rules.d" / "60-probe.rules").write_text(f"# probes\n{rule}\n")
-    probe = found(nucleo("pyocd"))["USB 0483"]
+    probe = found(nucleo("pyocd"))["USB 0483:374b"]
     assert probe.found is serves
     assert "60-probe.rules has a rule" in (probe.version or "") or not serves
 
 
 def test_a_tool_on_a_serial_port_opens_no_usb_device(bare: Path) -> None:
-    assert "USB 0483" not in found(nucleo("stm32flash"))
-    assert set(found(nucleo("teensy_loader_cli"))) == {"teensy_loader_cli", "USB 16c0", "serial port"}
+    assert "USB 0483:374b" not in found(nucleo("stm32flash"))
+    assert set(found(nucleo("teensy_loader_cli"))) == {"teensy_loader_cli", "USB 16c0:0478", "serial port"}
 
 
 def ports(monkeypatch: pytest.MonkeyPatch, *there: ListPortInfo) -> None:

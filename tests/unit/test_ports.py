@@ -77,6 +77,15 @@ def test_two_ports_are_listed(plugged: list[ListPortInfo]) -> None:
     )
 
 
+def test_of_two_ports_the_one_of_the_probe_that_was_chosen_is_taken(plugged: list[ListPortInfo]) -> None:
+    plugged += [DISCO, port("/dev/ttyACM10", "0483:374b", "0670FF", "STLINK-V3")]
+    assert ports.find(["0483:374b"], "b", "0670ff") == "/dev/ttyACM10"
+    assert ports.find(["0483:374b"], "b", "066") == "/dev/ttyACM1"
+    for serial_number in ("06", "/media/RPI-RP2"):
+        with pytest.raises(AmbiguousPort):
+            ports.find(["0483:374b"], "b", serial_number)
+
+
 def test_many_ports_stay_one_line(plugged: list[ListPortInfo]) -> None:
     plugged += [port(f"COM{i}", name="x\n\x1b[2J" * 100) for i in range(40)]
     with pytest.raises(NoPort) as caught:

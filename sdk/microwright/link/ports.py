@@ -56,7 +56,7 @@ def listed() -> tuple[PortInfo, ...]:
 def find(usb_ids: Sequence[str], board_id: str, serial_number: str | None = None) -> str:
     """Name of the one port that has one of a board's USB ids.
 
-    Of several, the one with the serial number, such as that of the debug probe which is also the port.
+    Of several, the one with this in its serial number, such as a debug probe's which is the port, too.
     Raises NoPort, AmbiguousPort, and BoardError where the board has no ids.
     """
     there = listed()
@@ -66,7 +66,8 @@ def find(usb_ids: Sequence[str], board_id: str, serial_number: str | None = None
             "give the port with --port, or its ids in the board file: [serial] usb_ids = [...]",
         )
     matching = [port for port in there if port.usb_id in usb_ids]
-    own = [port for port in matching if serial_number is not None and port.serial_number == serial_number]
+    part = (serial_number or "").lower()
+    own = [port for port in matching if part and part in (port.serial_number or "").lower()]
     return _only(there, own or matching, f"USB id {' or '.join(usb_ids)}")
 
 

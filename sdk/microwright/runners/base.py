@@ -177,7 +177,7 @@ class FlashTool(Flasher):
     choices   what tells of a probe in its output, where several are there: what it is, its serial number
     listing   the command line that lists probes; () where its output does so by itself
     silent    USB ids of the probes among which it takes any without asking
-    opens     USB vendor ids of what it opens; () where that is the probe that has the board's serial port
+    opens     USB ids of what it opens; () where that is the probe that has the board's serial port
     prepare   what has to happen first, and what that changes of the job
     """
 
@@ -193,11 +193,12 @@ class FlashTool(Flasher):
     opens: tuple[str, ...] = ()
     prepare: Callable[[Job, Board], Job] = lambda job, board: job
 
-    def vendors(self, board: Board) -> tuple[str, ...]:
-        """USB vendor ids of what it opens for a board; () where that is a serial port."""
-        if self.needs_port or self.opens:
-            return self.opens
-        return tuple(dict.fromkeys(usb_id.partition(":")[0] for usb_id in board.serial.usb_ids))
+    def usb_ids(self, board: Board) -> tuple[str, ...]:
+        """USB ids of what it opens for a board; () where that is a serial port, or is not known."""
+        own = board.runners[self.name].get("usb_id")
+        if own is not None:
+            return (str(own),)
+        return self.opens if self.needs_port or self.opens else board.serial.usb_ids
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from microwright.errors import AmbiguousProbe
 from microwright.runners import failures
 from microwright.runners.base import Failure, FlashTool, Job, Setting
 
+_USB_ID = "0483:df11"
 _HOW = "hold BOOT0 while you press reset (or plug it in), and let go"
 
 
@@ -16,7 +17,7 @@ def argv(job: Job) -> list[str]:
     probe = job.where.probe
     return [
         "dfu-util",
-        *("--device", str(job.settings.get("usb_id", "0483:df11"))),
+        *("--device", str(job.settings.get("usb_id", _USB_ID))),
         *("--alt", str(job.settings.get("alt", 0))),
         *(("--serial", probe) if probe else ()),
         *("--dfuse-address", f"0x{job.origin:08x}:leave"),
@@ -62,5 +63,5 @@ RUNNER = FlashTool(
     done=re.compile("File downloaded successfully"),
     choices=re.compile(r'^Found DFU: \[([0-9a-f:]+)\].* alt=0,.* serial="([^"]+)"', re.MULTILINE),
     listing=("dfu-util", "--list"),
-    opens=("0483",),
+    opens=(_USB_ID,),
 )

@@ -51,5 +51,4 @@ RUNNER = FlashTool(
         ),
     ),
     silent=usb.ST_LINK,
-    opens=("0483",),
 )

@@ -32,7 +32,7 @@ RUNNER = FlashTool(
     boot_loader=_HOW,
     argv=argv,
     install="sudo apt-get install teensy-loader-cli",
-    opens=("16c0",),
+    opens=("16c0:0478",),
     failures=(
         Failure(
             re.compile("Unknown MCU type"),
