@@ -13,6 +13,7 @@ from elftools.elf.elffile import ELFFile
 from microwright import board, build, project, runners, verify
 from microwright.board import Board
 from microwright.build import Image
+from microwright.errors import ToolMissing
 from microwright.latency import Latency
 from microwright.measure import measure
 from microwright.runners import Runner
@@ -46,9 +47,18 @@ def test_the_image_is_where_the_chip_looks_for_it_and_runs(tmp_path: Path, on: B
     if on.id in RUN:
         emulators = [name for name in on.runners if isinstance(runners.RUNNERS.get(name), Runner)]
         assert emulators
+        for name in emulators:
+            require(on, name)
         found = [assert_inference(image, on, name) for name in emulators]
         # What counts the same, counts as many.
         assert len({(each.unit, each.min) for each in found}) == len({each.unit for each in found})
+
+
+def require(on: Board, runner: str) -> None:
+    try:
+        runners.check(on, runner)
+    except ToolMissing as error:
+        pytest.skip(f"{error.message}: {error.hint}")
 
 
 def assert_layout(image: Image, on: Board) -> None:
