@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from microwright import _run, footprint, manifest
+from microwright import _run, fit, footprint, manifest
 from microwright.board import Board
 from microwright.errors import InputError, TooLarge, ToolFailed
 from microwright.footprint import Footprint
 from microwright.graph import Graph, Quantization, Tensor
-from microwright.library import too_large
 from microwright.profile import MlperfTiny
 from microwright.progress import Progress, silent
 from microwright.project import Project, create
@@ -187,10 +186,10 @@ def _too_large(project: Project, region: str, excess_bytes: int) -> TooLarge:
     board = project.board
     if region == "FLASH" and board.flash is not None:
         why = f"of {board.flash.bytes} bytes, the weights take {project.graph.weights_bytes}"
-        return too_large(project.model_name, board, "flash", excess_bytes, why)
+        return fit.too_large(project.plan, board, "flash", excess_bytes, why)
     size = f"of {board.ram.bytes} bytes, " if board.ram is not None and region == "RAM" else ""
     why = f"{size}the arena takes {project.arena_bytes}"
-    return too_large(project.model_name, board, region, excess_bytes, why)
+    return fit.too_large(project.plan, board, region, excess_bytes, why)
 
 
 def _image(project: Project, path: Path) -> Image:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from microwright import __version__, _folder, _paths, _template, manifest, passes, target
+from microwright import __version__, _folder, _paths, _template, fit, manifest, passes, target
 from microwright._toml import did_you_mean
 from microwright.board import Board
 from microwright.emit import SourceSet, aot, c
-from microwright.errors import InputError, TooLarge
+from microwright.errors import InputError
 from microwright.graph import Graph
 from microwright.kernels import code
 from microwright.plan import Plan, plan
@@ -66,16 +66,24 @@ class Library:
 
 
 def compile_model(
-    model: Graph, board: Board, *, engine: str = aot.ENGINE, optimize: Optimize = "balanced"
+    model: Graph,
+    board: Board,
+    *,
+    engine: str = aot.ENGINE,
+    optimize: Optimize = "balanced",
+    application: bool = False,
 ) -> Library:
-    """The C of a model for a board. Raises UnsupportedOp, TooLarge, and InputError for an unknown engine."""
+    """The C of a model for a board, whose flash has to hold it alone, or with the `application` of a project.
+
+    Raises UnsupportedOp, TooLarge, and InputError for an unknown engine.
+    """
     if engine not in ENGINES:
         raise InputError(
             f"there is no engine {engine[:80]!r}" + did_you_mean(engine, ENGINES),
             "choose one of: " + ", ".join(ENGINES),
         )
     planned = plan(passes.run(model), target.of(board, optimize))
-    check_fits(planned, board)
+    fit.check(planned, board, application=application)
     emit, kernels = ENGINES[engine]
     sources = emit(planned)
     files = {f"model/{path}": text.encode() for path, text in sources.items()}
@@ -100,37 +108,3 @@ def create(directory: Path, library: Library, *, force: bool = False) -> manifes
     files[manifest.MANIFEST] = written.to_bytes()
     _folder.put(directory, files, previous.generated if previous else frozenset())
     return written
-
-
-def check_fits(planned: Plan, board: Board) -> None:
-    """Raise TooLarge where the board's memory cannot hold the arena or the weights alone."""
-    for name, part_bytes in planned.parts.items():
-        has_bytes = board.regions[name].bytes if name in board.regions else part_bytes
-        stack_bytes = board.stack_bytes if name == "ram" else 0
-        if part_bytes + stack_bytes > has_bytes:
-            memory = "RAM" if name == "ram" else name
-            beside = f" and the stack {stack_bytes}" if stack_bytes else ""
-            raise too_large(
-                planned.graph.name,
-                board,
-                memory,
-                part_bytes + stack_bytes - has_bytes,
-                f"of {has_bytes} bytes, the arena takes {part_bytes}{beside}",
-            )
-    if board.flash is not None and planned.constant_bytes > board.flash.bytes:
-        raise too_large(
-            planned.graph.name,
-            board,
-            "flash",
-            planned.constant_bytes - board.flash.bytes,
-            f"of {board.flash.bytes} bytes, the weights alone take {planned.constant_bytes}",
-        )
-
-
-def too_large(model: str, board: Board, memory: str, excess_bytes: int, why: str) -> TooLarge:
-    """The error for a model that the board's flash or RAM does not hold."""
-    smaller = "prune the model, make its input smaller" if memory == "RAM" else "prune the model"
-    return TooLarge(
-        f"model {model[:80]!r} does not fit {board.id}: {memory} is {excess_bytes} bytes too small; {why}",
-        f"{smaller}, or choose a board with more {memory}",
-    )

@@ -94,7 +94,7 @@ def create(
     """
     directory = directory.resolve()
     previous = manifest.replaceable(directory, "project", force)
-    library = compile_model(model, board, engine=engine, optimize=optimize)
+    library = compile_model(model, board, engine=engine, optimize=optimize, application=True)
     settled = None if profile is None else profiles.settle(profile, model)
     files = _files(library, settled)
     written = replace(library.manifest("project", files), profile=settled)

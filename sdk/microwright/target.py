@@ -25,7 +25,7 @@ FEATURES: Mapping[str, frozenset[Feature]] = {
 }
 
 # RAM for the firmware's own variables: the link's buffers and the like.
-_STATIC_BYTES = 1024
+STATIC_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -60,5 +60,5 @@ def of(board: Board, optimize: Optimize = "balanced") -> Target:
 
 def _free_bytes(board: Board, name: str) -> int:
     """What a region has for the arena: in RAM, stack and variables lie, too."""
-    taken = board.stack_bytes + _STATIC_BYTES if name == "ram" else 0
+    taken = board.stack_bytes + STATIC_BYTES if name == "ram" else 0
     return max(0, board.regions[name].bytes - taken)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from microwright import board, build, footprint, project
+from microwright import board, build, fit, footprint, passes, project, target
 from microwright.board import Board, Region
 from microwright.errors import InputError, TooLarge, ToolFailed, ToolMissing
+from microwright.plan import plan
 from microwright.profile import MlperfTiny, Sent
 from tests.support.firmware import convolutional, dense
 
@@ -222,12 +224,13 @@ def test_generating_again_makes_the_old_image_unusable(tmp_path: Path) -> None:
 
 
 def test_what_does_not_fit_flash_says_by_how_much(tmp_path: Path) -> None:
-    # Enough for the weights, not for the code.
-    made = project.create(tmp_path / "p", GRAPH, with_memory(6_000, 65_536))
-    with pytest.raises(
-        TooLarge, match=r"does not fit mps2-an386: flash is \d+ bytes too small; of 6000 bytes"
-    ):
+    # So much that only the linker can tell.
+    least = fit.estimate(plan(passes.run(GRAPH), target.of(MCU))).least
+    made = project.create(tmp_path / "p", GRAPH, with_memory(least, 65_536))
+    why = rf"does not fit mps2-an386: flash is \d+ bytes too small; of {least} bytes"
+    with pytest.raises(TooLarge, match=why) as caught:
         build.build(made)
+    assert re.fullmatch(r"fits \S+, \S+, \S+; or prune the model", caught.value.hint)
 
 
 def test_what_does_not_fit_ram_says_by_how_much(tmp_path: Path) -> None:
@@ -273,7 +276,7 @@ def test_a_missing_tool_is_named_with_its_package(
 ) -> None:
     made = project.create(tmp_path / "p", GRAPH, made_for)
     which = shutil.which
-    monkeypatch.setattr(shutil, "which", lambda name: None if name == tool else which(name))
+    monkeypatch.setattr(shutil, "which", lambda name, **path: None if name == tool else which(name, **path))
     with pytest.raises(ToolMissing, match=f"{tool} is not installed") as error:
         build.build(made)
     assert error.value.hint == f"sudo apt-get install {package}"

@@ -39,7 +39,7 @@ def command(
     MODEL is a .tflite, or a Keras file; with --calibration, a Keras model is quantised first and shown as it
     will run. With --board, also its kernels there, its arena, and what the zeros among its weights gain.
     """
-    from microwright import library, passes, pipeline, target, verdict
+    from microwright import fit, passes, pipeline, target, verdict
     from microwright.cli import _facts, _memory_map, _tables, _verdict
     from microwright.plan import plan
 
@@ -82,6 +82,6 @@ def command(
             console.print(_tables.buffers(planned, _memory_map.marks(planned)))
         console.print(_memory_map.summary(planned))
         console.print(_verdict.tables(judged))
-    library.check_fits(planned, board)
+    fit.check(planned, board)
     if not as_json:
         click.echo(f"The arena and the weights fit {board.id}.")

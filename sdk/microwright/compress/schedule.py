@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
-from microwright import library, passes
+from microwright import fit, passes
 from microwright import plan as plans
 from microwright import target as targets
 from microwright.board import Board
@@ -17,8 +17,6 @@ from microwright.compress.cost import Cost
 from microwright.compress.follow import follow
 from microwright.compress.importance import Importance
 from microwright.compress.job import Job
-from microwright.errors import TooLarge
-from microwright.kernels import code
 
 Method: TypeAlias = Literal["channel", "block", "unstructured"]
 RankBy: TypeAlias = Literal["latency", "macs", "bytes"]
@@ -145,10 +143,4 @@ def _macs(found: Cost) -> float:
 
 def _fits(job: Job, model: Any, board: Board) -> bool:
     planned = plans.plan(passes.run(job.int8(model, _SHAPE_SAMPLES)), targets.of(board))
-    try:
-        library.check_fits(planned, board)
-    except TooLarge:
-        return False
-    firmware_bytes = planned.constant_bytes + _FIRMWARE_BYTES
-    firmware_bytes += code.code_bytes(call.step.kernel for call in planned.calls)
-    return board.flash is None or firmware_bytes <= board.flash.bytes
+    return fit.fits(planned, board, surely=False)
