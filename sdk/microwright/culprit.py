@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -47,9 +47,8 @@ def located(elf: Path, fault: DeviceFault) -> DeviceFault:
 def _where(elf: Path, fault: DeviceFault) -> str:
     """`in run (app/main.c:7), called from main (app/main.c:9)`; empty where nothing is known."""
     pc, lr = fault.registers.get("pc"), fault.registers.get("lr")
-    inner = None if pc is None else find(elf, pc)
     # Where a call returns to may be the next line, or behind the function's end: the call is in front of it.
-    outer = None if lr is None else find(elf, (lr & ~1) - 2)
+    inner, outer = find(elf, (pc, None if lr is None else (lr & ~1) - 2))
     said = []
     if inner is not None:
         said.append(f"in {inner}")
@@ -61,44 +60,47 @@ def _where(elf: Path, fault: DeviceFault) -> str:
     return ", ".join(said)
 
 
-def find(elf: Path, address: int) -> Place | None:
-    """The place of an address. None where no function is there, or the file cannot be read."""
+def find(elf: Path, addresses: Sequence[int | None]) -> list[Place | None]:
+    """The place of each address. None where no function is there, or the file cannot be read."""
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
     try:
         with elf.open("rb") as file:
             image = ELFFile(file)
-            function = _function(image, address)
-            return None if function is None else Place(function, *_line(image, address))
+            programs = _programs(image)
+            return [None if a is None else _place(image, programs, a) for a in addresses]
     except (OSError, ELFError):
-        return None
+        return [None for _ in addresses]
 
 
-def _function(image: ELFFile, address: int) -> str | None:
+def _place(image: ELFFile, programs: Sequence[LineProgram], address: int) -> Place | None:
     table = image.get_section_by_name(".symtab")
     for symbol in () if table is None else table.iter_symbols():
         # The lowest bit of a function's address says that it is Thumb code.
-        if (
-            symbol["st_info"]["type"] == "STT_FUNC"
-            and 0 <= address - (symbol["st_value"] & ~1) < symbol["st_size"]
-        ):
-            return str(symbol.name)
+        start = symbol["st_value"] & ~1
+        if symbol["st_info"]["type"] == "STT_FUNC" and start <= address < start + symbol["st_size"]:
+            return Place(symbol.name, *_line(programs, address))
     return None
 
 
-def _line(image: ELFFile, address: int) -> tuple[str, int] | tuple[None, None]:
-    """File and line, as the compiler knew them; None where there is no debug information that can be read."""
-    if not image.has_dwarf_info():
-        return None, None
+def _programs(image: ELFFile) -> list[LineProgram]:
+    """What the compiler says of lines; nothing where there is no debug information that can be read."""
     try:
+        if not image.has_dwarf_info():
+            return []
         debug = image.get_dwarf_info()
         programs = [debug.line_program_for_CU(unit) for unit in debug.iter_CUs()]
-        found = [row for program in programs if program is not None for row in _rows(program, address)]
-    # Debug information may be of any compiler, and what reads it says with many classes that it cannot.
+        return [program for program in programs if program is not None and program.get_entries()]
+    # It may be of any compiler, and what reads it says with many classes that it cannot.
     except Exception as error:
         _log.info("no lines of %s: %s", image.stream.name, error)
-        return None, None
+        return []
+
+
+def _line(programs: Sequence[LineProgram], address: int) -> tuple[str, int] | tuple[None, None]:
+    """File and line, as the compiler knew them."""
+    found = [row for program in programs for row in _rows(program, address)]
     # What the linker left out begins at 0; of anything else that overlaps, the last to begin is the nearest.
     start, name, line = max(found, default=(0, "", 0))
     return (name, line) if start else (None, None)
@@ -123,7 +125,9 @@ def _file(program: LineProgram, index: int) -> str:
     header = program.header
     # From version 5 on, both tables begin with entry 0, which is the folder and the file of the compilation.
     first = 0 if header.version >= 5 else 1
-    entry = header.file_entry[index - first]
-    folder = b"" if entry.dir_index < first else header.include_directory[entry.dir_index - first]
+    entry = dict(enumerate(header.file_entry, first)).get(index)
+    if entry is None:
+        return "?"
+    folder = dict(enumerate(header.include_directory, first)).get(entry.dir_index, b"")
     path = PurePosixPath(folder.decode(errors="replace"), entry.name.decode(errors="replace"))
     return path.name if path.is_absolute() else str(path)

@@ -11,6 +11,7 @@ import pytest
 from microwright import cli, runners
 from microwright.build import Image
 from microwright.errors import DeviceFault
+from microwright.link import Link
 from microwright.measure import measure
 from microwright.mlperf import Session
 from microwright.profile import MlperfTiny
@@ -20,7 +21,8 @@ from tests.support import failing
 BOARDS = ("mps2-an386", "mps2-an385-m0plus", "mps3-an547")
 OTHERS = ("mps2-an385", "mps2-an500", "mps2-an505")
 SOME_FIRST = [*BOARDS, *(pytest.param(board_id, marks=pytest.mark.thorough) for board_id in OTHERS)]
-ARMV6 = "mps2-an385-m0plus"
+M0 = "microbit"
+ARMV6 = ("mps2-an385-m0plus", M0)
 ARMV8 = ("mps2-an505", "mps3-an547")
 NOWHERE = 0xF8000000
 
@@ -36,18 +38,19 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Image]:
 
 
 def met(image: Image, how: int) -> DeviceFault:
-    """What a measurement ends in, and another one that comes to the same device later."""
+    """What a measurement ends in. The device tells whoever comes to it later the same."""
     sample = np.zeros((1, 8), np.int8)
     sample[0, 0] = how
     with runners.start(image) as device:
-        faults = []
-        for _ in range(2):
-            with pytest.raises(DeviceFault) as raised:
-                measure(image, device.url, [(sample,)], emulation=device.emulation)
-            faults.append(raised.value)
-    assert faults[0].message == faults[1].message
-    assert faults[0].registers == faults[1].registers
-    return faults[0]
+        with pytest.raises(DeviceFault) as first:
+            measure(image, device.url, [(sample,)], emulation=device.emulation)
+        with (
+            Link(device.url, image.project.board.serial.baud) as link,
+            pytest.raises(DeviceFault) as later,
+        ):
+            link.request("hello")
+    assert later.value.registers == first.value.registers
+    return first.value
 
 
 @pytest.mark.parametrize("board_id", SOME_FIRST)
@@ -55,14 +58,14 @@ def test_a_wild_pointer(images: Mapping[str, Image], board_id: str) -> None:
     fault = met(images[board_id], failing.WILD_POINTER)
     line = failing.line_of("(void)*nowhere;")
     place = f"in read_through_a_wild_pointer (model/failing.c:{line}), called from mw_model_invoke"
-    said = "" if board_id == ARMV6 else f", precise bus fault (PRECISERR) at 0x{NOWHERE:08x}"
+    said = "" if board_id in ARMV6 else f", precise bus fault (PRECISERR) at 0x{NOWHERE:08x}"
     assert place in fault.message
     assert fault.message.endswith(f": BusFault{said}")
     assert NOWHERE in [fault.registers[f"r{number}"] for number in range(4)]
     stack = images[board_id].project.board.ram
     assert stack is not None and stack.origin < fault.registers["sp"] < stack.origin + 0x4000
     for name in ("cfsr", "hfsr", "mmfar", "bfar"):
-        assert (name in fault.registers) is (board_id != ARMV6)
+        assert (name in fault.registers) is (board_id not in ARMV6)
 
 
 @pytest.mark.parametrize("board_id", SOME_FIRST)
@@ -77,20 +80,27 @@ def test_an_overflow_of_the_stack(images: Mapping[str, Image], board_id: str) ->
 
 @pytest.mark.parametrize(
     "board_id",
-    [pytest.param(i, marks=() if i == BOARDS[0] else pytest.mark.thorough) for i in BOARDS + OTHERS],
+    ["mps2-an386", *(pytest.param(i, marks=pytest.mark.thorough) for i in (*BOARDS[1:], *OTHERS, M0))],
 )
 def test_other_faults(images: Mapping[str, Image], board_id: str) -> None:
-    said = "" if board_id == ARMV6 else ", undefined instruction (UNDEFINSTR)"
+    kind = "HardFault" if board_id == M0 else "UsageFault"
+    said = "" if board_id in ARMV6 else ", undefined instruction (UNDEFINSTR)"
     fault = met(images[board_id], failing.NO_INSTRUCTION)
     assert f"in execute_no_instruction (model/failing.c:{failing.line_of('udf #0')}), " in fault.message
-    assert fault.message.endswith(f": UsageFault{said}")
+    assert fault.message.endswith(f": {kind}{said}")
 
     fault = met(images[board_id], failing.WILD_CALL)
     line = failing.line_of("(uintptr_t)nowhere")
     place = f"at 0x{NOWHERE:08x}, which is in no function, called from call_through_a_wild_pointer"
     assert f"{place} (model/failing.c:{line})" in fault.message
 
-    if board_id != ARMV6:  # divides by software, to 0
+    fault = met(images[board_id], failing.OTHER_STACK)
+    assert "in execute_no_instruction_on_the_other_stack (model/failing.c:" in fault.message
+    assert fault.registers["sp"] == fault.registers["r0"]
+
+    assert met(images[board_id], failing.SUPERVISOR).message.endswith(": SVCall")
+
+    if board_id not in ARMV6:  # divides by software, to 0
         fault = met(images[board_id], failing.DIVISION)
         line = failing.line_of("7 / zero")
         assert f"in divide_by_zero (model/failing.c:{line}), " in fault.message

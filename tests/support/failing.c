@@ -35,6 +35,29 @@ __attribute__((noinline)) static void divide_by_zero(void)
     zero = 7 / zero;
 }
 
+// r0 has the stack pointer of the fault. Where there is an FPU, its registers are in use.
+__attribute__((noinline)) static void execute_no_instruction_on_the_other_stack(void)
+{
+    static uint64_t stack[64];
+    volatile float used = 1;
+    used = used * 3;
+    __asm volatile(".syntax unified\n"
+                   "mov r0, %0\n"
+                   "msr psp, r0\n"
+                   "mrs r1, control\n"
+                   "movs r2, #2\n"
+                   "orrs r1, r2\n"
+                   "msr control, r1\n"
+                   "isb\n"
+                   "udf #0\n" ::"r"(stack + 64)
+                   : "r0", "r1", "r2", "memory");
+}
+
+__attribute__((noinline)) static void call_a_supervisor(void)
+{
+    __asm volatile("svc #0");
+}
+
 static void fail(uint8_t how)
 {
     switch (how) {
@@ -52,6 +75,12 @@ static void fail(uint8_t how)
         break;
     case 5:
         divide_by_zero();
+        break;
+    case 6:
+        execute_no_instruction_on_the_other_stack();
+        break;
+    case 7:
+        call_a_supervisor();
         break;
     default:
         break;

@@ -12,7 +12,7 @@ from tests.support.firmware import dense
 _SOURCE = Path(__file__).with_suffix(".c")
 _INVOKE = "enum mw_status mw_model_invoke(void *arena)\n{\n"
 
-WILD_POINTER, NO_INSTRUCTION, WILD_CALL, STACK_OVERFLOW, DIVISION = range(1, 6)
+WILD_POINTER, NO_INSTRUCTION, WILD_CALL, STACK_OVERFLOW, DIVISION, OTHER_STACK, SUPERVISOR = range(1, 8)
 
 
 def built(folder: Path, board_id: str, profile: MlperfTiny | None = None) -> Image:

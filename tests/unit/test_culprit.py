@@ -61,7 +61,7 @@ def test_both_functions_have_file_and_line(image: Path, name: str) -> None:
     assert said == (
         "the device met a fault in inner (app/two.c:5), called from outer (app/two.c:9): HardFault"
     )
-    assert culprit.find(elf, outer) == culprit.Place("outer", "app/two.c", 8)
+    assert culprit.find(elf, [outer, None]) == [culprit.Place("outer", "app/two.c", 8), None]
 
 
 def test_without_debug_information_functions_alone(image: Path) -> None:
