@@ -1,6 +1,7 @@
 // STM32F1. Registers and bits have the names of ST's reference manuals RM0008 and RM0041.
 
 #include "chip.h"
+#include "hse.h"
 #include "mw_board.h"
 #include "pins.h"
 
@@ -14,9 +15,6 @@
 
 #define CR_HSION (1u << 0)
 #define CR_HSIRDY (1u << 1)
-#define CR_HSEON (1u << 16)
-#define CR_HSERDY (1u << 17)
-#define CR_HSEBYP (1u << 18)
 #define CR_PLLON (1u << 24)
 #define CR_PLLRDY (1u << 25)
 
@@ -106,16 +104,6 @@ static void use_hsi(void)
     (void)chip_wait(&RCC_CR, CR_PLLRDY, 0);
 }
 
-static bool start_pll_source(void)
-{
-    if (MW_CHIP_HSE_HZ == 0) {
-        return true; // HSI runs
-    }
-    RCC_CR |= MW_CHIP_HSE_BYPASS ? CR_HSEBYP : 0u;
-    RCC_CR |= CR_HSEON;
-    return chip_wait(&RCC_CR, CR_HSERDY, CR_HSERDY);
-}
-
 // The buses' dividers, too: they have to be there before the clock is fast.
 static bool start_pll(void)
 {
@@ -140,7 +128,7 @@ static bool use_pll(void)
 uint32_t chip_clock_start(void)
 {
     use_hsi();
-    full_speed = start_pll_source() && start_pll() && set_flash() && use_pll();
+    full_speed = hse_start(&RCC_CR) && start_pll() && set_flash() && use_pll();
     if (!full_speed) {
         use_hsi();
     }

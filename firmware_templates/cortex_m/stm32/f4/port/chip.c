@@ -1,6 +1,7 @@
 // STM32F4. Registers and bits have the names of ST's reference manuals RM0090, RM0368, RM0383 and RM0390.
 
 #include "chip.h"
+#include "hse.h"
 #include "mw_board.h"
 #include "pins.h"
 
@@ -19,9 +20,6 @@
 
 #define CR_HSION (1u << 0)
 #define CR_HSIRDY (1u << 1)
-#define CR_HSEON (1u << 16)
-#define CR_HSERDY (1u << 17)
-#define CR_HSEBYP (1u << 18)
 #define CR_PLLON (1u << 24)
 #define CR_PLLRDY (1u << 25)
 
@@ -131,16 +129,6 @@ static void use_hsi(void)
     (void)chip_wait(&RCC_CR, CR_PLLRDY, 0);
 }
 
-static bool start_pll_source(void)
-{
-    if (MW_CHIP_HSE_HZ == 0) {
-        return true; // HSI runs
-    }
-    RCC_CR |= MW_CHIP_HSE_BYPASS ? CR_HSEBYP : 0u;
-    RCC_CR |= CR_HSEON;
-    return chip_wait(&RCC_CR, CR_HSERDY, CR_HSERDY);
-}
-
 // The voltage can be chosen while the PLL is off, and rises once it runs. Of the PLL's other outputs, which nothing
 // uses, Q stays below the 48 MHz that it may have, and R, which some chips have, is as after a reset.
 static bool start_pll(void)
@@ -189,7 +177,7 @@ static bool use_pll(void)
 uint32_t chip_clock_start(void)
 {
     use_hsi();
-    full_speed = start_pll_source() && start_pll() && start_over_drive() && set_flash() && use_pll();
+    full_speed = hse_start(&RCC_CR) && start_pll() && start_over_drive() && set_flash() && use_pll();
     if (!full_speed) {
         use_hsi();
     }

@@ -2,6 +2,7 @@
 
 #include "caches.h"
 #include "chip.h"
+#include "hse.h"
 #include "mw_board.h"
 #include "pins.h"
 
@@ -20,9 +21,6 @@
 
 #define CR_HSION (1u << 0)
 #define CR_HSIRDY (1u << 1)
-#define CR_HSEON (1u << 16)
-#define CR_HSERDY (1u << 17)
-#define CR_HSEBYP (1u << 18)
 #define CR_PLLON (1u << 24)
 #define CR_PLLRDY (1u << 25)
 
@@ -30,7 +28,8 @@
 #define PLLCFGR_PLLN(factor) ((factor) << 6)
 #define PLLCFGR_PLLP(divider) (((divider) / 2u - 1u) << 16)
 #define PLLCFGR_PLLSRC_HSE (1u << 22)
-#define PLLCFGR_SET (PLLCFGR_PLLM(0x3fu) | PLLCFGR_PLLN(0x1ffu) | 3u << 16 | PLLCFGR_PLLSRC_HSE)
+#define PLLCFGR_PLLQ(divider) ((divider) << 24)
+#define PLLCFGR_PLLR (7u << 28)
 
 #define CFGR_SW (3u << 0)
 #define CFGR_SW_HSI (0u << 0)
@@ -129,21 +128,12 @@ static void use_hsi(void)
     (void)chip_wait(&RCC_CR, CR_PLLRDY, 0);
 }
 
-static bool start_pll_source(void)
-{
-    if (MW_CHIP_HSE_HZ == 0) {
-        return true;
-    }
-    RCC_CR |= MW_CHIP_HSE_BYPASS ? CR_HSEBYP : 0u;
-    RCC_CR |= CR_HSEON;
-    return chip_wait(&RCC_CR, CR_HSERDY, CR_HSERDY);
-}
-
-// The voltage can be chosen while the PLL is off; it comes with the PLL.
+// The voltage can be chosen while the PLL is off; it comes with the PLL. Of the PLL's other outputs, which nothing
+// uses, Q stays below the 48 MHz that it may have, and R, which some chips have, is as after a reset.
 static bool start_pll(void)
 {
     PWR_CR1 |= CR1_VOS_SCALE_1;
-    RCC_PLLCFGR = (RCC_PLLCFGR & ~PLLCFGR_SET) | (MW_CHIP_HSE_HZ != 0 ? PLLCFGR_PLLSRC_HSE : 0u) |
+    RCC_PLLCFGR = (RCC_PLLCFGR & PLLCFGR_PLLR) | (MW_CHIP_HSE_HZ != 0 ? PLLCFGR_PLLSRC_HSE : 0u) | PLLCFGR_PLLQ(9u) |
                   PLLCFGR_PLLM(MW_CHIP_PLL_M) | PLLCFGR_PLLN(MW_CHIP_PLL_N) | PLLCFGR_PLLP(MW_CHIP_PLL_P);
     RCC_CR |= CR_PLLON;
     return chip_wait(&RCC_CR, CR_PLLRDY, CR_PLLRDY) && chip_wait(&PWR_CSR1, CSR1_VOSRDY, CSR1_VOSRDY);
@@ -184,7 +174,7 @@ uint32_t chip_clock_start(void)
     RCC_APB1ENR |= APB1ENR_PWREN;
     (void)RCC_APB1ENR; // the clock is there after two cycles
     use_hsi();
-    if (start_pll_source() && start_pll() && start_overdrive() && set_flash() && use_pll()) {
+    if (hse_start(&RCC_CR) && start_pll() && start_overdrive() && set_flash() && use_pll()) {
         core_hz = MW_CPU_HZ;
     } else {
         use_hsi();

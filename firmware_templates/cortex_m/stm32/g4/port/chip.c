@@ -1,6 +1,7 @@
 // STM32G4. Registers and bits have the names of ST's reference manual RM0440.
 
 #include "chip.h"
+#include "hse.h"
 #include "mw_board.h"
 #include "pins.h"
 
@@ -21,9 +22,6 @@
 
 #define CR_HSION (1u << 8)
 #define CR_HSIRDY (1u << 10)
-#define CR_HSEON (1u << 16)
-#define CR_HSERDY (1u << 17)
-#define CR_HSEBYP (1u << 18)
 #define CR_PLLON (1u << 24)
 #define CR_PLLRDY (1u << 25)
 
@@ -118,16 +116,6 @@ static void use_hsi(void)
     (void)chip_wait(&RCC_CR, CR_PLLRDY, 0);
 }
 
-static bool start_pll_source(void)
-{
-    if (MW_CHIP_HSE_HZ == 0) {
-        return true;
-    }
-    RCC_CR |= MW_CHIP_HSE_BYPASS ? CR_HSEBYP : 0u;
-    RCC_CR |= CR_HSEON;
-    return chip_wait(&RCC_CR, CR_HSERDY, CR_HSERDY);
-}
-
 static bool start_pll(void)
 {
     RCC_PLLCFGR = (MW_CHIP_HSE_HZ == 0 ? PLLCFGR_PLLSRC_HSI16 : PLLCFGR_PLLSRC_HSE) | PLLCFGR_PLLM(MW_CHIP_PLL_M) |
@@ -176,7 +164,7 @@ static bool use_pll(void)
 uint32_t chip_clock_start(void)
 {
     use_hsi();
-    if (raise_voltage() && start_pll_source() && start_pll() && set_flash() && use_pll()) {
+    if (raise_voltage() && hse_start(&RCC_CR) && start_pll() && set_flash() && use_pll()) {
         core_hz = MW_CPU_HZ;
     } else {
         use_hsi();

@@ -2,6 +2,7 @@
 
 #include "caches.h"
 #include "chip.h"
+#include "hse.h"
 #include "mw_board.h"
 #include "pins.h"
 
@@ -33,9 +34,6 @@
 #define CR_HSION (1u << 0)
 #define CR_HSIRDY (1u << 2)
 #define CR_HSIDIV (3u << 3)
-#define CR_HSEON (1u << 16)
-#define CR_HSERDY (1u << 17)
-#define CR_HSEBYP (1u << 18)
 #define CR_PLL1ON (1u << 24)
 #define CR_PLL1RDY (1u << 25)
 
@@ -63,6 +61,9 @@
 #define PLLCFGR_PLL1VCOSEL (1u << 1)
 #define PLLCFGR_PLL1RGE(range) ((range) << 2)
 #define PLLCFGR_DIVP1EN (1u << 16)
+#define PLLCFGR_DIVQ1EN (1u << 17)
+#define PLLCFGR_DIVR1EN (1u << 18)
+#define PLLCFGR_UNUSED (PLLCFGR_PLL1FRACEN | PLLCFGR_PLL1VCOSEL | PLLCFGR_DIVQ1EN | PLLCFGR_DIVR1EN)
 #define PLL1DIVR_N1(factor) (((factor)-1u) << 0)
 #define PLL1DIVR_P1(divider) (((divider)-1u) << 9)
 #define PLL1DIVR_N1_P1 0xffffu
@@ -208,23 +209,13 @@ static bool set_voltage(bool scale_0)
     return chip_wait(&PWR_D3CR, D3CR_VOSRDY, D3CR_VOSRDY);
 }
 
-static bool start_pll_source(void)
-{
-    if (MW_CHIP_HSE_HZ == 0) {
-        return true;
-    }
-    RCC_CR |= MW_CHIP_HSE_BYPASS ? CR_HSEBYP : 0u;
-    RCC_CR |= CR_HSEON;
-    return chip_wait(&RCC_CR, CR_HSERDY, CR_HSERDY);
-}
-
 static bool start_pll(uint32_t factor)
 {
     RCC_PLLCKSELR = (RCC_PLLCKSELR & ~(PLLCKSELR_PLLSRC | PLLCKSELR_DIVM1(0x3fu))) |
                     (MW_CHIP_HSE_HZ != 0 ? PLLCKSELR_PLLSRC_HSE : PLLCKSELR_PLLSRC_HSI) |
                     PLLCKSELR_DIVM1(MW_CHIP_PLL_M);
-    RCC_PLLCFGR = (RCC_PLLCFGR & ~(PLLCFGR_PLL1FRACEN | PLLCFGR_PLL1VCOSEL | PLLCFGR_PLL1RGE(3u))) |
-                  PLLCFGR_PLL1RGE(PLL_RANGE) | PLLCFGR_DIVP1EN;
+    RCC_PLLCFGR = (RCC_PLLCFGR & ~(PLLCFGR_UNUSED | PLLCFGR_PLL1RGE(3u))) | PLLCFGR_PLL1RGE(PLL_RANGE) |
+                  PLLCFGR_DIVP1EN;
     RCC_PLL1DIVR = (RCC_PLL1DIVR & ~PLL1DIVR_N1_P1) | PLL1DIVR_N1(factor) | PLL1DIVR_P1(MW_CHIP_PLL_P);
     RCC_CR |= CR_PLL1ON;
     return chip_wait(&RCC_CR, CR_PLL1RDY, CR_PLL1RDY);
@@ -245,7 +236,7 @@ static bool use_pll(void)
 // Returns the core's clock: the PLL's with a factor, or after a reset.
 static uint32_t start(bool scale_0, uint32_t factor)
 {
-    if (set_voltage(scale_0) && start_pll_source() && start_pll(factor) && set_flash() && use_pll()) {
+    if (set_voltage(scale_0) && hse_start(&RCC_CR) && start_pll(factor) && set_flash() && use_pll()) {
         return PLL_INPUT_HZ * factor / MW_CHIP_PLL_P;
     }
     use_hsi();

@@ -1,6 +1,7 @@
 // STM32L4. Registers and bits have the names of ST's reference manual RM0351.
 
 #include "chip.h"
+#include "hse.h"
 #include "mw_board.h"
 #include "pins.h"
 
@@ -25,9 +26,6 @@
 #define CR_MSIRANGE_4_MHZ (6u << 4)
 #define CR_HSION (1u << 8)
 #define CR_HSIRDY (1u << 10)
-#define CR_HSEON (1u << 16)
-#define CR_HSERDY (1u << 17)
-#define CR_HSEBYP (1u << 18)
 #define CR_PLLON (1u << 24)
 #define CR_PLLRDY (1u << 25)
 
@@ -129,9 +127,7 @@ static bool start_pll_source(void)
         RCC_CR |= CR_HSION;
         return chip_wait(&RCC_CR, CR_HSIRDY, CR_HSIRDY);
     }
-    RCC_CR |= MW_CHIP_HSE_BYPASS ? CR_HSEBYP : 0u;
-    RCC_CR |= CR_HSEON;
-    return chip_wait(&RCC_CR, CR_HSERDY, CR_HSERDY);
+    return hse_start(&RCC_CR);
 }
 
 static bool start_pll(void)

@@ -1,6 +1,7 @@
 // STM32U5 without TrustZone. Registers and bits have the names of ST's reference manual RM0456.
 
 #include "chip.h"
+#include "hse.h"
 #include "mw_board.h"
 #include "pins.h"
 
@@ -31,9 +32,6 @@
 #define CR_MSISRDY (1u << 2)
 #define CR_HSION (1u << 8)
 #define CR_HSIRDY (1u << 10)
-#define CR_HSEON (1u << 16)
-#define CR_HSERDY (1u << 17)
-#define CR_HSEBYP (1u << 18)
 #define CR_PLL1ON (1u << 24)
 #define CR_PLL1RDY (1u << 25)
 
@@ -168,9 +166,7 @@ static bool start_pll_source(void)
         RCC_CR |= CR_HSION;
         return chip_wait(&RCC_CR, CR_HSIRDY, CR_HSIRDY);
     }
-    RCC_CR |= MW_CHIP_HSE_BYPASS ? CR_HSEBYP : 0u;
-    RCC_CR |= CR_HSEON;
-    return chip_wait(&RCC_CR, CR_HSERDY, CR_HSERDY);
+    return hse_start(&RCC_CR);
 }
 
 // With the voltage's booster, which more than 55 MHz need and which the PLL's source feeds.
