@@ -60,7 +60,7 @@ def _emulator(board: Board, runner: Runner) -> Finding:
         runners.check(board, runner.name)
     except (BoardError, ToolMissing) as error:
         return replace(finding, problem=error.message, install=error.hint)
-    return replace(finding, version="is here")
+    return replace(finding, version=runner.version() or "is here")
 
 
 def _usb(board: Board) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ SETUP = Path(__file__).parents[2] / "tools" / "_setup.sh"
 @pytest.fixture(scope="module")
 def pico(tmp_path_factory: pytest.TempPathFactory) -> Image:
     try:
-        rp2040js.check()
+        rp2040js.version()
     except ToolMissing as error:
         pytest.skip(f"{error.message}: {error.hint}")
     folder = tmp_path_factory.mktemp("pico") / "p"

@@ -111,7 +111,7 @@ def test_a_core_that_unicorn_does_not_have_is_refused() -> None:
 
 
 def test_without_the_package_the_command_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "path", [])
     with pytest.raises(ToolMissing) as error:
         runners.check(replace(board.load("mps2-an386"), runners={"unicorn": {}}))
     assert error.value.hint == "pip install 'microwright[unicorn]'"

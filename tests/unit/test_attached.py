@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from microwright import attached, cli
+from microwright import attached, board, cli
 from microwright.board import Board
 from microwright.doctor import Finding
 from microwright.errors import NoPort
@@ -52,6 +53,22 @@ def test_tools_have_a_version_or_a_problem(bare: Path, monkeypatch: pytest.Monke
     assert there["stm32flash"].version == "unknown version" and "BOOT0" in there["stm32flash"].purpose
     assert there["daplink"].found
     assert not any(finding.required for finding in there.values())
+
+
+def test_emulators_that_are_packages_have_a_version_or_a_problem(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = replace(board.load("raspberry-pi-pico"), runners={"rp2040js": {}, "unicorn": {}})
+    monkeypatch.setenv("PATH", str(bare))
+    there = found(made)
+    assert (there["rp2040js"].version, there["rp2040js"].problem) == (None, "node is not installed")
+    assert (there["unicorn"].version or "").startswith("2.1.")
+    monkeypatch.setattr(sys, "path", [])
+    there = found(made)
+    assert there["unicorn"].install == "pip install 'microwright[unicorn]'"
+    (bare / "node").write_text("#!/bin/sh\necho 1.4.1\n")
+    (bare / "node").chmod(0o755)
+    assert found(made)["rp2040js"].version == "1.4.1"
 
 
 def test_the_command_fails_where_no_runner_works(

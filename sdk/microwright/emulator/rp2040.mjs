@@ -1,7 +1,7 @@
 // A Raspberry Pi Pico as rp2040js emulates it, with its UART0 on a TCP port. Started by the runner `rp2040js`.
 //
 //   node rp2040.mjs --modules FOLDER IMAGE.bin    runs a flash image until the program that started it ends
-//   node rp2040.mjs --modules FOLDER --check      only looks whether rp2040js is there
+//   node rp2040.mjs --modules FOLDER --version    says which rp2040js it is
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -37,10 +37,9 @@ function* folders(environment) {
   }
 }
 
-async function load(environment) {
+function find(environment) {
   for (const folder of folders(environment)) {
-    const entry = join(folder, 'rp2040js', 'dist', 'esm', 'index.js');
-    if (existsSync(entry)) return import(pathToFileURL(entry).href);
+    if (existsSync(join(folder, 'rp2040js', 'package.json'))) return join(folder, 'rp2040js');
   }
   return fail('the package rp2040js is not installed');
 }
@@ -200,7 +199,8 @@ class Line {
   }
 }
 
-async function run({ RP2040 }, image) {
+async function run(folder, image) {
+  const { RP2040 } = await import(pathToFileURL(join(folder, 'dist', 'esm', 'index.js')).href);
   const chip = new RP2040();
   const silent = () => {};
   chip.logger = { debug: silent, info: silent, warn: silent, error: silent };
@@ -233,7 +233,7 @@ async function run({ RP2040 }, image) {
 const parent = process.ppid;
 setInterval(() => process.ppid === parent || process.exit(0), 1000).unref();
 const [option, environment, image] = process.argv.slice(2);
-if (option !== '--modules' || !image) fail('usage: node rp2040.mjs --modules FOLDER IMAGE.bin | --check');
-const rp2040js = await load(environment);
-if (image !== '--check') await run(rp2040js, read(image));
-process.exit(0);
+if (option !== '--modules' || !image) fail('usage: node rp2040.mjs --modules FOLDER IMAGE.bin | --version');
+const folder = find(environment);
+if (image === '--version') console.log(JSON.parse(readFileSync(join(folder, 'package.json'))).version);
+else await run(folder, read(image));

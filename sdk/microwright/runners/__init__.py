@@ -173,7 +173,7 @@ def check(board: Board, name: str | None = None, where: Where = ANYWHERE) -> Non
         with _alternatives(board):
             flashing.check(chosen, board, elf, where)
         return
-    chosen.check()
+    chosen.version()
     program = chosen.argv(elf, board)[0]
     if program != str(elf):  # the host runs the image itself
         _run.find(program)
@@ -192,7 +192,7 @@ def start(image: Image, *, runner: str | None = None, options: Sequence[str] = (
             "`microwright flash` flashes it, and its serial port is then where the firmware is",
         )
     argv = [*chosen.argv(image.elf, board), *options]
-    chosen.check()
+    chosen.version()
     output = tempfile.TemporaryFile()  # noqa: SIM115 - the device closes it
     process = None
     try:

@@ -30,10 +30,6 @@ class Emulation:
         return ticks if self.per_second is None else (2 * ticks * self.per_second + hz) // (2 * hz)
 
 
-def nothing() -> None:
-    """What a runner needs besides its program."""
-
-
 @dataclass(frozen=True)
 class Runner:
     """A program that goes on running while the device is in use, and says first where its serial line is.
@@ -42,7 +38,7 @@ class Runner:
     ready      what it prints once the serial line is there
     url        the line's pyserial URL or device path, from the match
     emulation  what its clock means on a board; None where the device's time is real
-    check      raises ToolMissing where something besides its program is not installed
+    version    that of a package which it needs besides its program. Raises ToolMissing
     """
 
     name: str
@@ -50,7 +46,7 @@ class Runner:
     ready: re.Pattern[str]
     url: Callable[[re.Match[str]], str]
     emulation: Callable[[Board], Emulation] | None = None
-    check: Callable[[], None] = nothing
+    version: Callable[[], str] = lambda: ""
 
     @property
     def emulates(self) -> bool:

@@ -23,10 +23,10 @@ def argv(elf: Path, board: Board) -> list[str]:
     return _node(str(elf.with_suffix(".bin")))
 
 
-def check() -> None:
-    """Raise ToolMissing where node or the package is not installed."""
+def version() -> str:
+    """The package's version. Raises ToolMissing where node or the package is not installed, ToolFailed."""
     try:
-        _run.run(_node("--check"), timeout_s=20)
+        return _run.run(_node("--version"), timeout_s=20).out.strip()
     except ToolFailed as failed:
         if "is not installed" not in failed.log:
             raise
@@ -41,5 +41,5 @@ RUNNER = Runner(
     ready=re.compile(r"^waiting for connection on 127\.0\.0\.1:(\d{1,5})\n", re.MULTILINE),
     url=lambda match: f"socket://127.0.0.1:{match[1]}",
     emulation=lambda board: Emulation(unit="cycles"),
-    check=check,
+    version=version,
 )

@@ -5,7 +5,7 @@ It needs the package `unicorn`, which is in the extra of that name.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import re
 import sys
 from pathlib import Path
@@ -36,10 +36,14 @@ def argv(elf: Path, board: Board) -> list[str]:
     ]
 
 
-def check() -> None:
-    """Raise ToolMissing where the package is not installed."""
-    if importlib.util.find_spec("unicorn") is None:
-        raise ToolMissing("the package unicorn is not installed", "pip install 'microwright[unicorn]'")
+def version() -> str:
+    """The package's version. Raises ToolMissing."""
+    try:
+        return importlib.metadata.version("unicorn")
+    except importlib.metadata.PackageNotFoundError:
+        raise ToolMissing(
+            "the package unicorn is not installed", "pip install 'microwright[unicorn]'"
+        ) from None
 
 
 RUNNER = Runner(
@@ -48,5 +52,5 @@ RUNNER = Runner(
     ready=re.compile(r"^waiting for connection on 127\.0\.0\.1:(\d{1,5})\n", re.MULTILINE),
     url=lambda match: f"socket://127.0.0.1:{match[1]}",
     emulation=lambda board: Emulation(),
-    check=check,
+    version=version,
 )
