@@ -49,7 +49,9 @@ goes away.
 _EMULATORS = """\
 ## Programs that stand for a board
 
-They go on running, and say where their serial line is: `microwright run`, or any command that needs a device.
+They go on running, and say where their serial line is: `microwright run`, or any command that needs a
+device. What they stand for, and what their numbers mean: [emulators.md](emulators.md). `host` is this
+computer itself.
 """
 
 
@@ -95,12 +97,7 @@ def text() -> str:
             ],
         ),
         _EMULATORS,
-        "\n".join(
-            f"- `{name}`: {'time is counted in instructions' if runner.emulates else 'time is real'}"
-            for name, runner in RUNNERS.items()
-            if isinstance(runner, Runner)
-        )
-        + "\n",
+        ", ".join(f"`{name}`" for name, runner in RUNNERS.items() if isinstance(runner, Runner)) + "\n",
     ]
     return "\n".join(parts)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -132,24 +131,11 @@ def _port(board: Board) -> Finding:
             install="choose one with --port",
         )
     device = matching[0].device
-    if Path(device).exists() and not os.access(device, os.R_OK | os.W_OK):
-        return replace(
-            finding,
-            problem=f"you may not open {device}",
-            install=f"sudo usermod -aG {_group(device)} $USER, and log in anew",
-        )
+    permit = ports.refused(device)
+    if permit is not None:
+        return replace(finding, problem=f"you may not open {device}", install=permit)
     try:
         SerialPort(device, board.serial.baud).close()
     except NoPort as error:
         return replace(finding, problem=error.message, install="end the program that has it open")
     return replace(finding, version=str(matching[0]))
-
-
-def _group(device: str) -> str:
-    """The group that may open a device."""
-    import grp  # not on Windows, where there are no groups
-
-    try:
-        return grp.getgrgid(Path(device).stat().st_gid).gr_name
-    except (OSError, KeyError):
-        return "dialout"

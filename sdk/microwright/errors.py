@@ -7,7 +7,7 @@
       BoardError                             6   a board file or board id
       OutputError                            7   an output folder or file that cannot be written
       MismatchError                          8   two outputs that should be equal are not
-      ToolMissing                            9   a program or package is not installed
+      ToolMissing                            9   a program or package is not installed, or is too old
       ToolFailed(argv, rc, log)             10   a program ran and failed
       DeviceError                           11   the device or its emulator
         NoPort, AmbiguousPort, PortLost, DeviceTimeout, DeviceFault, StaleFirmware, LinkCorrupt
@@ -70,7 +70,7 @@ class MismatchError(MicrowrightError):
 
 
 class ToolMissing(MicrowrightError):
-    """A program or a Python package is not installed."""
+    """A program or a Python package is not installed, or is too old."""
 
     exit_code = 9
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from microwright.errors import (
     AmbiguousProbe,
     BoardError,
     InputError,
+    NoPermission,
     NoPort,
     ToolMissing,
 )
@@ -280,6 +283,20 @@ def test_a_boot_loader_on_a_port_is_found_by_the_boards_ids(
     assert (folder / "arguments").read_text().splitlines()[-1] == "/dev/ttyACM1"
     with pytest.raises(NoPort):
         flash(folder, "stm32flash", Where(), usb_ids=("0483:0001",))
+
+
+def test_a_port_that_this_user_may_not_open_is_not_given_to_a_tool(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(folder, "stm32flash", "")
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.F_OK)
+    monkeypatch.setattr(shutil, "which", lambda name, **_: str(folder / name))
+    with pytest.raises(NoPermission, match="stm32flash: this user may not open /dev/null") as caught:
+        flash(folder, "stm32flash")
+    assert caught.value.hint == f"sudo usermod -aG {Path('/dev/null').group()} $USER, and log in anew"
+    with pytest.raises(NoPort, match="there is no port /dev/tty-not-there"):
+        flash(folder, "stm32flash", Where(port="/dev/tty-not-there"))
+    assert not (folder / "arguments").exists()
 
 
 class Bus:

@@ -74,7 +74,8 @@ class SerialPort:
         ) as error:  # the last three: a URL that is none
             raise NoPort(
                 f"cannot open port {url}: {_one_line(error)}",
-                "check its name, that the board is plugged in and that no other program has the port open",
+                ports.refused(url)
+                or "check its name, that the board is plugged in and that no other program has the port open",
             ) from None
 
     def read(self, timeout_s: float) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -90,6 +91,18 @@ def there(name: str) -> str:
     if found.startswith("/") and not Path(found).exists():
         raise NoPort(f"there is no port {found}", "check its name and that the board is plugged in")
     return found
+
+
+def refused(device: str) -> str | None:
+    """What lets this user open a port that is there and that the system does not let him open; else None."""
+    path = Path(device)
+    if not path.exists() or os.access(path, os.R_OK | os.W_OK):
+        return None
+    try:
+        group = path.group()
+    except (OSError, KeyError, NotImplementedError):
+        group = "dialout"
+    return f"sudo usermod -aG {group} $USER, and log in anew"
 
 
 def touch(name: str) -> str:

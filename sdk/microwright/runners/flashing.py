@@ -9,7 +9,7 @@ from pathlib import Path
 
 from microwright import _run
 from microwright.board import Board
-from microwright.errors import AmbiguousProbe, InputError, ToolFailed, ToolMissing
+from microwright.errors import AmbiguousProbe, InputError, NoPermission, ToolFailed, ToolMissing
 from microwright.link import ports
 from microwright.runners import drives, usb
 from microwright.runners.base import DriveCopy, Failure, Flasher, FlashTool, Job, Where
@@ -112,13 +112,18 @@ def _require(tool: FlashTool, board: Board) -> None:
 
 
 def _port(flasher: Flasher, board: Board, where: Where) -> str:
-    """The serial port of the boot loader."""
+    """The serial port of the boot loader, which is there and may be opened."""
     if where.port is None or where.port == ports.AUTO:
         own = flasher.checked(board).get("usb_ids")
-        return ports.find(str(own).split(",") if own else board.serial.usb_ids, board.id)
-    if not _PORT.fullmatch(where.port):
+        port = ports.find(str(own).split(",") if own else board.serial.usb_ids, board.id)
+    elif _PORT.fullmatch(where.port):
+        port = ports.there(where.port)
+    else:
         raise InputError(f"{where.port[:80]!r} is no name of a port", "correct --port")
-    return ports.resolve(where.port)
+    permit = ports.refused(port)
+    if permit is not None:
+        raise NoPermission(f"{flasher.name}: this user may not open {port}", permit)
+    return port
 
 
 def _only(flasher: Flasher, pattern: re.Pattern[str], board: Board) -> str | None:
