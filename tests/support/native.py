@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -34,6 +35,8 @@ FLAGS = (
     "-fsanitize=address,undefined",
     "-fno-sanitize-recover",
 )
+# The sanitizers' libraries are large, and the usual linker reads them slowly.
+_LINKER = ("-fuse-ld=gold",) if shutil.which("ld.gold") else ()
 
 # Reads samples (all inputs one after the other) from stdin until it ends, writes the outputs of each to
 # stdout. Each inference starts from an arena of garbage, but for the state of the one before, that is exactly
@@ -44,7 +47,7 @@ _MAIN = r"""
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "mw_model.h"
+#include "mw_model.c"
 
 static const struct {
     int layer;
@@ -156,7 +159,8 @@ def native(graph: Graph, *, plain: bool = False) -> Native:
     def build(directory: Path, target: Path) -> None:
         for name, text in texts.items():
             (directory / name).write_text(text, encoding="ascii")
-        _compile(["-I.", "main.c", "mw_model.c", *map(str, objects), "-o", str(target)], directory)
+        # Tables and calls alone: there is nothing to optimise.
+        _compile(["-O0", *_LINKER, "-I.", "main.c", *map(str, objects), "-o", str(target)], directory)
 
     parts = [*(f"{name}\n{text}" for name, text in sorted(texts.items())), *(o.name for o in objects)]
     return Native(planned.graph, _cached("model", parts, build))
