@@ -98,6 +98,33 @@ def test_uarts_of_stm32f1_come_out_at_some_pins_only(tmp_path: Path) -> None:
         assert "board.toml: the UART of [uart] does not come out at tx" in other
 
 
+# Of RP2040: the pins that each UART sends on; it receives on the next one.
+RP_PINS = {"0x40034000u": (0, 12, 16, 28), "0x40038000u": (4, 8, 20, 24)}
+
+
+def test_uarts_of_rp2040_come_out_at_some_pins_only(tmp_path: Path) -> None:
+    on = board.load("raspberry-pi-pico")
+    project.create(tmp_path, dense(), on)
+    for base, pins in RP_PINS.items():
+        for pin in range(0, 32, 2):
+            where = {"MW_UART_TX_PIN": f"{pin}u", "MW_UART_RX_PIN": f"{pin + 1}u"}
+            said = compiled(tmp_path, on, MW_UART_BASE=base, **where)
+            if pin in pins:
+                assert said == ""
+            else:
+                assert "board.toml: the UART of [uart] does not come out at tx" in said
+                assert "board.toml: the UART of [uart] does not come in at rx" in said
+    assert "is none of the chip's UARTs" in compiled(tmp_path, on, MW_UART_BASE="0x40070000u")
+
+
+def test_the_uart_of_an_nrf52_comes_out_at_any_pin(tmp_path: Path) -> None:
+    on = board.load("nrf52840-dk")
+    project.create(tmp_path, dense(), on)
+    assert compiled(tmp_path, on, MW_UART_TX_PORT="1u", MW_UART_TX_PIN="15u") == ""
+    assert "tx and rx of [uart] are P0.00 to P1.31" in compiled(tmp_path, on, MW_UART_TX_PORT="2u")
+    assert "is none of the chip's UARTs" in compiled(tmp_path, on, MW_UART_BASE="0x40028000u")
+
+
 @pytest.mark.parametrize(
     ("board_id", "macro", "value", "message"),
     [
@@ -107,6 +134,8 @@ def test_uarts_of_stm32f1_come_out_at_some_pins_only(tmp_path: Path) -> None:
         ("nucleo-f446re", "APB1_DIVIDER", "3u", "is not 1, 2, 4, 8 or 16"),
         ("nucleo-f103rb", "PLL_FACTOR", "8u", "does not make clock_hz"),
         ("nucleo-l476rg", "PLL_N", "22u", "pll_n of [chip] makes less than 64 MHz or more than 344 MHz"),
+        ("raspberry-pi-pico", "PLL_FBDIV", "62u", "pll_fbdiv of [chip] makes less than 750 MHz"),
+        ("raspberry-pi-pico", "PLL_POSTDIV2", "3u", "pll_postdiv2 of [chip] do not make clock_hz"),
     ],
 )
 def test_settings_that_a_chip_does_not_take_are_refused(

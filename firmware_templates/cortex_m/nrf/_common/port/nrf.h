@@ -16,8 +16,14 @@
 #define PIN_CNF_INPUT_DISCONNECT (1u << 1)
 #define PIN_CNF_PULL_UP (3u << 2)
 
+#if !defined(MW_UART_TX_PIN) || !defined(MW_UART_RX_PIN)
+#error "board.toml: [uart] needs tx and rx"
+#endif
 #if MW_UART_BASE != 0x40002000u
-#error "the UART of nRF51 and nRF52 is at 0x40002000"
+#error "board.toml: base of [uart] is none of the chip's UARTs"
+#endif
+#if MW_UART_TX_PORT > 1 || MW_UART_TX_PIN > 31 || MW_UART_RX_PORT > 1 || MW_UART_RX_PIN > 31
+#error "board.toml: tx and rx of [uart] are P0.00 to P1.31"
 #endif
 #define UART_HZ 16000000u
 

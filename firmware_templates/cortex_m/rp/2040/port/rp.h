@@ -18,6 +18,8 @@
 #define RESET_UART0 (1u << 22)
 #define RESET_UART1 (1u << 23)
 
+#define GPIO_PINS 30u
+
 #define CLK_SYS_RESUS_CTRL_OFFSET 0x78u
 
 #endif

@@ -18,6 +18,8 @@
 #define RESET_UART0 (1u << 26)
 #define RESET_UART1 (1u << 27)
 
+#define GPIO_PINS 48u // of the larger package
+
 #define CLK_SYS_RESUS_CTRL_OFFSET 0x84u
 
 #endif

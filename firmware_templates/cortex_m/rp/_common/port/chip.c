@@ -60,26 +60,29 @@
 
 #define VCO_HZ (MW_CHIP_XOSC_HZ / PLL_REFDIV * MW_CHIP_PLL_FBDIV)
 #if VCO_HZ < 750000000u || VCO_HZ > 1600000000u
-#error "[chip] of the board file: xosc_hz * pll_fbdiv has to be 750 to 1600 MHz"
+#error "board.toml: pll_fbdiv of [chip] makes less than 750 MHz or more than 1600 MHz"
 #endif
 #if VCO_HZ != MW_CPU_HZ * MW_CHIP_PLL_POSTDIV1 * MW_CHIP_PLL_POSTDIV2
-#error "[chip] of the board file: xosc_hz * pll_fbdiv / pll_postdiv1 / pll_postdiv2 is not clock_hz"
+#error "board.toml: pll_postdiv1 and pll_postdiv2 of [chip] do not make clock_hz"
 #endif
 
+#if !defined(MW_UART_TX_PIN) || !defined(MW_UART_RX_PIN)
+#error "board.toml: [uart] needs tx and rx"
+#endif
 #if MW_UART_BASE == UART0_BASE
 #define UART 0u
 #elif MW_UART_BASE == UART1_BASE
 #define UART 1u
 #else
-#error "[uart] of the board file: base is of no UART of this chip"
+#error "board.toml: base of [uart] is none of the chip's UARTs"
 #endif
-// Of each four pins the first can send and the second receive, of UART 0, 1, 1, 0, 0, 1, 1, 0.
+// Of each four pins the first sends and the second receives, of UART 0, 1, 1, 0, 0, 1, 1, 0 and so on.
 #define UART_OF(pin) (((pin) + 4u) / 8u % 2u)
-#if MW_UART_TX_PIN % 4u != 0 || MW_UART_RX_PIN % 4u != 1
-#error "[uart] of the board file: these pins are not a UART's"
+#if MW_UART_TX_PIN % 4u != 0 || UART_OF(MW_UART_TX_PIN) != UART || MW_UART_TX_PIN >= GPIO_PINS
+#error "board.toml: the UART of [uart] does not come out at tx"
 #endif
-#if UART_OF(MW_UART_TX_PIN) != UART || UART_OF(MW_UART_RX_PIN) != UART
-#error "[uart] of the board file: these pins are the other UART's"
+#if MW_UART_RX_PIN % 4u != 1 || UART_OF(MW_UART_RX_PIN) != UART || MW_UART_RX_PIN >= GPIO_PINS
+#error "board.toml: the UART of [uart] does not come in at rx"
 #endif
 
 static bool out_of_reset(uint32_t blocks)
