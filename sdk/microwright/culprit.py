@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from microwright.build import Image
 from microwright.errors import DeviceFault
 
 if TYPE_CHECKING:
@@ -31,17 +32,21 @@ class Place:
 
 
 @contextlib.contextmanager
-def named(elf: Path) -> Iterator[None]:
+def named(image: Image) -> Iterator[None]:
     """Around what asks a device that runs an image: a DeviceFault names the functions that it happened in."""
     try:
         yield
     except DeviceFault as fault:
-        raise located(elf, fault) from None
+        raise located(image, fault) from None
 
 
-def located(elf: Path, fault: DeviceFault) -> DeviceFault:
-    """A fault with what the image tells of its place."""
-    return DeviceFault(fault.what, fault.exception, fault.registers, _where(elf, fault))
+def located(image: Image, fault: DeviceFault) -> DeviceFault:
+    """A fault with what the image tells of its place; nothing where the device runs other firmware."""
+    if fault.build_id in ("", image.build_id):
+        where = _where(image.elf, fault)
+    else:
+        where = f"in build {fault.build_id[:12]}, not in the image, which is build {image.build_id[:12]}"
+    return DeviceFault(fault.what, fault.exception, fault.registers, fault.build_id, where)
 
 
 def _where(elf: Path, fault: DeviceFault) -> str:

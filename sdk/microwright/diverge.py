@@ -113,7 +113,7 @@ def locate(
             reach(native) as program,
             Link(program.url, native.project.board.serial.baud) as native_link,
             reach(image, url, runner, probe) as reached,
-            culprit.named(image.elf),
+            culprit.named(image),
             connect(reached.url, made.board.serial.baud, on_log) as link,
         ):
             host = Side(Device(native_link, native), _plan(native.project))

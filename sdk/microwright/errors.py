@@ -116,12 +116,17 @@ class DeviceFault(DeviceError):
     """The device's core met a fault, and runs nothing until a reset.
 
     `what` names the exception and what the core says of it. `exception` is its number, None where the device
-    does not say it. `registers` are those that it reports, by name. `where` says in which functions of the
-    firmware it happened, as far as known.
+    does not say it. `registers` are those that it reports, by name; `build_id` is its firmware's, empty where
+    it does not say it. `where` says in which functions of the firmware it happened, as far as known.
     """
 
     def __init__(
-        self, what: str, exception: int | None, registers: Mapping[str, int], where: str = ""
+        self,
+        what: str,
+        exception: int | None,
+        registers: Mapping[str, int],
+        build_id: str = "",
+        where: str = "",
     ) -> None:
         values = " ".join(f"{name}={value:08x}" for name, value in registers.items())
         super().__init__(
@@ -131,6 +136,7 @@ class DeviceFault(DeviceError):
         self.what = what
         self.exception = exception
         self.registers = dict(registers)
+        self.build_id = build_id
         self.where = where
 
 

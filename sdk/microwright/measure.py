@@ -82,7 +82,7 @@ def measure(
     for sample in inputs:
         _check(sample, [graph.tensors[i] for i in graph.inputs])
     kept: list[tuple[Array, ...]] = []
-    with culprit.named(image.elf), connect(url, image.project.board.serial.baud, on_log) as link:
+    with culprit.named(image), connect(url, image.project.board.serial.baud, on_log) as link:
         device = Device(link, image)
         warm = [device.run(bytes_of(inputs[0]), reset=True) for _ in range(warmup)]
         done: list[Run] = []

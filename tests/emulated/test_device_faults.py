@@ -50,6 +50,7 @@ def met(image: Image, how: int) -> DeviceFault:
         ):
             link.request("hello")
     assert later.value.registers == first.value.registers
+    assert later.value.build_id == first.value.build_id == image.build_id
     return first.value
 
 

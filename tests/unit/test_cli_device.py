@@ -19,7 +19,7 @@ import pytest
 from microwright import cli
 from microwright.errors import NoPort, PortLost
 from microwright.link import Link
-from microwright.link.watch import watch
+from microwright.link.watch import Seen, decoded, watch
 from tests.support.fake_device import Clock, record
 from tests.support.small_model import small_model
 
@@ -296,6 +296,24 @@ def test_a_fault_that_is_watched_is_put_in_words() -> None:
     assert log[0].text == "@0 fault exception=6 cfsr=00010000 pc=00000ef4"
     assert log[0].fault is not None
     assert log[0].fault.message == "the device met a fault: UsageFault, undefined instruction (UNDEFINSTR)"
+
+
+def test_monitor_puts_a_fault_in_words(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = record(0, "fault", exception=3, pc="00000ef4", build="abcdef")
+
+    def come(find: object, baud: object, show: Callable[[Seen], None], **options: object) -> None:
+        for seen in decoded(said[:-1]):
+            show(seen)
+
+    monkeypatch.setattr("microwright.link.watch.watch", come)
+    assert cli.execute(["monitor", "COM3"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "@0 fault exception=3 pc=00000ef4 build=abcdef\n"
+    assert "note: the device met a fault: HardFault\n" in shown.err
+    assert cli.execute(["monitor", str(project)]) == 0
+    assert "note: the device met a fault in build abcdef, not in the image, " in capsys.readouterr().err
 
 
 def test_a_port_that_comes_and_goes_is_watched_on() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -46,9 +48,11 @@ def address(image: Path, function: str, offset: int = 0) -> int:
     )
 
 
-def message(elf: Path, **registers: int) -> str:
-    with pytest.raises(DeviceFault) as raised, culprit.named(elf):
-        raise DeviceFault("HardFault", 3, registers)
+def message(elf: Path, build_id: str = "", **registers: int) -> str:
+    built: Any = SimpleNamespace(elf=elf, build_id="00112233445566778899")
+    with pytest.raises(DeviceFault) as raised, culprit.named(built):
+        raise DeviceFault("HardFault", 3, registers, build_id)
+    assert raised.value.build_id == build_id
     assert raised.value.registers == registers
     return raised.value.message
 
@@ -62,6 +66,13 @@ def test_both_functions_have_file_and_line(image: Path, name: str) -> None:
         "the device met a fault in inner (app/two.c:5), called from outer (app/two.c:9): HardFault"
     )
     assert culprit.find(elf, [outer, None]) == [culprit.Place("outer", "app/two.c", 8), None]
+
+
+def test_of_other_firmware_no_function_is_named(image: Path) -> None:
+    pc = address(image, "inner", 2)
+    assert " in inner " in message(image, pc=pc, build_id="00112233445566778899")
+    place = "in build aabbccddeeff, not in the image, which is build 001122334455"
+    assert message(image, pc=pc, build_id="aabbccddeeff0011") == f"the device met a fault {place}: HardFault"
 
 
 def test_without_debug_information_functions_alone(image: Path) -> None:

@@ -13,6 +13,7 @@ import click
 from microwright.cli import _options
 
 if TYPE_CHECKING:
+    from microwright.build import Image
     from microwright.link.watch import Seen
 
 _BAUD = 115_200
@@ -56,7 +57,7 @@ def command(
 
     if (target is None) == (board_id is None):
         raise click.UsageError("give a port, a project or --board ID")
-    elf = None
+    image = None
     with contextlib.ExitStack() as stack:
         _, connect = stack.enter_context(_options.line(None, record))
         if board_id is not None:
@@ -72,7 +73,6 @@ def command(
             if Path(url).is_dir():
                 project = projects.open_project(Path(url))
                 image = builds.open_image(project)
-                elf = image.elf
                 url = stack.enter_context(reach(image)).url
                 default_baud = project.board.serial.baud
                 wait_s = wait_s or 0.0
@@ -83,10 +83,10 @@ def command(
                 return url
 
         click.echo("Ctrl-C ends it", err=True)
-        watch(find, baud or default_baud, _shown(timestamps, elf), wait_s=wait_s, connect=connect)
+        watch(find, baud or default_baud, _shown(timestamps, image), wait_s=wait_s, connect=connect)
 
 
-def _shown(timestamps: bool, elf: Path | None) -> Callable[[Seen], None]:
+def _shown(timestamps: bool, image: Image | None) -> Callable[[Seen], None]:
     from microwright import culprit
 
     start_s = time.monotonic()
@@ -96,7 +96,7 @@ def _shown(timestamps: bool, elf: Path | None) -> Callable[[Seen], None]:
         mark = "damaged: " if seen.kind == "damaged" else "note: " if seen.kind == "port" else ""
         click.echo(f"{stamp}{mark}{seen.text}", err=seen.kind == "port")
         if seen.fault is not None:
-            fault = seen.fault if elf is None else culprit.located(elf, seen.fault)
+            fault = seen.fault if image is None else culprit.located(image, seen.fault)
             click.echo(f"{stamp}note: {fault.message}", err=True)
 
     return show

@@ -34,7 +34,7 @@ def command(project: Path, runner: str | None, once: bool) -> None:
         click.echo(f"serial line {device.url}")
         if once:
             with (
-                culprit.named(image.elf),
+                culprit.named(image),
                 Link(device.url, opened.board.serial.baud, _options.device_log) as link,
             ):
                 for key, value in link.request("hello").args.items():

@@ -65,7 +65,10 @@ def of(record: Record | None) -> DeviceFault | None:
         for name in _REGISTERS
         if re.fullmatch("[0-9a-f]{8}", record.args.get(name, ""))
     }
-    return DeviceFault(what(exception, registers), exception, registers)
+    build_id = record.args.get("build", "")
+    if re.fullmatch("[0-9a-f]{1,64}", build_id) is None:
+        build_id = ""
+    return DeviceFault(what(exception, registers), exception, registers, build_id)
 
 
 def what(exception: int | None, registers: Mapping[str, int]) -> str:

@@ -108,7 +108,7 @@ def run(
     """
     profile = profile_of(image)
     _check(image, mode, stimuli)
-    with culprit.named(image.elf), Session(image, url, on_log, connect=connect) as session:
+    with culprit.named(image), Session(image, url, on_log, connect=connect) as session:
         name, model = session.name()
         if model != profile.model:
             raise DeviceError(f"the device calls its model {model!r}", "build and flash the project again")

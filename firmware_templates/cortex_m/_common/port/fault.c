@@ -7,6 +7,7 @@
 #include "fault.h"
 
 #include "mw_link.h"
+#include "mw_port.h"
 #include "stack.h"
 
 #include <stdint.h>
@@ -69,9 +70,13 @@ static void put(struct mw_link *link, const char *keys, const volatile uint32_t 
 static void send(struct mw_link *link, const uint32_t *frame, uint32_t exc_return)
 {
     uint32_t sp = (uint32_t)(uintptr_t)frame;
+    uint32_t length;
+    const uint8_t *const build = mw_port_build_id(&length);
     mw_link_begin(link, 0, "fault");
     mw_link_key(link, "exception");
     mw_link_put_decimal(link, SCB_ICSR & ICSR_VECTACTIVE);
+    mw_link_key(link, "build");
+    mw_link_put_hex(link, build, length);
 #ifdef __thumb2__
     put(link, STATUS_KEYS, SCB_STATUS);
 #endif
