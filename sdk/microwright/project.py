@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from microwright import _folder, _paths, _template, family, manifest, passes, target
+from microwright import _folder, _paths, _template, debugger, family, manifest, passes, target
 from microwright import profile as profiles
 from microwright._toml import did_you_mean
 from microwright.board import Board
@@ -154,6 +154,7 @@ def _files(library: Library, profile: Profile | None) -> dict[str, bytes]:
         **library.context,
         "sources": sorted(path for path in files if path.endswith(".c")),
         "stack_bytes": board.stack_bytes,
+        "launches": debugger.launches(board),
         "walks": walks,
         "profile": None if profile is None else profiles.settings(profile, library.plan.graph),
     }
