@@ -41,7 +41,7 @@ RUNNER = FlashTool(
     version=("stm32loader", "--version"),
     least=(0, 7),
     failures=(
-        failures.no_port(r"\[Errno \d+\]"),
+        failures.no_port(r"\[Errno \d+\]", "Could not configure port"),
         failures.no_boot_loader(stm32flash.HOW, "Can't init into bootloader", "Bad reply", "Can't read"),
         failures.locked(
             "`stm32loader --unprotect` unlocks it, and loses what is in the flash",
