@@ -12,6 +12,7 @@ from microwright.board import Board
 from microwright.build import Image
 from microwright.errors import NoPort
 from microwright.link import ports
+from microwright.progress import Progress, silent
 from microwright.runners import Emulation, Flasher, Runner, Where
 
 # After flashing, a board whose USB is the chip's own is there again once its firmware has started.
@@ -29,7 +30,11 @@ class Reached:
 
 @contextlib.contextmanager
 def reach(
-    image: Image, url: str | None = None, runner: str | None = None, probe: str | None = None
+    image: Image,
+    url: str | None = None,
+    runner: str | None = None,
+    probe: str | None = None,
+    progress: Progress = silent,
 ) -> Iterator[Reached]:
     """The device at `url`, at the port that the board's USB ids name, or one that a runner starts and ends.
 
@@ -43,7 +48,10 @@ def reach(
     board = image.project.board
     chosen = runners.default(board) if runner is None else runners.get(board, runner)
     if runner is not None and isinstance(chosen, Flasher):
-        yield Reached(flash(image, url, runner, probe), None)
+        progress("flash", 0, 1)
+        url = flash(image, url, runner, probe)
+        progress("flash", 1, 1)
+        yield Reached(url, None)
         return
     if url == ports.AUTO or (url is None and not isinstance(chosen, Runner)):
         url = ports.find(board.serial.usb_ids, board.id)

@@ -112,7 +112,7 @@ def locate(
         with (
             reach(native) as program,
             Link(program.url, native.project.board.serial.baud) as native_link,
-            reach(image, url, runner, probe) as reached,
+            reach(image, url, runner, probe, progress) as reached,
             culprit.named(image),
             connect(reached.url, made.board.serial.baud, on_log) as link,
         ):

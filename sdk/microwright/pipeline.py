@@ -298,7 +298,7 @@ def evaluate(
     def made(measured: Measurement) -> Report:
         return report.make(image, measured, judge.agreement, judge.scores, cautions)
 
-    with device.reach(image, url, runner, probe) as reached:
+    with device.reach(image, url, runner, probe, progress) as reached:
         measured = measure(
             image,
             reached.url,

@@ -25,6 +25,8 @@ def command(project: Path, runner: str | None, probe: str | None, port: str | No
 
     image = builds.open_image(projects.open_project(project))
     flasher = runners.flasher(image.project.board, runner)
-    click.echo(f"flashing {image.project.board.name} with {flasher.name}", err=True)
-    done = runners.flash(image, runner=flasher.name, where=runners.Where(probe, port))
-    click.echo(f"flashed  {done.file} ({done.bytes:,} bytes) in {done.seconds:.1f} s")
+    with _options.progress() as progress:
+        progress(f"flash with {flasher.name}", 0, 1)
+        done = runners.flash(image, runner=flasher.name, where=runners.Where(probe, port))
+        progress(f"flash with {flasher.name}", 1, 1)
+    click.echo(f"flashed  {done.file} ({done.bytes:,} bytes) with {done.runner} in {done.seconds:.1f} s")

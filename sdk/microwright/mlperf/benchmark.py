@@ -61,7 +61,7 @@ def evaluate(
     """
     stimuli = load(data, image.project.graph, profile_of(image), progress=progress)
     _check(image, mode, stimuli)
-    with device.reach(image, url, runner, probe) as reached:
+    with device.reach(image, url, runner, probe, progress) as reached:
         return run(
             image,
             reached.url,
