@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from microwright import board as boards
-from microwright import runners
+from microwright import device, runners
 from microwright.errors import (
     AmbiguousProbe,
     BoardError,
@@ -297,6 +297,18 @@ def test_a_port_that_this_user_may_not_open_is_not_given_to_a_tool(
     with pytest.raises(NoPort, match="there is no port /dev/tty-not-there"):
         flash(folder, "stm32flash", Where(port="/dev/tty-not-there"))
     assert not (folder / "arguments").exists()
+
+
+def test_a_boot_loader_is_at_the_firmwares_port_unless_it_has_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda *_: [])
+    play(folder, "stm32flash", "")
+    play(folder, "bossac", "")
+    device.check(example("stm32flash"), url=PORT)
+    device.check(example("bossac"), url=PORT)
+    with pytest.raises(NoPort, match="no port matches USB id 2341:005a or 2341:805a"):
+        device.check(example("bossac", {"usb_ids": "2341:005a,2341:805a"}), url=PORT)
 
 
 class Bus:
