@@ -33,6 +33,11 @@ class MicrowrightError(Exception):
         self.hint = hint
 
 
+def to_json(error: MicrowrightError) -> Mapping[str, str]:
+    """An error as reports have it."""
+    return {"class": type(error).__name__, "message": error.message, "hint": error.hint}
+
+
 class InputError(MicrowrightError):
     """A file or a value from the user is not usable."""
 

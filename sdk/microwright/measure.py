@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from microwright import culprit
 from microwright.build import Image
 from microwright.dialogue import Device, Run, array_of, bytes_of
-from microwright.errors import DeviceError, InputError, MicrowrightError
+from microwright.errors import DeviceError, DeviceFault, InputError, MicrowrightError
 from microwright.graph import Array, Tensor
 from microwright.latency import Latency
 from microwright.link import Connect, Link, ignore
@@ -33,6 +33,7 @@ class Measurement:
     uses, `stack_peak_bytes` the most that anything used since start, `arena_peak_bytes` how far the arena was
     written; None where the device cannot tell. `hello` is what the device says about itself. `complete` is
     false of what was measured before Ctrl-C or an error: the runs so far, and nothing that comes behind them.
+    `error` is that error.
     """
 
     outputs: tuple[tuple[Array, ...], ...]
@@ -43,6 +44,7 @@ class Measurement:
     arena_peak_bytes: int | None
     hello: Mapping[str, str]
     complete: bool = True
+    error: MicrowrightError | None = None
 
 
 def measure(
@@ -132,9 +134,12 @@ def measure(
             layer_ticks = device.layer_ticks(bytes_of(inputs[0])) if layers else ()
             stack_bytes, arena_bytes = device.peaks(bytes_of(inputs[0]))
             ratio = device.clock_ratio() if emulation is None and compare_clock else None
-        except (MicrowrightError, KeyboardInterrupt, SystemExit):
+        except (MicrowrightError, KeyboardInterrupt, SystemExit) as stop:
             if done and on_partial is not None:
-                on_partial(so_far())
+                error = stop if isinstance(stop, MicrowrightError) else None
+                if isinstance(error, DeviceFault):
+                    error = culprit.located(image, error)
+                on_partial(replace(so_far(), error=error))
             raise
     runs_alone = so_far()
     return replace(

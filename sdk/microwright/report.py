@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from microwright import __version__, _output, costs, footprint, ops
+from microwright import __version__, _output, costs, errors, footprint, ops
 from microwright import latency as latencies
 from microwright.accuracy import Scores
 from microwright.build import Image
 from microwright.costs import Estimate
 from microwright.coverage import Caution
-from microwright.errors import MismatchError
+from microwright.errors import MicrowrightError, MismatchError
 from microwright.footprint import Footprint
 from microwright.latency import Latency
 from microwright.measure import Measurement
@@ -93,7 +93,8 @@ class Report:
     `agreement` is None where no reference interpreter is installed, `scores` where no
     labels were given that outputs can be held against, `estimated` where the latency is no count of
     instructions or the core is not known. `cautions` say what speaks against trusting the model. `complete`
-    is false where the measurement ended before its end: the report is of the runs so far.
+    is false where the measurement ended before its end: the report is of the runs so far; `error` is what
+    ended it, None where that was Ctrl-C.
     """
 
     model: ModelFacts
@@ -111,6 +112,7 @@ class Report:
     estimated: Estimate | None = None
     cautions: tuple[Caution, ...] = ()
     complete: bool = True
+    error: MicrowrightError | None = None
 
     @property
     def accuracy(self) -> float | None:
@@ -168,6 +170,7 @@ def make(
         else None,
         cautions=(*cautions, *latencies.examine(latency, repeatable=not graph.streams)),
         complete=measurement.complete,
+        error=measurement.error,
     )
 
 
@@ -205,6 +208,7 @@ def to_json(report: Report) -> Mapping[str, object]:
     content: dict[str, object] = {
         "schema": SCHEMA,
         "complete": report.complete,
+        "error": None if report.error is None else errors.to_json(report.error),
         "model": asdict(report.model),
         "board": report.board,
         "engine": report.engine,

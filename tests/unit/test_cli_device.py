@@ -70,6 +70,8 @@ def test_a_replay_of_other_options_is_exit_3(
     assert "session.txt, line " in capsys.readouterr().err
     found = json.loads(report.read_text())
     assert found["complete"] is False and found["latency"]["runs"] == 2
+    assert found["error"]["class"] == "InputError"
+    assert "session.txt, line " in found["error"]["message"]
     assert cli.execute([*measure, "--port", "/dev/null", "--replay", str(session)]) == 2
 
 
@@ -146,7 +148,8 @@ def test_control_c_does_not_replace_an_earlier_report(project: Path, tmp_path: P
     with started("measure", str(project), "--runs", "50000", "--record", str(session)) as process:
         wait_for(ran(session, 3), process)
         assert f"are in {project / 'report-partial.json'}" in control_c(process)
-    assert json.loads((project / "report-partial.json").read_text())["complete"] is False
+    partial = json.loads((project / "report-partial.json").read_text())
+    assert partial["complete"] is False and partial["error"] is None
     assert earlier.read_text() == "{}"
     (project / "report-partial.json").unlink()
 

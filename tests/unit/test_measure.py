@@ -531,4 +531,6 @@ def test_a_device_that_meets_a_fault_ends_it_with_the_runs_so_far(over: Measure)
     with pytest.raises(DeviceFault, match="undefined instruction"):
         over(fake.receive, samples(5), on_partial=kept.append)
     assert [partial.latency.runs for partial in kept] == [2]
+    assert isinstance(kept[0].error, DeviceFault)
+    assert kept[0].error.message.startswith("the device met a fault at 0x00000ef4, ")
     assert len(fake.executed) == 4

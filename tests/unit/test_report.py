@@ -99,6 +99,7 @@ def test_the_json_is_schema_1() -> None:
     assert report.to_json(_REPORT) == {
         "schema": 1,
         "complete": True,
+        "error": None,
         "model": {
             "name": "net",
             "sha256": "ab" * 32,
