@@ -193,6 +193,9 @@ def test_interrupts_leave_a_program_as_it_was(program: Path) -> None:
         # Conditional instructions that an interrupt cuts in two: 200 times 17 and 1800 times 34.
         assert device.ask("i") == f"sum {200 * 17 + 1800 * 34:08x} interrupted"
         assert device.ask("F") == "kept"
+        # On the process stack, too, and a fault says so.
+        assert device.ask("p") == "kept"
+        assert device.ask("eu").endswith("link fffffffd code 0000de00")
 
 
 def test_systick_and_the_cycle_counter_count_instructions(program: Path) -> None:

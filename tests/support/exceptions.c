@@ -21,6 +21,7 @@
 #define SCB_CPACR REGISTER(0xe000ed88u)
 #define SCB_DEMCR REGISTER(0xe000edfcu)
 #define STACK_TOP 0x20010000u
+#define PROCESS_TOP 0x20030000u
 #define STACK_BOTTOM 0x20000000u
 
 void reset_handler(void);
@@ -101,7 +102,7 @@ void svc_handler(void)
 
 __attribute__((naked)) void fault_handler(void)
 {
-    __asm volatile("mov r0, sp\n mov r1, lr\n ldr r2, =0x20020000\n mov sp, r2\n b report\n .ltorg");
+    __asm volatile("tst lr, #4\n ite eq\n moveq r0, sp\n mrsne r0, psp\n mov r1, lr\n ldr r2, =0x20020000\n mov sp, r2\n b report\n .ltorg");
 }
 
 __attribute__((noreturn)) static void serve(void)
@@ -122,6 +123,16 @@ __attribute__((noreturn)) static void serve(void)
             __asm volatile("mov sp, %0\n udf #0" ::"r"(STACK_BOTTOM + 8));
         } else if (command == 's') {
             __asm volatile("svc #0");
+        } else if (command == 'p') {
+            uint32_t process;
+            uint32_t main;
+            __asm volatile("msr psp, %0\n movs r0, #2\n msr control, r0\n isb" ::"r"(PROCESS_TOP) : "r0");
+            begin_ticks(50);
+            while (ticks < 3) {
+            }
+            SYST_CSR = 0;
+            __asm volatile("mrs %0, psp\n mrs %1, msp" : "=r"(process), "=r"(main));
+            put(process == PROCESS_TOP && main < STACK_TOP && main > STACK_BOTTOM ? "kept\n" : "lost\n");
         } else if (command == 'e') {
             SCB_SHCSR = 7u << 16;
         } else if (command == 'r') {

@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from microwright.emulator.bus import Bus
-from microwright.emulator.engine import CORES, Engine, Lockup, Memory
+from microwright.emulator.engine import CORES, Engine
+from microwright.emulator.exceptions import Lockup
 from microwright.emulator.families import FAMILIES, Family
 from microwright.emulator.line import Line
+from microwright.emulator.memory import Memory
 from microwright.emulator.uarts import UARTS
 
 _LARGEST_FILE_BYTES = 256 << 20

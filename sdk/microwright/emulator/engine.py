@@ -1,16 +1,9 @@
-"""A Cortex-M core on Unicorn: memory, instruction counts, exceptions.
-
-Unicorn executes instructions and leaves the rest of a core to whoever uses it. Exceptions are entered and
-left here, between its blocks of instructions: SysTick, supervisor calls, faults. All have the same priority;
-the hard fault's is higher.
-"""
+"""A Cortex-M core on Unicorn, which executes blocks of instructions: what happens between them is here."""
 
 from __future__ import annotations
 
 import ctypes
-import struct
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import unicorn
@@ -18,8 +11,10 @@ from unicorn import arm_const as arm
 from unicorn.unicorn_py3.unicorn import uclib
 
 from microwright.emulator.bus import Bus
+from microwright.emulator.exceptions import FRAME, SYSTICK, THUMB, Exceptions, words_at
 from microwright.emulator.families import PERIPHERALS, SYSTEM
 from microwright.emulator.line import Line
+from microwright.emulator.memory import Memory, gaps, map_all
 from microwright.emulator.system import System
 
 # Unicorn's Cortex-M0 executes the instructions of an M0+, too.
@@ -32,48 +27,10 @@ CORES: Mapping[str, int] = {
     "cortex-m33": arm.UC_CPU_ARM_CORTEX_M33,
 }
 
-_PAGE = 4096
-# Memory has something in it when power comes.
-_POWER_UP = b"\xa5"
 # Now and then the engine looks whether anybody still needs it.
 _SLICE = 5_000_000
 _NEVER = 0xFFFF_FFFE
-_RETURN = 0xFF00_0000
-
-_SVC, _HARD, _BUS, _USAGE, _SYSTICK = 11, 3, 5, 6, 15
-_IBUSERR, _PRECISERR, _STKERR, _BFARVALID = 1 << 8, 1 << 9, 1 << 12, 1 << 15
-_UNDEFINSTR, _INVSTATE, _NOCP, _UNALIGNED = 1 << 16, 1 << 17, 1 << 19, 1 << 24
-_FORCED, _DEBUGEVT = 1 << 30, 1 << 31
-# QEMU's numbers of exceptions, which Unicorn passes on.
-_QEMU_SVC, _QEMU_DATA_ABORT, _QEMU_BKPT, _QEMU_NOCP, _QEMU_INVSTATE = 2, 4, 7, 17, 18
-_USAGE_OF = {_QEMU_DATA_ABORT: _UNALIGNED, _QEMU_NOCP: _NOCP, _QEMU_INVSTATE: _INVSTATE}
-
-_THUMB, _ALIGNED, _IT = 1 << 24, 1 << 9, 0x0600_FC00
-_FPCA = 1 << 2
-_FRAME = (
-    arm.UC_ARM_REG_R0,
-    arm.UC_ARM_REG_R1,
-    arm.UC_ARM_REG_R2,
-    arm.UC_ARM_REG_R3,
-    arm.UC_ARM_REG_R12,
-    arm.UC_ARM_REG_LR,
-)
-_FLOATS = tuple(range(arm.UC_ARM_REG_S0, arm.UC_ARM_REG_S0 + 16))
-
 _ON_BLOCK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
-
-
-@dataclass(frozen=True)
-class Memory:
-    """A region, and whether programs may write to it."""
-
-    origin: int
-    bytes: int
-    writable: bool
-
-
-class Lockup(Exception):
-    """The core has a fault while it handles a hard fault, and stops for good."""
 
 
 class Engine:
@@ -95,7 +52,8 @@ class Engine:
         self._looked = 0
         self._vectors = 0
         self._memories = memories
-        _map(self._uc, memories)
+        self._exceptions = Exceptions(self._uc, self.system, memories, self._is_v6)
+        map_all(self._uc, memories)
         self._uc.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
         self._uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_bad_address)
         # Without a hook, Unicorn does not know where in a block the core is when it reads a timer.
@@ -125,7 +83,7 @@ class Engine:
         self._bus = bus
         bus.attach(self.system)
         for window in (PERIPHERALS, SYSTEM, *windows):
-            for base, size in _gaps(window, self._memories):
+            for base, size in gaps(window, self._memories):
                 self._uc.mmio_map(base, size, self._read, base, self._write, base)
                 if exact and window != SYSTEM:
                     self._uc.hook_add(
@@ -145,11 +103,11 @@ class Engine:
         self._vectors = vectors
         self.system.reset(vectors)
         self._bus.reset()
-        stack, start = self._words(vectors, 2)
-        for register in (*_FRAME, arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_CONTROL):
+        stack, start = words_at(self._uc, vectors, 2)
+        for register in (*FRAME, arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_CONTROL):
             self._uc.reg_write(register, 0)
         self._uc.reg_write(arm.UC_ARM_REG_LR, 0xFFFF_FFFF)
-        self._uc.reg_write(arm.UC_ARM_REG_XPSR, _THUMB)
+        self._uc.reg_write(arm.UC_ARM_REG_XPSR, THUMB)
         self._uc.reg_write(arm.UC_ARM_REG_SP, stack & ~3)
         self._uc.reg_write(arm.UC_ARM_REG_PC, start)
 
@@ -164,12 +122,12 @@ class Engine:
                 self._uc.emu_start(self._uc.reg_read(arm.UC_ARM_REG_PC) | 1, _NEVER)
             except unicorn.UcError as error:
                 self._settle()
-                self._fault(error.errno)
+                self._exceptions.fault(error.errno, sum(self._block), self._bad_address)
                 continue
             self._pc = None
             if self._exception is not None:
                 self._settle()
-                self._take(self._exception)
+                self._exceptions.take(self._exception)
             elif not self._stopped:
                 self._sleep()
             if self.system.reset_requested:
@@ -179,9 +137,9 @@ class Engine:
                 self._looked = self._total
                 self._line.flush()
                 self._line.end_with_parent()
-            if self.system.pending and not self._masked():
+            if self.system.pending and not self._exceptions.masked():
                 self.system.pending = False
-                self._enter(_SYSTICK, self._uc.reg_read(arm.UC_ARM_REG_PC))
+                self._exceptions.enter(SYSTICK, self._uc.reg_read(arm.UC_ARM_REG_PC))
 
     def _next_stop(self) -> int:
         """The count of instructions at which the engine has to look at more than instructions."""
@@ -189,7 +147,7 @@ class Engine:
         if self.system.pending and not self.system.active:
             return self._total + 1  # until interrupts are on again
         if not self._is_v6 and not self.system.fpu_enabled:
-            self._check_fpu()
+            self._exceptions.check_fpu()
             return self._total + 1
         return min(self._looked + _SLICE, self._total + _SLICE if due is None else due)
 
@@ -256,152 +214,6 @@ class Engine:
         """Wait for an interrupt: SysTick's, or a byte. Time stands still meanwhile."""
         if not self.system.pending:
             self._line.wait()
-
-    def _masked(self) -> bool:
-        return bool(self.system.active or self._uc.reg_read(arm.UC_ARM_REG_PRIMASK) & 1)
-
-    def _check_fpu(self) -> None:
-        """A program that uses the FPU before it is on has a fault, some instructions late."""
-        if self._uc.reg_read(arm.UC_ARM_REG_CONTROL) & _FPCA:
-            self._usage(_NOCP)
-
-    def _take(self, number: int) -> None:
-        pc = self._uc.reg_read(arm.UC_ARM_REG_PC)
-        if pc >= _RETURN:
-            self._leave(pc | 1)
-        elif number == _QEMU_SVC:
-            self._enter(_SVC if not self.system.active else _HARD, pc)
-        elif number == _QEMU_BKPT:
-            self._escalate(hfsr=_DEBUGEVT)
-        else:
-            self._usage(_USAGE_OF.get(number, _UNDEFINSTR))
-
-    def _fault(self, errno: int) -> None:
-        pc = self._uc.reg_read(arm.UC_ARM_REG_PC)
-        if errno in (unicorn.UC_ERR_FETCH_UNMAPPED, unicorn.UC_ERR_FETCH_PROT):
-            self._configurable(_BUS, cfsr=_IBUSERR)
-        elif errno in (
-            unicorn.UC_ERR_READ_UNMAPPED,
-            unicorn.UC_ERR_WRITE_UNMAPPED,
-            unicorn.UC_ERR_WRITE_PROT,
-        ):
-            self._configurable(_BUS, cfsr=_PRECISERR | _BFARVALID, bfar=self._bad_address)
-        elif errno == unicorn.UC_ERR_INSN_INVALID and pc == sum(self._block):
-            pass  # WFE and YIELD, which may take no time
-        elif errno == unicorn.UC_ERR_INSN_INVALID:
-            thumb = self._uc.reg_read(arm.UC_ARM_REG_XPSR) & _THUMB
-            self._usage(_UNDEFINSTR if thumb else _INVSTATE)
-        else:
-            raise Lockup(f"Unicorn stopped at 0x{pc:08x}: {unicorn.UcError(errno)}")
-
-    def _usage(self, cfsr: int) -> None:
-        self._configurable(_USAGE, cfsr=cfsr)
-
-    def _configurable(self, exception: int, *, cfsr: int, bfar: int | None = None) -> None:
-        """A fault that has a handler of its own, if that is on and nothing else is being handled."""
-        if self._is_v6:
-            self._escalate()
-            return
-        self.system.record(cfsr=cfsr, bfar=bfar)
-        if self.system.faults_enabled(exception) and not self._masked():
-            self._enter(exception, self._uc.reg_read(arm.UC_ARM_REG_PC))
-        else:
-            self._escalate(hfsr=_FORCED)
-
-    def _escalate(self, hfsr: int = 0) -> None:
-        pc = self._uc.reg_read(arm.UC_ARM_REG_PC)
-        if self.system.active == _HARD:
-            raise Lockup(f"the core locked up at 0x{pc:08x}: a fault in the handler of the hard fault")
-        self.system.record(hfsr=hfsr)
-        self._enter(_HARD, pc)
-
-    def _enter(self, exception: int, return_address: int) -> None:
-        """Push the registers and go on at the exception's vector, as the core does."""
-        uc = self._uc
-        control = uc.reg_read(arm.UC_ARM_REG_CONTROL)
-        if control & 2:
-            raise Lockup("the program uses the process stack pointer, which is not modelled")
-        floats = bool(control & _FPCA)
-        sp, xpsr = uc.reg_read(arm.UC_ARM_REG_SP), uc.reg_read(arm.UC_ARM_REG_XPSR)
-        words = [*(uc.reg_read(register) for register in _FRAME), return_address]
-        words.append(xpsr & ~_ALIGNED | (sp & 4) << 7)
-        if floats:
-            words += [*(uc.reg_read(register) for register in _FLOATS), uc.reg_read(arm.UC_ARM_REG_FPSCR), 0]
-        sp = (sp & ~7) - 4 * len(words)
-        if self._is_ram(sp, 4 * len(words)):
-            uc.mem_write(sp, struct.pack(f"<{len(words)}I", *words))
-        else:
-            if exception == _HARD:
-                raise Lockup(f"the core locked up at 0x{return_address:08x}: there is no stack")
-            self.system.record(cfsr=_STKERR)
-            exception = _BUS if self.system.faults_enabled(_BUS) else _HARD
-            self.system.record(hfsr=_FORCED if exception == _HARD else 0)
-        link = 0xFFFF_FFE1 if floats else 0xFFFF_FFF1
-        uc.reg_write(arm.UC_ARM_REG_LR, link | (0 if self.system.active else 8))
-        uc.reg_write(arm.UC_ARM_REG_SP, sp & 0xFFFF_FFFF)
-        uc.reg_write(arm.UC_ARM_REG_CONTROL, control & ~_FPCA)
-        self.system.active = exception
-        uc.reg_write(arm.UC_ARM_REG_XPSR, xpsr & ~(_IT | 0x1FF) | _THUMB | exception)
-        (handler,) = self._words(self.system.vectors + 4 * exception, 1)
-        uc.reg_write(arm.UC_ARM_REG_PC, handler)
-
-    def _leave(self, link: int) -> None:
-        """Pop the registers and go on where the exception came."""
-        uc = self._uc
-        sp = uc.reg_read(arm.UC_ARM_REG_SP)
-        floats = not link & 1 << 4
-        try:
-            words = self._words(sp, 26 if floats else 8)
-        except unicorn.UcError:
-            raise Lockup(
-                f"the core locked up: no registers at 0x{sp:08x}, where an exception returns"
-            ) from None
-        for register, word in zip(_FRAME, words, strict=False):
-            uc.reg_write(register, word)
-        if floats:
-            for register, word in zip((*_FLOATS, arm.UC_ARM_REG_FPSCR), words[8:], strict=False):
-                uc.reg_write(register, word)
-        control = uc.reg_read(arm.UC_ARM_REG_CONTROL)
-        uc.reg_write(arm.UC_ARM_REG_CONTROL, control | _FPCA if floats else control & ~_FPCA)
-        xpsr = words[7]
-        uc.reg_write(arm.UC_ARM_REG_SP, sp + 4 * len(words) + (4 if xpsr & _ALIGNED else 0))
-        self.system.active = xpsr & 0x1FF
-        uc.reg_write(arm.UC_ARM_REG_XPSR, xpsr & ~_ALIGNED | _THUMB)
-        uc.reg_write(arm.UC_ARM_REG_PC, words[6] | 1)
-
-    def _is_ram(self, address: int, size: int) -> bool:
-        return any(
-            memory.writable and memory.origin <= address and address + size <= memory.origin + memory.bytes
-            for memory in self._memories
-        )
-
-    def _words(self, address: int, count: int) -> tuple[int, ...]:
-        return struct.unpack(f"<{count}I", self._uc.mem_read(address, 4 * count))
-
-
-def _map(uc: unicorn.Uc, memories: Sequence[Memory]) -> None:
-    """Map memories, in whole pages."""
-    end = 0
-    for memory in sorted(memories, key=lambda memory: memory.origin):
-        start = max(memory.origin // _PAGE * _PAGE, end)
-        end = max(-(-(memory.origin + memory.bytes) // _PAGE) * _PAGE, start)
-        if start < end:
-            access = unicorn.UC_PROT_ALL if memory.writable else unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC
-            uc.mem_map(start, end - start, access)
-            if memory.writable:
-                uc.mem_write(start, _POWER_UP * (end - start))
-
-
-def _gaps(window: tuple[int, int], memories: Sequence[Memory]) -> Iterator[tuple[int, int]]:
-    """What memories leave of an address range: first addresses and sizes."""
-    start, end = window[0], sum(window)
-    for memory in sorted(memories, key=lambda memory: memory.origin):
-        if memory.origin < end and memory.origin + memory.bytes > start:
-            if memory.origin > start:
-                yield start, memory.origin - start
-            start = min(-(-(memory.origin + memory.bytes) // _PAGE) * _PAGE, end)
-    if start < end:
-        yield start, end - start
 
 
 def _instructions(code: bytes) -> int:
