@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from microwright import _run, fit, footprint, manifest
+from microwright import _output as _output_file
+from microwright import _run, fit, footprint, manifest, uf2
 from microwright.board import Board
 from microwright.errors import InputError, TooLarge, ToolFailed
 from microwright.footprint import Footprint
@@ -75,7 +76,8 @@ def _compilers(board: Board, toolchain: Toolchain | None) -> tuple[str, ...]:
 def build(project: Project, progress: Progress = silent, *, toolchain: Toolchain | None = None) -> Image:
     """Configure and build a project. Raises ToolMissing, ToolFailed, TooLarge, OutputError.
 
-    `toolchain` None is the one that it was built with before, GCC at first (on a native board, `cc`).
+    Chips that take UF2 files get one. `toolchain` None is the one that it was built with before, GCC at first
+    (on a native board, `cc`).
     """
     manifest.check_buildable(project.directory)
     output = _output(project)
@@ -93,6 +95,8 @@ def build(project: Project, progress: Progress = silent, *, toolchain: Toolchain
     _cmake(project, *options)
     progress("build", 1, 2)
     _cmake(project, "--build", str(output), "--parallel", str(os.cpu_count() or 1))
+    if project.uf2_family is not None:
+        _output_file.write(output / "firmware.uf2", uf2.of_elf(output / "firmware.elf", project.uf2_family))
     progress("build", 2, 2)
     return open_image(project)
 

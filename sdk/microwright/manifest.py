@@ -43,6 +43,7 @@ class Manifest:
     arena_regions: tuple[str, ...]
     files: Mapping[str, str]
     profile: Profile | None = None
+    uf2_family: int | None = None
 
     def to_bytes(self) -> bytes:
         """The content of `microwright.json`."""
@@ -61,6 +62,7 @@ class Manifest:
             "arena_bytes": self.arena_bytes,
             "arena_regions": list(self.arena_regions),
             "profile": profiles.to_manifest(self.profile),
+            "uf2_family": self.uf2_family,
             "files": self.files,
         }
         return (json.dumps(content, indent=2) + "\n").encode()
@@ -107,6 +109,7 @@ def read(directory: Path) -> Manifest:
         arena_regions=tuple(content["arena_regions"]),
         files=content["files"],
         profile=profiles.of_manifest(content.get("profile")),
+        uf2_family=content.get("uf2_family"),
     )
 
 
@@ -169,6 +172,7 @@ def _sound(manifest: Any) -> bool:
         profiles.of_manifest(manifest.get("profile"))
     except ValueError:
         return False
+    uf2_family = manifest.get("uf2_family")
     model, files, arena = manifest.get("model"), manifest.get("files"), manifest.get("arena_bytes")
     regions = manifest.get("arena_regions")
     return (
@@ -181,6 +185,7 @@ def _sound(manifest: Any) -> bool:
         and isinstance(regions, list)
         and all(isinstance(region, str) for region in regions)
         and isinstance(model, dict)
+        and (uf2_family is None or (isinstance(uf2_family, int) and 0 <= uf2_family < 1 << 32))
         and isinstance(model.get("name"), str)
         and isinstance(model.get("sha256"), str)
         and isinstance(files, dict)

@@ -23,6 +23,7 @@ from microwright.board import Board
 from microwright.board import parse as parse_board
 from microwright.emit import aot
 from microwright.errors import BoardError, InputError
+from microwright.family import Family
 from microwright.graph import Graph
 from microwright.graph import read as read_graph
 from microwright.library import Library, compile_model
@@ -31,12 +32,15 @@ from microwright.plan import Plan, plan
 from microwright.profile import MlperfTiny, Profile
 from microwright.target import Optimize
 
-_IMAGES = ("firmware.elf", "firmware.bin", "firmware.hex")
+_IMAGES = ("firmware.elf", "firmware.bin", "firmware.hex", "firmware.uf2")
 
 
 @dataclass(frozen=True)
 class Project:
-    """A generated project on disk. `files` maps each generated file to the SHA-256 of what was generated."""
+    """A generated project on disk. `files` maps each generated file to the SHA-256 of what was generated.
+
+    `uf2_family` is the chips' id in UF2 files, None where they take none.
+    """
 
     directory: Path
     board: Board
@@ -47,6 +51,7 @@ class Project:
     arena_bytes: int
     files: Mapping[str, str]
     profile: Profile | None = None
+    uf2_family: int | None = None
 
     @cached_property
     def model(self) -> Graph:
@@ -96,8 +101,9 @@ def create(
     previous = manifest.replaceable(directory, "project", force)
     library = compile_model(model, board, engine=engine, optimize=optimize, application=True)
     settled = None if profile is None else profiles.settle(profile, model)
-    files = _files(library, settled)
-    written = replace(library.manifest("project", files), profile=settled)
+    chips = family.find(board.template, board.folder, f"board {board.id}")
+    files = _files(library, settled, chips)
+    written = replace(library.manifest("project", files), profile=settled, uf2_family=chips.uf2_family)
     files[MANIFEST] = written.to_bytes()
     _folder.put(directory, files, previous.generated if previous else frozenset())
     if previous is not None:
@@ -136,16 +142,17 @@ def _project(directory: Path, board: Board, written: Manifest) -> Project:
         arena_bytes=written.arena_bytes,
         files=written.files,
         profile=written.profile,
+        uf2_family=written.uf2_family,
     )
 
 
-def _files(library: Library, profile: Profile | None) -> dict[str, bytes]:
+def _files(library: Library, profile: Profile | None, chips: Family) -> dict[str, bytes]:
     """All files of the project but the manifest."""
     board = library.board
     files = dict(library.files)
     files["model/model.tflite"] = library.plan.graph.flatbuffer
     files["board.toml"] = board.text.encode()
-    layers = _template_files(board, profile)
+    layers = _template_files(board, profile, chips)
     walks = library.plan.target.optimize != "size"
     if not walks:
         del layers["app/mw_walk.c"]
@@ -154,6 +161,7 @@ def _files(library: Library, profile: Profile | None) -> dict[str, bytes]:
         **library.context,
         "sources": sorted(path for path in files if path.endswith(".c")),
         "stack_bytes": board.stack_bytes,
+        "uf2_family": chips.uf2_family,
         "launches": debugger.launches(board),
         "walks": walks,
         "profile": None if profile is None else profiles.settings(profile, library.plan.graph),
@@ -164,16 +172,15 @@ def _files(library: Library, profile: Profile | None) -> dict[str, bytes]:
     return files
 
 
-def _template_files(board: Board, profile: Profile | None) -> dict[str, Path]:
+def _template_files(board: Board, profile: Profile | None, chips: Family) -> dict[str, Path]:
     """Path in the project (still with `.j2`) -> file of the template."""
-    found = family.find(board.template, board.folder, f"board {board.id}")
     root = _paths.firmware_templates()
     parts = PurePosixPath(board.template).parts
     folders = [root.joinpath(*parts[:depth], "_common") for depth in range(len(parts))]
     if profile is not None:
         folders.append(root / "_mlperf_tiny")
     files: dict[str, Path] = {}
-    for folder in (*folders, found.folder):
+    for folder in (*folders, chips.folder):
         files.update({str(PurePosixPath(p.relative_to(folder))): p for p in _walk(folder)})
     del files[family.FILE]
     if board.uart is not None:

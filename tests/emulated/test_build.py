@@ -16,6 +16,7 @@ from microwright.errors import InputError, TooLarge, ToolFailed, ToolMissing
 from microwright.plan import plan
 from microwright.profile import MlperfTiny, Sent
 from tests.support.firmware import convolutional, dense
+from tests.support.uf2_reader import pages
 
 GRAPH = dense(inputs=100, outputs=50)
 MCU = board.load("mps2-an386")
@@ -170,6 +171,20 @@ def test_memory_may_be_named_like_a_section(tmp_path: Path) -> None:
 
 def test_the_hex_file_is_there(image: build.Image) -> None:
     assert (image.elf.parent / "firmware.hex").read_text().startswith(":")
+
+
+def test_a_board_that_is_a_drive_gets_the_same_image_as_uf2(tmp_path: Path) -> None:
+    made = build.build(project.create(tmp_path / "p", GRAPH, board.load("raspberry-pi-pico")))
+    folder = made.elf.parent
+    found = pages((folder / "firmware.uf2").read_bytes(), 0xE48B_FF56)
+    image = (folder / "firmware.bin").read_bytes()
+    for at in range(0, len(image), 256):
+        page = found.pop(0x1000_0000 + at, bytes(256))
+        assert page[: len(image) - at] == image[at : at + 256]
+    assert not found
+    # A file of an image that is gone is gone, too.
+    project.create(tmp_path / "p", GRAPH, board.load("raspberry-pi-pico"), optimize="size")
+    assert not (folder / "firmware.uf2").exists()
 
 
 @pytest.mark.parametrize("made_for", [MCU, HOST], ids=lambda b: b.id)
