@@ -1,5 +1,6 @@
 // The UART of Arm's Cortex-M System Design Kit, polled.
 
+#include "chip.h"
 #include "mw_board.h"
 #include "mw_port.h"
 #include "sleep.h"
@@ -31,9 +32,9 @@ void uart_init(uint32_t clock_hz)
 
 void mw_port_putc(uint8_t byte)
 {
-    while ((STATE & STATE_TX_FULL) != 0) {
+    if (chip_wait(&STATE, STATE_TX_FULL, 0)) {
+        DATA = byte;
     }
-    DATA = byte;
 }
 
 int mw_port_getc(void)
