@@ -10,9 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from microwright.build import Image
 from microwright.errors import LinkCorrupt, StaleFirmware
-from microwright.graph import Array, Tensor
+from microwright.graph import Array, Graph, Tensor
 from microwright.latency import Timer
 from microwright.link import TIMEOUT_S, Link, Record, Refused, answers, clock
 
@@ -71,25 +70,26 @@ def timer_of(hello: Record) -> Timer:
 
 
 class Device:
-    """A device that runs the image; every number that it says is checked before use."""
+    """A device that runs the build of a graph; every number that it says is checked before use."""
 
-    def __init__(self, link: Link, image: Image) -> None:
+    def __init__(self, link: Link, graph: Graph, build_id: str) -> None:
         self._link = link
-        self._build_id = image.build_id
+        self._build_id = build_id
         hello = greet(self._link, self._build_id)
         self.hello = hello.args
-        graph = image.project.graph
         self._input_bytes = tuple(graph.tensors[i].size_bytes for i in graph.inputs)
         self._output_bytes = tuple(graph.tensors[i].size_bytes for i in graph.outputs)
         for key, sizes in (("inputs", self._input_bytes), ("outputs", self._output_bytes)):
             wanted = ",".join(str(size) for size in sizes)
             if hello.args.get(key) != wanted:
                 raise answers.wrong(hello, key, f"{wanted} bytes")
-        self._layers = answers.number(hello, "layers", len(graph.nodes), len(graph.nodes))
+        # Some runtimes cannot time layers apart, and say that there are none.
+        nodes = 0 if hello.args.get("layers") == "0" else len(graph.nodes)
+        self._layers = answers.number(hello, "layers", nodes, nodes)
         self._chunk_bytes = answers.number(hello, "chunk", _SMALLEST_CHUNK_BYTES, _LARGEST_CHUNK_BYTES)
         self.timer = timer_of(hello)
         self._restarted = False
-        self._begun = self._ask(lambda: clock.read(link), again=lambda: greet(link, image.build_id))
+        self._begun = self._ask(lambda: clock.read(link), again=lambda: greet(link, build_id))
         # The samples that made the state which the device should be in.
         self._since_reset: list[tuple[bytes, ...]] = []
 
@@ -184,7 +184,9 @@ class Device:
         )
 
     def layer_ticks(self, sample: tuple[bytes, ...]) -> tuple[int, ...]:
-        """Timer ticks of each layer in one inference."""
+        """Timer ticks of each layer in one inference; none where the device cannot time them."""
+        if not self._layers:
+            return ()
         self.run(sample, reset=True, layers=True)
         return self._ask(
             lambda: tuple(

@@ -116,8 +116,8 @@ def locate(
             culprit.named(image),
             connect(reached.url, made.board.serial.baud, on_log) as link,
         ):
-            host = Side(Device(native_link, native), _plan(native.project))
-            device = Side(Device(link, image), plan)
+            host = Side(Device(native_link, native.project.graph, native.build_id), _plan(native.project))
+            device = Side(Device(link, image.project.graph, image.build_id), plan)
             return _compare(image, device, host, inputs, every, progress)
 
 

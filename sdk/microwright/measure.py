@@ -85,7 +85,7 @@ def measure(
         _check(sample, [graph.tensors[i] for i in graph.inputs])
     kept: list[tuple[Array, ...]] = []
     with culprit.named(image), connect(url, image.project.board.serial.baud, on_log) as link:
-        device = Device(link, image)
+        device = Device(link, graph, image.build_id)
         warm = [device.run(bytes_of(inputs[0]), reset=True) for _ in range(warmup)]
         done: list[Run] = []
 

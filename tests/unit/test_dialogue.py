@@ -10,7 +10,7 @@ import pytest
 from microwright.dialogue import PIECE_BYTES, Device, checksums_of
 from microwright.errors import DeviceError, LinkCorrupt
 from microwright.link import Link, Refused
-from tests.support.fake_device import Clock, FakeDevice, FakePort, Faults
+from tests.support.fake_device import BUILD_ID, Clock, FakeDevice, FakePort, Faults
 from tests.unit.test_measure import device, image
 
 ARENA_BYTES = PIECE_BYTES + 1000
@@ -27,7 +27,7 @@ def walk(fake: FakeDevice, faults: Faults | None, restart_at: int | None) -> lis
     port = FakePort(fake.receive, clock, faults)
     seen: list[bytes] = []
     with Link("fake", 115_200, open_port=port.open, clock=clock) as link:
-        reached = Device(link, image())
+        reached = Device(link, image().project.graph, BUILD_ID)
         restarts = [] if restart_at is None else [restart_at]
 
         def visit() -> list[bytes]:
@@ -62,7 +62,7 @@ def walked(receive: Callable[[bytes], bytes], look: Callable[[Device], object]) 
     """What a look into the arena gives, in front of the first layer."""
     clock = Clock()
     with Link("fake", 115_200, open_port=FakePort(receive, clock).open, clock=clock) as link:
-        reached = Device(link, image())
+        reached = Device(link, image().project.graph, BUILD_ID)
         return reached.walk((bytes(700), bytes(12)), lambda: look(reached), reset=True)
 
 
@@ -98,7 +98,7 @@ def test_a_device_that_never_remembers_ends_in_an_error() -> None:
     clock = Clock()
     port = FakePort(fake.receive, clock)
     with Link("fake", 115_200, open_port=port.open, clock=clock) as link:
-        reached = Device(link, image())
+        reached = Device(link, image().project.graph, BUILD_ID)
 
         def visit() -> None:
             fake.reset()
