@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from microwright.board import Board
+from microwright.coverage import Caution
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
@@ -24,6 +25,9 @@ _WEIGHTS = "mw_model"
 _STACK = ".stack"
 _ARENAS = ("mw_arena", "mw_arena_2")
 _LINE = "wire"
+
+# From here on there is a warning of a region.
+_ALMOST_FULL = 0.9
 
 # Where bytes are of no object's: behind one that does not fill its alignment.
 PADDING = "padding"
@@ -105,6 +109,12 @@ class Footprint:
     def ram_bytes(self) -> int:
         """Of everything that is written, the reserved stack included."""
         return sum(self.ram.values())
+
+    @property
+    def ram_limit_bytes(self) -> int | None:
+        """Of the regions that have some of it, all together; None on a native board."""
+        used = [r.bytes for r in self.regions if r.name != "flash" and r.used_bytes]
+        return sum(used) if self.regions else None
 
     @property
     def heap_bytes(self) -> int | None:
@@ -206,6 +216,20 @@ def _footprint(elf: ELFFile, mapped: Mapping[str, list[_Piece]], board: Board) -
         symbols=tuple(sorted(symbols, key=lambda s: (-s.bytes, s.name, s.section))),
         # A native program shares the system's library, whose calls its own symbols do not tell.
         allocators=tuple(found) if board.ram is not None and named else None,
+    )
+
+
+def examine(found: Footprint) -> tuple[Caution, ...]:
+    """Regions that are nearly full: the next version of a model, or of a compiler, may not fit."""
+    return tuple(
+        Caution(
+            "memory-almost-full",
+            f"{region.name} is {region.used_bytes / region.bytes:.1%} full,"
+            f" {region.bytes - region.used_bytes} of {region.bytes} bytes are left",
+            "--optimize size makes code smaller, pruning code and arena",
+        )
+        for region in found.regions
+        if region.used_bytes > _ALMOST_FULL * region.bytes
     )
 
 

@@ -14,6 +14,7 @@ from microwright import (
     comparison,
     coverage,
     device,
+    footprint,
     load,
     noise,
     project,
@@ -117,6 +118,8 @@ def deploy(
         directory, graph, board, engine=engine, optimize=optimize, profile=profile, force=force
     )
     image = builds.build(made, progress, toolchain=toolchain)
+    for caution in footprint.examine(image.footprint):
+        note(caution)
 
     def write(result: Report) -> None:
         report.write(result, made.directory / REPORT)

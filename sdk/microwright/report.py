@@ -155,7 +155,7 @@ def make(
             static_ram_bytes=image.static_ram_bytes,
             heap_bytes=image.footprint.heap_bytes,
             ram_total_bytes=None if peak is None else project.arena_bytes + image.static_ram_bytes + peak,
-            ram_limit_bytes=board.ram.bytes if board.ram else None,
+            ram_limit_bytes=image.footprint.ram_limit_bytes,
             code_bytes=image.code_bytes,
             weights_bytes=image.weights_bytes,
             flash_total_bytes=image.flash_total_bytes,

@@ -55,6 +55,18 @@ def test_the_sizes_add_up(image: build.Image) -> None:
     assert 2000 < image.code_bytes < 16_000
 
 
+def test_a_region_that_is_nearly_full_is_warned_of(image: build.Image) -> None:
+    used = {region.name: region.used_bytes for region in image.footprint.regions}
+    assert footprint.examine(image.footprint) == ()
+    for flash_bytes, warns in ((used["flash"] * 10 // 9 + 1, False), (used["flash"] * 10 // 9 - 10, True)):
+        found = footprint.read(image.elf, with_memory(flash_bytes, 65_536))
+        told = [caution.message for caution in footprint.examine(found)]
+        left = f" full, {flash_bytes - used['flash']} of {flash_bytes} bytes are left"
+        assert len(told) == warns and all(text.endswith(left) for text in told)
+    # RAM has the regions that are in use, and no others.
+    assert found.ram_limit_bytes == 65_536
+
+
 def assert_parts_are_the_whole(image: build.Image) -> None:
     """Every byte of every section is of one kind, and none is counted twice, as `size` counts."""
     found = image.footprint
@@ -117,6 +129,7 @@ def test_a_heap_and_initial_values_are_seen(tmp_path: Path) -> None:
     assert found.ram["variables"] >= before.ram["variables"] + 100 + 512 + 1000
     regions = {region.name: region for region in found.regions}
     assert regions["psram"].used_bytes == 1000
+    assert found.ram_limit_bytes == regions["ram"].bytes + regions["psram"].bytes
     assert regions["flash"].used_bytes == (after.elf.parent / "firmware.bin").stat().st_size
 
 

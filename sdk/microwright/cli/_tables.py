@@ -374,13 +374,19 @@ def footprint(found: Footprint, board: Board, empty: Footprint | None) -> Table:
     """Flash and RAM by kind, each beside what the model adds over the application without one, if known."""
     table = _table("memory", ">bytes", *((">by the model",) if empty else ()), "")
     memories = (
-        ("flash", FLASH, found.flash, empty.flash if empty else None, board.flash),
-        ("RAM", RAM, found.ram, empty.ram if empty else None, board.ram),
+        (
+            "flash",
+            FLASH,
+            found.flash,
+            empty.flash if empty else None,
+            board.flash.bytes if board.flash else None,
+        ),
+        ("RAM", RAM, found.ram, empty.ram if empty else None, found.ram_limit_bytes),
     )
-    for name, kinds, taken, without, region in memories:
+    for name, kinds, taken, without, limit in memories:
         total = sum(taken.values())
         over = () if without is None else (f"{total - sum(without.values()):+,}",)
-        table.add_row(name, f"{total:,}", *over, share(total, region.bytes if region else None))
+        table.add_row(name, f"{total:,}", *over, share(total, limit))
         for kind, what in kinds.items():
             if kind in taken or (without is not None and kind in without):
                 count = taken.get(kind, 0)
@@ -388,6 +394,17 @@ def footprint(found: Footprint, board: Board, empty: Footprint | None) -> Table:
                 table.add_row(f"  {kind.replace('_', ' ')}", f"{count:,}", *over, what)
     state, why = heap(found)
     table.add_row("heap", state, *(("",) if empty else ()), why)
+    return table
+
+
+def regions(found: Footprint) -> Table:
+    """How full each memory region of the chip is, gaps of alignment included."""
+    table = _table("region", ">bytes used", ">left", "")
+    for region in found.regions:
+        left = region.bytes - region.used_bytes
+        table.add_row(
+            region.name, f"{region.used_bytes:,}", f"{left:,}", share(region.used_bytes, region.bytes)
+        )
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,11 +44,15 @@ def command(
         image = builds.build(opened, progress, toolchain=toolchain)
         if over_empty:
             empty = builds.build_empty(opened, progress).footprint
+    cautions = footprint.examine(image.footprint)
+    for caution in cautions:
+        _options.caution(caution)
     if as_json:
         facts: dict[str, object] = {
             "elf": str(image.elf),
             "toolchain": image.toolchain,
             "footprint": footprint.to_json(image.footprint),
+            "warnings": [asdict(caution) for caution in cautions],
         }
         if empty is not None:
             facts["added"] = footprint.added(image.footprint, empty)
@@ -57,5 +62,7 @@ def command(
     click.echo(f"compiler {image.toolchain}")
     console = _options.console()
     console.print(_tables.footprint(image.footprint, opened.board, empty))
+    if image.footprint.regions:
+        console.print(_tables.regions(image.footprint))
     if symbols is not None:
         console.print(_tables.symbols(image.footprint.symbols[:symbols]))
