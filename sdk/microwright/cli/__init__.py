@@ -34,6 +34,7 @@ COMMANDS: tuple[str, ...] = (
     "run",
     "measure",
     "monitor",
+    "compare",
     "diverge",
     "mlperf",
     "boards",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from microwright.compress import Compressed
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
     """A table whose columns that start with `>` hold numbers."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     for column in columns:
@@ -43,7 +43,7 @@ def _table(*columns: str) -> Table:
 
 def layers(graph: Graph) -> Table:
     """A graph's nodes: output shape, MACs, bytes of constants; their sums at the end."""
-    table = _table(">layer", ">MACs", ">weight bytes", "op", "output", "name")
+    table = new_table(">layer", ">MACs", ">weight bytes", "op", "output", "name")
     for position, node in enumerate(graph.nodes):
         table.add_row(
             str(position),
@@ -60,7 +60,7 @@ def layers(graph: Graph) -> Table:
 
 def ends(graph: Graph) -> Table:
     """A graph's inputs and outputs, and where its ranges came from."""
-    table = _table("", "type", "name")
+    table = new_table("", "type", "name")
     for what, indices, names in (
         ("input", graph.inputs, graph.input_names),
         ("output", graph.outputs, graph.output_names),
@@ -83,7 +83,7 @@ def _type(graph: Graph, index: int) -> str:
 
 def keras_layers(model: Model) -> Table:
     """A Keras model's layers: class, output shape, parameters."""
-    table = _table("layer", "class", "output", ">parameters")
+    table = new_table("layer", "class", "output", ">parameters")
     network = model.keras
     for layer in getattr(network, "layers", ()):
         output = getattr(layer, "output", None)
@@ -97,7 +97,7 @@ def keras_layers(model: Model) -> Table:
 
 def passes(rewritten: Rewritten) -> Table:
     """What each graph pass removed, and what is left."""
-    table = _table("pass", ">nodes", ">channels", ">MACs", ">weight bytes")
+    table = new_table("pass", ">nodes", ">channels", ">MACs", ">weight bytes")
     for applied in rewritten.applied:
         before, after = applied.before, applied.after
         removed = (
@@ -115,7 +115,7 @@ def passes(rewritten: Rewritten) -> Table:
 
 def kernels(planned: Plan) -> Table:
     """The kernel that each layer gets, its estimated instructions, and why no faster one."""
-    table = _table(">layer", "kernel", ">~instructions", ">scratch bytes", "name", "not taken")
+    table = new_table(">layer", "kernel", ">~instructions", ">scratch bytes", "name", "not taken")
     for number, call in enumerate(planned.calls):
         table.add_row(
             layer_at(planned, number),
@@ -134,7 +134,7 @@ def kernels(planned: Plan) -> Table:
 
 def buffers(planned: Plan, marks: Sequence[str]) -> Table:
     """The arena's buffers with their marks on the map: where, how large, from layer to layer."""
-    table = _table("", ">offset", ">bytes", ">from", ">to", "what")
+    table = new_table("", ">offset", ">bytes", ">from", ">to", "what")
     for mark, buffer in zip(marks, planned.buffers, strict=True):
         table.add_row(
             mark,
@@ -185,7 +185,7 @@ def comparison(result: Comparison, names: tuple[str, str]) -> Table:
 
 def classes(result: Comparison, names: tuple[str, str]) -> Table:
     """The accuracy of both models, class by class, and the difference in percentage points."""
-    table = _table(">class", "name", ">samples", *(f">{name}" for name in names), ">difference")
+    table = new_table(">class", "name", ">samples", *(f">{name}" for name in names), ">difference")
     for score in result.classes:
         points = 100 * (score.other_correct - score.correct) / score.samples
         table.add_row(
@@ -201,7 +201,7 @@ def classes(result: Comparison, names: tuple[str, str]) -> Table:
 
 def noise(found: Sequence[LayerNoise]) -> Table:
     """The signal-to-quantisation-noise ratio of each layer's output, and what the layer alone would have."""
-    table = _table(">layer", ">SQNR dB", ">own dB", ">cut off", ">peak", "op", "name")
+    table = new_table(">layer", ">SQNR dB", ">own dB", ">cut off", ">peak", "op", "name")
     for layer in found:
         table.add_row(
             str(layer.index),
@@ -226,7 +226,7 @@ def divergence(found: Divergence, *, every: bool) -> Iterator[Table | str]:
     if found.agreement is not None:
         yield f"this computer: {agreement(found.agreement)}"
     if layers:
-        table = _table(">layer", "op", "output", "kernels", "inputs", "differs", "name")
+        table = new_table(">layer", "op", "output", "kernels", "inputs", "differs", "name")
         for layer in layers:
             table.add_row(
                 "in" if layer.index < 0 else str(layer.index),
@@ -251,7 +251,7 @@ def _differs(difference: Difference) -> str:
 
 def _elements(difference: Difference) -> Table:
     """The first elements of a tensor that differ."""
-    table = _table("element", ">device", ">this computer", ">device, real", ">this computer, real")
+    table = new_table("element", ">device", ">this computer", ">device, real", ">this computer, real")
     table.title = (
         f"{difference.dtype} {short_name(difference.tensor)}: {difference.differing_elements:,} differ"
     )
@@ -266,7 +266,7 @@ def _elements(difference: Difference) -> Table:
 
 def compression(result: Compressed) -> Table:
     """What each step of a compression left; instructions are estimated."""
-    table = _table(
+    table = new_table(
         "step",
         ">parameters",
         ">flash bytes",
@@ -292,7 +292,7 @@ def compression(result: Compressed) -> Table:
 
 def boards(known: Sequence[Board]) -> Table:
     """Boards: what they are and what runs them."""
-    table = _table("id", "name", "core", ">MHz", ">flash KiB", ">RAM KiB", "tested", "runners")
+    table = new_table("id", "name", "core", ">MHz", ">flash KiB", ">RAM KiB", "tested", "runners")
     for board in known:
         table.add_row(
             board.id,
@@ -309,7 +309,7 @@ def boards(known: Sequence[Board]) -> Table:
 
 def board(known: Board, found: Family) -> Table:
     """All that is known of a board."""
-    table = _table("what", "value", "about")
+    table = new_table("what", "value", "about")
     fpu = f", {known.cpu.fpu}" if known.cpu.fpu else ""
     table.add_row("board", known.id, known.name)
     table.add_row("url", known.url, "")
@@ -349,7 +349,7 @@ def board(known: Board, found: Family) -> Table:
 
 def ports(there: Sequence[tuple[PortInfo, Sequence[str]]]) -> Table:
     """Serial ports, and the boards that they could be."""
-    table = _table("port", "description", "USB id", "serial number", "boards")
+    table = new_table("port", "description", "USB id", "serial number", "boards")
     for port, boards in there:
         table.add_row(
             port.device, port.description, port.usb_id or "", port.serial_number or "", ", ".join(boards)
@@ -359,7 +359,7 @@ def ports(there: Sequence[tuple[PortInfo, Sequence[str]]]) -> Table:
 
 def findings(found: Sequence[Finding]) -> Table:
     """What is installed, and for what is not, the command that installs it."""
-    table = _table("what", "version", "needed", "for, or how to install")
+    table = new_table("what", "version", "needed", "for, or how to install")
     for finding in found:
         table.add_row(
             finding.name,
@@ -372,7 +372,7 @@ def findings(found: Sequence[Finding]) -> Table:
 
 def footprint(found: Footprint, board: Board, empty: Footprint | None) -> Table:
     """Flash and RAM by kind, each beside what the model adds over the application without one, if known."""
-    table = _table("memory", ">bytes", *((">by the model",) if empty else ()), "")
+    table = new_table("memory", ">bytes", *((">by the model",) if empty else ()), "")
     memories = (
         (
             "flash",
@@ -399,7 +399,7 @@ def footprint(found: Footprint, board: Board, empty: Footprint | None) -> Table:
 
 def regions(found: Footprint) -> Table:
     """How full each memory region of the chip is, gaps of alignment included."""
-    table = _table("region", ">bytes used", ">left", "")
+    table = new_table("region", ">bytes used", ">left", "")
     for region in found.regions:
         left = region.bytes - region.used_bytes
         table.add_row(
@@ -410,7 +410,7 @@ def regions(found: Footprint) -> Table:
 
 def symbols(found: Sequence[Symbol]) -> Table:
     """Functions and variables."""
-    table = _table(">bytes", "symbol", "section", "of")
+    table = new_table(">bytes", "symbol", "section", "of")
     for symbol in found:
         table.add_row(f"{symbol.bytes:,}", symbol.name, symbol.section, symbol.origin)
     return table
