@@ -21,8 +21,9 @@ import pytest
 from microwright import board, build, project, runners, verify
 from microwright.build import Image
 from microwright.emulator.__main__ import main
-from microwright.errors import BoardError, DeviceError, ToolMissing
+from microwright.errors import BoardError, DeviceError, DeviceFault, ToolMissing
 from microwright.measure import Measurement, measure
+from tests.support import failing
 from tests.support.firmware import convolutional, dense
 
 SOURCE = Path(__file__).parents[1] / "support" / "exceptions.c"
@@ -104,6 +105,20 @@ def test_where_no_oscillator_starts_it_runs_after_all(l4: Image) -> None:
     assert slow.latency.samples == fast.latency.samples
 
 
+@pytest.mark.thorough
+def test_a_fault_of_the_firmware_is_told_by_the_device(tmp_path: Path) -> None:
+    image = failing.built(tmp_path / "p", "nucleo-u575zi-q")
+    for how, told in (
+        (failing.WILD_POINTER, "BusFault, precise bus fault (PRECISERR) at 0xf8000000"),
+        (failing.STACK_OVERFLOW, "UsageFault, stack overflow (STKOF)"),
+    ):
+        sample = np.zeros((1, 8), np.int8)
+        sample[0, 0] = how
+        with runners.start(image, runner="unicorn") as device, pytest.raises(DeviceFault) as fault:
+            measure(image, device.url, [(sample,)], emulation=device.emulation)
+        assert fault.value.message.endswith(told)
+
+
 def test_a_core_that_unicorn_does_not_have_is_refused() -> None:
     made = replace(board.load("mps3-an547"), runners={"unicorn": {}})
     with pytest.raises(BoardError, match="Unicorn has no cortex-m55"):
@@ -167,13 +182,14 @@ def running(elf: Path, *arguments: str, core: str = "cortex-m4") -> Iterator[Run
         made.process.communicate(timeout=20)
 
 
-# What is asked for, after a reset, and what is answered. CFSR's bits: IBUSERR 8, PRECISERR 9, STKERR 12,
-# BFARVALID 15, UNDEFINSTR 16, NOCP 19; HFSR's: FORCED 30.
+# What is asked for, after a reset, and what is answered. CFSR's bits: IACCVIOL 0, IBUSERR 8, PRECISERR 9,
+# STKERR 12, BFARVALID 15, UNDEFINSTR 16, NOCP 19; HFSR's: FORCED 30.
 FAULTS = (
     ("eb", "exception 00000005 cfsr 00008200 hfsr 00000000 bfar 30000004 link fffffff9 code 0000685b"),
     ("b", "exception 00000003 cfsr 00008200 hfsr 40000000 bfar 30000004 link fffffff9 code 0000685b"),
     ("ew", "exception 00000005 cfsr 00008200 hfsr 00000000 bfar 00000100 link fffffff9"),
     ("ex", "exception 00000005 cfsr 00000100 hfsr 00000000 bfar 00000000 link fffffff9 code 00000000"),
+    ("eX", "exception 00000004 cfsr 00000001 hfsr 00000000 bfar 00000000 link fffffff9"),
     ("eu", "exception 00000006 cfsr 00010000 hfsr 00000000 bfar 00000000 link fffffff9 code 0000de00"),
     ("ef", "exception 00000006 cfsr 00080000 hfsr 00000000 bfar 00000000 link ffffffe9"),
     ("eo", "exception 00000005 cfsr 00011000 hfsr 00000000 bfar 00000000 link fffffff9"),

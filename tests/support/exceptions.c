@@ -113,6 +113,8 @@ __attribute__((noreturn)) static void serve(void)
             (void)REGISTER(0x30000004u);
         } else if (command == 'x') {
             ((void (*)(void))0x30000001u)();
+        } else if (command == 'X') {
+            ((void (*)(void))0xf8000001u)();
         } else if (command == 'w') {
             REGISTER(0x100u) = 1;
         } else if (command == 'u') {

@@ -260,6 +260,13 @@ def test_an_emulators_time_is_instructions(over: Measure) -> None:
     assert measurement.layers[0].latency == 3125
 
 
+def test_the_ticks_of_an_emulator_may_be_cycles(over: Measure) -> None:
+    fake = device(says={"timer_hz": 125_000_000}, ticks=lambda run: 1000 + run)
+    measurement = over(fake.receive, samples(2), emulation=Emulation(unit="cycles"), warmup=0)
+    assert measurement.latency.samples == (1000, 1001)
+    assert (measurement.latency.kind, measurement.latency.unit) == ("emulated", "cycles")
+
+
 def test_large_counts_stay_exact(over: Measure) -> None:
     fake = device(says={"timer_hz": 25_000_000}, ticks=lambda run: 2**60 + run)
     measurement = over(fake.receive, samples(1), emulation=Emulation(1_000_000_000), warmup=0)

@@ -157,6 +157,19 @@ def test_an_emulators_time_is_no_measurement(over: Run) -> None:
     assert result.counted == 3e9
 
 
+def test_the_seconds_of_an_emulator_may_be_cycles(over: Run) -> None:
+    fake = FakeMlperf(100, model, us=3_000_000)
+    report = over(fake.receive, "performance", stimuli(1), emulation=Emulation(unit="cycles"))
+    told = mlperf.to_json(report)
+    assert (told["kind"], told["instructions_per_second"], told["instructions_per_inference"]) == (
+        "emulated",
+        None,
+        None,
+    )
+    # The device's timer has 1 MHz, and a tick of it is a cycle.
+    assert (told["cycles_per_second"], told["cycles_per_inference"]) == (1_000_000, 3e6)
+
+
 def test_short_windows_are_not_by_the_rules(over: Run) -> None:
     result = over(FakeMlperf(100, model).receive, "performance", stimuli(1), inferences=7).result
     assert isinstance(result, Performance)

@@ -284,6 +284,11 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> Non
     assert blocked.read_text() == "old"
 
 
+def test_emulated_cycles_are_no_instructions() -> None:
+    shown = _shown(replace(_REPORT, latency=replace(_REPORT.latency, unit="cycles")))
+    assert "250 cycles" in shown and "cycles/MAC" in shown and "instructions" not in shown
+
+
 def test_the_terminal_shows_the_numbers_with_kind_and_unit() -> None:
     shown = _shown(_REPORT)
     for part in (

@@ -17,13 +17,20 @@ from microwright.emulator.system import System
 
 _RETURN = 0xFF00_0000
 
-_SVC, _HARD, _BUS, _USAGE, SYSTICK = 11, 3, 5, 6, 15
+_SVC, _HARD, _MEMORY, _BUS, _USAGE, SYSTICK = 11, 3, 4, 5, 6, 15
+_IACCVIOL, _STKOF = 1 << 0, 1 << 20
 _IBUSERR, _PRECISERR, _STKERR, _BFARVALID = 1 << 8, 1 << 9, 1 << 12, 1 << 15
 _UNDEFINSTR, _INVSTATE, _NOCP, _UNALIGNED = 1 << 16, 1 << 17, 1 << 19, 1 << 24
 _FORCED, _DEBUGEVT = 1 << 30, 1 << 31
 # QEMU's numbers of exceptions, which Unicorn passes on.
-_QEMU_SVC, _QEMU_DATA_ABORT, _QEMU_BKPT, _QEMU_NOCP, _QEMU_INVSTATE = 2, 4, 7, 17, 18
-_USAGE_OF = {_QEMU_DATA_ABORT: _UNALIGNED, _QEMU_NOCP: _NOCP, _QEMU_INVSTATE: _INVSTATE}
+_QEMU_SVC, _QEMU_PREFETCH_ABORT, _QEMU_DATA_ABORT, _QEMU_BKPT = 2, 3, 4, 7
+_QEMU_NOCP, _QEMU_INVSTATE, _QEMU_STKOF = 17, 18, 19
+_USAGE_OF = {
+    _QEMU_DATA_ABORT: _UNALIGNED,
+    _QEMU_NOCP: _NOCP,
+    _QEMU_INVSTATE: _INVSTATE,
+    _QEMU_STKOF: _STKOF,
+}
 
 THUMB, _ALIGNED, _IT = 1 << 24, 1 << 9, 0x0600_FC00
 _SPSEL, _FPCA = 1 << 1, 1 << 2
@@ -67,6 +74,8 @@ class Exceptions:
             self._leave(pc | 1)
         elif number == _QEMU_SVC:
             self.enter(_SVC if not self._system.active else _HARD, pc)
+        elif number == _QEMU_PREFETCH_ABORT:
+            self._no_code(pc)
         elif number == _QEMU_BKPT:
             self._escalate(hfsr=_DEBUGEVT)
         else:
@@ -76,7 +85,7 @@ class Exceptions:
         """What Unicorn stopped at: its error, where the block ends, the address that cannot be accessed."""
         pc = self._uc.reg_read(arm.UC_ARM_REG_PC)
         if errno in (unicorn.UC_ERR_FETCH_UNMAPPED, unicorn.UC_ERR_FETCH_PROT):
-            self._configurable(_BUS, cfsr=_IBUSERR)
+            self._no_code(pc)
         elif errno in (
             unicorn.UC_ERR_READ_UNMAPPED,
             unicorn.UC_ERR_WRITE_UNMAPPED,
@@ -90,6 +99,13 @@ class Exceptions:
             self._usage(_UNDEFINSTR if thumb else _INVSTATE)
         else:
             raise Lockup(f"Unicorn stopped at 0x{pc:08x}: {unicorn.UcError(errno)}")
+
+    def _no_code(self, pc: int) -> None:
+        """Nothing is executed from where Arm's map has peripherals and the system; elsewhere is nothing."""
+        if 0x4000_0000 <= pc < 0x6000_0000 or pc >= 0xA000_0000:
+            self._configurable(_MEMORY, cfsr=_IACCVIOL)
+        else:
+            self._configurable(_BUS, cfsr=_IBUSERR)
 
     def _usage(self, cfsr: int) -> None:
         self._configurable(_USAGE, cfsr=cfsr)
