@@ -1,6 +1,6 @@
 # Sets the checkout up; sourced by ./tools/demo and ./tools/test with one argument:
 #   demo   what the main job needs: arm-none-eabi-gcc, QEMU, CMake, Ninja, and in .venv the package with TensorFlow
-#   dev    that, a native C and C++ compiler, node, and the test tools
+#   dev    that, a native C and C++ compiler, one for 64-bit Arm and QEMU's user-mode emulation, node, and the test tools
 # Afterwards ROOT is the checkout, PYTHON the Python of .venv, and the working directory is unchanged.
 # Running it again takes a moment: it installs only what is missing.
 
@@ -60,6 +60,9 @@ missing_packages() {
         [ -e /usr/include/stdio.h ] || echo libc6-dev
         has node || echo nodejs
         has npm || echo npm
+        has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu
+        [ -e /usr/aarch64-linux-gnu/lib/libc.a ] || [ "$(uname -m)" = aarch64 ] || echo libc6-dev-arm64-cross
+        has qemu-aarch64-static || echo qemu-user-static
     fi
 }
 

@@ -19,6 +19,9 @@ _log = logging.getLogger("microwright.run")
 
 # Where a program comes from, for the hint of ToolMissing. The names are Debian's and Ubuntu's.
 PACKAGES: Mapping[str, str] = {
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+    "arm-linux-gnueabi-gcc": "gcc-arm-linux-gnueabi libc6-dev-armel-cross",
+    "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "cc": "gcc libc6-dev",
     "clang": "clang",
@@ -26,6 +29,8 @@ PACKAGES: Mapping[str, str] = {
     "gcc": "gcc libc6-dev",
     "ninja": "ninja-build",
     "node": "nodejs",
+    "qemu-aarch64-static": "qemu-user-static",
+    "qemu-arm-static": "qemu-user-static",
     "qemu-system-arm": "qemu-system-arm",
 }
 

@@ -37,7 +37,12 @@ A board file states facts of one board; nothing is inherited and unknown keys ar
     [runners]                              # tool = its settings; the first is the default
     pyocd     = { target = "stm32f446retx" }
 
-A native board (`core = "native"`) has neither clock, memory, placement, chip nor uart.
+A native board (`core = "native"`) has neither clock, memory, placement, chip nor uart. One that runs Linux
+has a clock, and in place of the others
+
+    [linux]
+    archs     = ["aarch64", "armv7l"]      # what its systems call themselves (uname -m), the usual one first
+    serial    = "/dev/serial0"             # its own serial line
 
 Boards lie in the package. A folder of one's own, named by the environment variable MICROWRIGHT_BOARDS, comes
 before it: board files, and beside them a folder `firmware_templates` for chips that are not in the package.
@@ -77,6 +82,23 @@ CORES: Mapping[str, Mapping[str | None, tuple[str, ...]]] = {
     "cortex-m55": {"auto": ("-mcpu=cortex-m55", "-mthumb", "-mfpu=auto", "-mfloat-abi=hard")},
 }
 
+# So for cores that run Linux, by the architecture that the operating system says it has.
+LINUX_CORES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "arm1176": {"armv6l": ("-mcpu=arm1176jzf-s", "-mfpu=vfp", "-marm")},
+    **{
+        core: {"aarch64": (f"-mcpu={core}",), "armv7l": (f"-mcpu={core}", "-mfpu=neon-fp-armv8")}
+        for core in ("cortex-a53", "cortex-a72", "cortex-a76")
+    },
+}
+
+# GCC's names of architectures. What it has for armv6l is ARMv5's, without an FPU: the names of ARMv7's begin
+# with arm-linux-gnueabihf, as on the older systems themselves, but their C library has instructions of ARMv7.
+TRIPLETS: Mapping[str, str] = {
+    "aarch64": "aarch64-linux-gnu",
+    "armv7l": "arm-linux-gnueabihf",
+    "armv6l": "arm-linux-gnueabi",
+}
+
 # How far the firmware of a board was tried by the tests of this project.
 TESTED: Mapping[str, str] = {
     "native": "runs on this computer",
@@ -91,7 +113,8 @@ _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _TEMPLATE = re.compile(r"[a-z0-9][a-z0-9_]*(/[a-z0-9][a-z0-9_]*)*")
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
-# What a native board has none of.
+_DEVICE = re.compile(r"/dev/[A-Za-z0-9._/-]{1,64}")
+# What a board without a chip of its own to set up has none of.
 _PARTS_OF_A_CHIP = ("memory", "placement", "chip", "uart")
 # PA2; P0.06; GP0: the port's letter or number, and the pin's number.
 _PIN = re.compile(r"P([A-Z])(\d{1,2})|P(\d)\.(\d{2})|GP(\d{1,2})")
@@ -107,24 +130,34 @@ class Region:
 
 @dataclass(frozen=True)
 class Cpu:
-    """The core, a key of CORES; its FPU or None; the clock as it is set up and as it is after a reset, 0 on a
-    native board."""
+    """The core, a key of CORES or LINUX_CORES; its FPU or None; the clock as it is set up and as it is after
+    a reset, 0 on a native board."""
 
     core: str
     fpu: str | None
     clock_hz: int
     reset_hz: int
 
+
+@dataclass(frozen=True)
+class Linux:
+    """A board's operating system: the architectures that it may have, the one that is built for, the device
+    of its own serial line."""
+
+    archs: tuple[str, ...]
+    arch: str
+    serial: str
+
     @property
-    def compile_flags(self) -> tuple[str, ...]:
-        """What the compiler has to be told."""
-        return CORES[self.core][self.fpu]
+    def triplet(self) -> str:
+        """GCC's name of the architecture."""
+        return TRIPLETS[self.arch]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Regions that the arena may lie in, in order of preference, none on a native board; the one that code is
-    copied to, None where it runs from flash."""
+    """Regions that the arena may lie in, in order of preference, none where an operating system has the
+    memory; the one that code is copied to, None where it runs from flash."""
 
     arena: tuple[str, ...]
     code: str | None = None
@@ -161,7 +194,8 @@ class Serial:
 @dataclass(frozen=True)
 class Board:
     """A board. `extra` are memory regions beyond flash and ram; `chip` what its template asks for; `runners`
-    the tools that flash or emulate it, the default first; `text` the file as it was read; `folder` where it
+    the tools that flash or emulate it, the default first; `linux` is None where no such system is between the
+    program and the chip; `text` the file as it was read; `folder` where it
     lay, None in a project."""
 
     id: str
@@ -176,6 +210,7 @@ class Board:
     placement: Placement
     chip: Mapping[str, int]
     uart: Uart | None
+    linux: Linux | None
     serial: Serial
     runners: Mapping[str, Mapping[str, str | int]]
     text: str
@@ -183,9 +218,33 @@ class Board:
 
     @property
     def regions(self) -> Mapping[str, Region]:
-        """All memory regions; none on a native board."""
+        """All memory regions; none where an operating system has the memory."""
         named = {"flash": self.flash, "ram": self.ram, **self.extra}
         return {name: region for name, region in named.items() if region is not None}
+
+    @property
+    def compile_flags(self) -> tuple[str, ...]:
+        """What the compiler has to be told."""
+        if self.linux is not None:
+            return LINUX_CORES[self.cpu.core][self.linux.arch]
+        return CORES[self.cpu.core][self.cpu.fpu]
+
+    @property
+    def compiler(self) -> str:
+        """GCC for the board, where it does not run on the board itself."""
+        if self.linux is not None:
+            return f"{self.linux.triplet}-gcc"
+        return "cc" if self.cpu.core == "native" else "arm-none-eabi-gcc"
+
+    def with_arch(self, arch: str) -> Board:
+        """The board with an operating system of another architecture. Raises BoardError."""
+        known = () if self.linux is None else self.linux.archs
+        if self.linux is None or arch not in known:
+            raise BoardError(
+                f"board {self.id} has no architecture {arch[:80]!r}" + did_you_mean(arch, known),
+                "its operating systems' are: " + (", ".join(known) or "none, as it runs none"),
+            )
+        return replace(self, linux=replace(self.linux, arch=arch))
 
     def with_arena(self, *regions: str) -> Board:
         """The board with the arena in these regions, the first that holds it whole, else in two of them.
@@ -198,7 +257,7 @@ class Board:
                 raise BoardError(
                     f"board {self.id} has no memory region {region[:80]!r} for the arena"
                     + did_you_mean(region, known),
-                    "its regions are: " + (", ".join(known) or "none, as it is native"),
+                    "its regions are: " + (", ".join(known) or "none, as an operating system has its memory"),
                 )
             if region == self.placement.code:
                 raise BoardError(
@@ -209,7 +268,8 @@ class Board:
 
     @property
     def stack_bytes(self) -> int:
-        """Bytes reserved for the stack: 16 KiB, at most a quarter of RAM; 0 on a native board."""
+        """Bytes reserved for the stack: 16 KiB, at most a quarter of RAM; 0 where an operating
+        system has it."""
         return min(_STACK_BYTES, self.ram.bytes // 4 // 8 * 8) if self.ram else 0
 
 
@@ -258,16 +318,17 @@ def parse(content: bytes, board_id: str, where: str, folder: Path | None = None)
 
 
 def _board(table: Table, board_id: str, text: str, folder: Path | None) -> Board:
-    table.allow("name", "template", "url", "tested", "cpu", *_PARTS_OF_A_CHIP, "serial", "runners")
+    table.allow("name", "template", "url", "tested", "cpu", *_PARTS_OF_A_CHIP, "linux", "serial", "runners")
     cpu = _cpu(table.table("cpu"))
-    native = cpu.core == "native"
-    memory = {} if native else _memory(table.table("memory"))
-    if native:
-        for key in _PARTS_OF_A_CHIP:
-            if key in table.values:
-                raise table.error(key, "is given, but a native board has none", f"remove [{key}]")
+    linux = _linux(table.table("linux"), cpu.core) if cpu.core in LINUX_CORES else None
+    hosted = linux is not None or cpu.core == "native"
+    memory = {} if hosted else _memory(table.table("memory"))
+    kind = "native board" if cpu.core == "native" else f"board with a {cpu.core}"
+    for key in (*(_PARTS_OF_A_CHIP if hosted else ()), *(() if linux else ("linux",))):
+        if key in table.values:
+            raise table.error(key, f"is given, but a {kind} has none", f"remove [{key}]")
     given = table.table("placement") if "placement" in table.values else Table({}, table.where, "placement")
-    placement = Placement(()) if native else _placement(given, memory)
+    placement = Placement(()) if hosted else _placement(given, memory)
     return Board(
         id=board_id,
         name=table.line("name"),
@@ -283,6 +344,7 @@ def _board(table: Table, board_id: str, text: str, folder: Path | None) -> Board
         placement=placement,
         chip=_chip(table.table("chip")) if "chip" in table.values else {},
         uart=_uart(table.table("uart")) if "uart" in table.values else None,
+        linux=linux,
         serial=_serial(table.table("serial")),
         runners=_runners(table.table("runners")),
         text=text,
@@ -292,8 +354,8 @@ def _board(table: Table, board_id: str, text: str, folder: Path | None) -> Board
 
 def _cpu(table: Table) -> Cpu:
     table.allow("core", "fpu", "clock_hz", "reset_hz")
-    core = table.choice("core", tuple(CORES))
-    fpus = CORES[core]
+    core = table.choice("core", (*CORES, *LINUX_CORES))
+    fpus = CORES.get(core, {None: ()})
     fpu = table.choice("fpu", tuple(f for f in fpus if f is not None)) if "fpu" in table.values else None
     if fpu not in fpus:
         raise table.error(
@@ -305,6 +367,17 @@ def _cpu(table: Table) -> Cpu:
     return Cpu(
         core, fpu, clock_hz, table.integer("reset_hz", 1, _MAX_HZ) if "reset_hz" in table.values else clock_hz
     )
+
+
+def _linux(table: Table, core: str) -> Linux:
+    table.allow("archs", "serial")
+    known = LINUX_CORES[core]
+    archs = table.values.get("archs")
+    if not isinstance(archs, list) or not archs or not all(arch in known for arch in archs):
+        raise table.error(
+            "archs", f"is no list of a {core}'s architectures", "name some of: " + ", ".join(known)
+        )
+    return Linux(tuple(archs), archs[0], table.matching("serial", _DEVICE, "a device such as /dev/serial0"))
 
 
 def _memory(table: Table) -> dict[str, Region]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 from dataclasses import dataclass
@@ -70,7 +71,8 @@ def require_tools(board: Board, toolchain: Toolchain | None = None) -> None:
 def _compilers(board: Board, toolchain: Toolchain | None) -> tuple[str, ...]:
     if board.cpu.core == "native":
         return ("cc" if toolchain is None else toolchain,)
-    return ("clang", "arm-none-eabi-gcc") if toolchain == "clang" else ("arm-none-eabi-gcc",)
+    gcc = "gcc" if board.linux is not None and platform.machine() == board.linux.arch else board.compiler
+    return ("clang", gcc) if toolchain == "clang" else (gcc,)
 
 
 def build(project: Project, progress: Progress = silent, *, toolchain: Toolchain | None = None) -> Image:

@@ -34,7 +34,8 @@ class Timer:
 
 @dataclass(frozen=True)
 class Latency:
-    """Times of inferences: what kind of number they are, their unit, one sample a run.
+    """Times of inferences: what kind of number they are, their unit, one sample a run. Emulated microseconds
+    are those of the computer that emulates.
 
     `inputs` has for each run the number of the input that it ran. `first` is the first inference of all,
     which may find caches cold, `first_since_boot` whether the device had run none before.
@@ -78,10 +79,20 @@ def examine(latency: Latency, *, repeatable: bool) -> tuple[Caution, ...]:
     """What speaks against the times. `repeatable`: equal inputs are equal work, as no state goes from one to
     the next.
     """
+    if latency.kind == "emulated" and latency.unit == "us":
+        return (_of_the_emulator(latency),)
     return (
         *(_unequal(latency) if repeatable else ()),
         *(_outliers(latency) if latency.kind == "measured" else ()),
         *about_clock(latency.timer),
+    )
+
+
+def _of_the_emulator(latency: Latency) -> Caution:
+    return Caution(
+        "emulated-time",
+        f"{_times(latency.median, latency)} are this computer's, whose emulator counts no instructions",
+        "outputs and sizes are the device's; take times from the device itself",
     )
 
 

@@ -44,7 +44,7 @@ class Library:
             "model_name": c.comment(self.plan.graph.name),
             "model_sha256": self.plan.graph.sha256,
             "calibrated_randomly": self.plan.graph.calibrated_randomly,
-            "native": self.board.flash is None,
+            "native": self.board.cpu.core == "native",
             "arena_regions": list(self.plan.parts),
             "sources": sorted(path for path in self.files if path.endswith(".c")),
         }
@@ -61,6 +61,7 @@ class Library:
             calibrated_randomly=self.plan.graph.calibrated_randomly,
             arena_bytes=self.plan.arena_bytes,
             arena_regions=self.board.placement.arena,
+            arch=None if self.board.linux is None else self.board.linux.arch,
             files=manifest.hashes(files),
         )
 

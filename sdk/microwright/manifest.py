@@ -30,7 +30,8 @@ _UNBUILDABLE = re.compile(r'[;$"#\\\[\]<>|\x00-\x1f\x7f]')
 @dataclass(frozen=True)
 class Manifest:
     """What a folder was generated from. `arena_regions` are the memory regions that the arena might lie in,
-    by preference; `files`: generated file -> SHA-256 of what was generated."""
+    by preference; `files`: generated file -> SHA-256 of what was generated; `arch` the architecture of the
+    operating system, where there is one."""
 
     kind: Kind
     board: str
@@ -42,6 +43,7 @@ class Manifest:
     arena_bytes: int
     arena_regions: tuple[str, ...]
     files: Mapping[str, str]
+    arch: str | None = None
     profile: Profile | None = None
     uf2_family: int | None = None
 
@@ -61,6 +63,7 @@ class Manifest:
             },
             "arena_bytes": self.arena_bytes,
             "arena_regions": list(self.arena_regions),
+            "arch": self.arch,
             "profile": profiles.to_manifest(self.profile),
             "uf2_family": self.uf2_family,
             "files": self.files,
@@ -108,6 +111,7 @@ def read(directory: Path) -> Manifest:
         arena_bytes=content["arena_bytes"],
         arena_regions=tuple(content["arena_regions"]),
         files=content["files"],
+        arch=content.get("arch"),
         profile=profiles.of_manifest(content.get("profile")),
         uf2_family=content.get("uf2_family"),
     )
@@ -184,6 +188,7 @@ def _sound(manifest: Any) -> bool:
         and arena >= 0
         and isinstance(regions, list)
         and all(isinstance(region, str) for region in regions)
+        and isinstance(manifest.get("arch"), str | None)
         and isinstance(model, dict)
         and (uf2_family is None or (isinstance(uf2_family, int) and 0 <= uf2_family < 1 << 32))
         and isinstance(model.get("name"), str)

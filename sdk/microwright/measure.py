@@ -72,15 +72,16 @@ def measure(
     its outputs as they come; without it, the measurement keeps all of them. A sample that runs again has to
     give the same. Where Ctrl-C or an error ends it after some runs, `on_partial` gets those.
 
-    Times are microseconds of the device's timer, or what an emulator counts where `emulation` tells how its
-    timer counts it; where time is real, `compare_clock` holds the device's clock against the host's, for some
-    seconds. `connect` opens the line: a Link, or one of a Recorder or a Replay. Raises StaleFirmware when the
-    device runs other firmware than the image, InputError for arrays that do not fit the model and for runs
+    Times are microseconds of the device's timer, or what `emulation` tells that an emulator's counts;
+    where time is real, `compare_clock` holds the device's clock against the host's, for some seconds.
+    `connect` opens the line: a Link, or one of a Recorder or a Replay. Raises StaleFirmware when the device
+    runs other firmware than the image, InputError for arrays that do not fit the model and for runs
     that do not fit the samples, and the link's errors: NoPort, DeviceTimeout, DeviceFault, LinkCorrupt,
     DeviceError.
     """
     graph = image.project.graph
     turns = _turns(len(inputs), runs, graph.streams)
+    clock = emulation or Emulation(unit="us")
     for sample in inputs:
         _check(sample, [graph.tensors[i] for i in graph.inputs])
     kept: list[tuple[Array, ...]] = []
@@ -90,15 +91,14 @@ def measure(
         done: list[Run] = []
 
         def time(ticks: int) -> int | float:
-            hz = device.timer.hz
-            return round(ticks * 1e6 / hz, 3) if emulation is None else emulation.count(ticks, hz)
+            return clock.count(ticks, device.timer.hz)
 
         def so_far() -> Measurement:
             return Measurement(
                 outputs=tuple(kept),
                 latency=Latency(
                     kind="measured" if emulation is None else "emulated",
-                    unit="us" if emulation is None else emulation.unit,
+                    unit=clock.unit,
                     samples=tuple(time(run.ticks) for run in done),
                     inputs=turns[: len(done)],
                     first=time((warm or done)[0].ticks),

@@ -64,6 +64,7 @@ def deploy(
     engine: str = "aot",
     optimize: Optimize = "balanced",
     arena_section: Sequence[str] = (),
+    arch: str | None = None,
     toolchain: Toolchain | None = None,
     profile: MlperfTiny | None = None,
     random_inputs: int = 20,
@@ -89,10 +90,10 @@ def deploy(
     runs the samples of `data` or random ones, and compares what the device gives with the reference
     interpreter; `toolchain` is that of `build`; `url`, `probe`, `warmup`, `runs` and `per_layer` are those of
     `evaluate`. The arena lies in the first of the regions `arena_section` that holds it, else in two of them;
-    where none is given, as the board file says. Writes the report, or that of the runs until Ctrl-C or the
-    device ended them, to `report.json` in the project, and to `json_path`; `on_partial` hears of the latter.
-    With a `profile` the firmware answers MLPerf Tiny's protocol, too. `connect` opens the serial line, see
-    `measure`.
+    where none is given, as the board file says; `arch` is the architecture of the board's Linux, by default
+    its file's first. Writes the report, or that of the runs until Ctrl-C or the device ended them, to
+    `report.json` in the project, and to `json_path`; `on_partial` hears of the latter. With a `profile` the
+    firmware answers MLPerf Tiny's protocol, too. `connect` opens the serial line, see `measure`.
 
     Outputs that differ are the report's news, not an exception: see `report.require_agreement`. Raises any
     other MicrowrightError.
@@ -105,6 +106,8 @@ def deploy(
 
     graph = load_graph(model, calibration, progress=progress, on_caution=note)
     board = boards.load(board_id)
+    if arch is not None:
+        board = board.with_arch(arch)
     if arena_section:
         board = board.with_arena(*arena_section)
     wanted = take_samples(graph, data, random_inputs, progress=progress, on_caution=note)

@@ -107,7 +107,9 @@ def create(
     files[MANIFEST] = written.to_bytes()
     _folder.put(directory, files, previous.generated if previous else frozenset())
     if previous is not None:
-        _remove_stale_build(directory / "build", previous.board == board.id)
+        _remove_stale_build(
+            directory / "build", (previous.board, previous.arch) == (written.board, written.arch)
+        )
     return _project(directory, board, written)
 
 
@@ -128,6 +130,8 @@ def open_project(directory: Path) -> Project:
             f"{path} cannot be read: {error.strerror or error}", "generate the project again"
         ) from None
     board = parse_board(content, written.board, str(path)).with_arena(*written.arena_regions)
+    if written.arch is not None:
+        board = board.with_arch(written.arch)
     return _project(directory, board, written)
 
 
@@ -203,9 +207,9 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def _remove_stale_build(build: Path, same_board: bool) -> None:
-    """Remove a build for another board, and an image of what was generated before."""
-    if not same_board:
+def _remove_stale_build(build: Path, same_compiler: bool) -> None:
+    """Remove a build for another board or architecture, and an image of what was generated before."""
+    if not same_compiler:
         shutil.rmtree(build, ignore_errors=True)
     for image in _IMAGES:
         with contextlib.suppress(OSError):

@@ -181,7 +181,8 @@ def _timed_layers(project: Project, measurement: Measurement) -> tuple[Layer, ..
     given = {node.index: node for node in model.nodes}
     total = sum(timed.latency for timed in measurement.layers)
     # Of what a MAC takes, instructions or cycles, so many are one unit of the latency.
-    each = 1.0 if measurement.latency.kind == "emulated" else clock_hz / 1e6
+    latency = measurement.latency
+    each = 1.0 if latency.unit != "us" else clock_hz / 1e6 if latency.kind == "measured" else 0.0
     layers: list[Layer] = []
     for timed in measurement.layers:
         node = given[graph.nodes[timed.index].index]

@@ -43,7 +43,7 @@ def compiled(folder: Path, on: Board, **macros: str) -> str:
         text, found = re.subn(rf"(?m)^#define {name} .*$", f"#define {name} {value}", text)
         assert found == 1
     header.write_text(text)
-    command = ["arm-none-eabi-gcc", *on.cpu.compile_flags, *FLAGS, str(folder / "port" / "chip.c")]
+    command = ["arm-none-eabi-gcc", *on.compile_flags, *FLAGS, str(folder / "port" / "chip.c")]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     header.write_text(was)
     return run.stderr

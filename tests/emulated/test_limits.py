@@ -55,7 +55,7 @@ def test_constants_stay_within_their_limit(
         (tmp_path / path).write_bytes(content)
     source, compiled = tmp_path / "model" / "mw_model.c", tmp_path / "mw_model.o"
     include = tmp_path / "runtime" / "include"
-    command = ["arm-none-eabi-gcc", *on.cpu.compile_flags, "-I", include, "-c", source, "-o", compiled]
+    command = ["arm-none-eabi-gcc", *on.compile_flags, "-I", include, "-c", source, "-o", compiled]
     subprocess.run(command, check=True)
     sizes = subprocess.run(["arm-none-eabi-size", "-A", compiled], check=True, capture_output=True, text=True)
     constants = re.search(r"^\.?mw_model\S*\s+(\d+)", sizes.stdout, re.MULTILINE)

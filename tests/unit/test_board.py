@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from microwright import board
-from microwright.board import Cpu, Pin, Placement, Region, Serial, Uart
+from microwright.board import Cpu, Linux, Pin, Placement, Region, Serial, Uart
 from microwright.errors import BoardError
 
 GOOD = """\
@@ -70,7 +70,7 @@ def test_the_boards_of_the_readme_are_there() -> None:
 def test_the_facts_of_a_file() -> None:
     made = parse(GOOD)
     assert made.cpu == Cpu("cortex-m4", "fpv4-sp-d16", 180_000_000, 16_000_000)
-    assert made.cpu.compile_flags == ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
+    assert made.compile_flags == ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
     assert made.flash == Region(0x0800_0000, 524_288)
     assert made.ram == Region(0x2000_0000, 131_072)
     assert made.extra == {"ccm": Region(0x1000_0000, 65_536), "itcm": Region(0, 16_384)}
@@ -95,6 +95,35 @@ def test_an_arena_elsewhere_is_refused(region: str, why: str) -> None:
 def test_the_host_has_no_memory() -> None:
     host = board.load("host")
     assert (host.cpu.core, host.flash, host.ram, host.uart) == ("native", None, None, None)
+
+
+def test_a_board_with_linux_has_its_architectures() -> None:
+    pi = board.load("rpi4")
+    assert (pi.flash, pi.ram, pi.uart, pi.placement.arena) == (None, None, None, ())
+    assert pi.linux == Linux(("aarch64", "armv7l"), "aarch64", "/dev/serial0")
+    assert pi.compile_flags == ("-mcpu=cortex-a72",)
+    assert pi.with_arch("armv7l").compile_flags == ("-mcpu=cortex-a72", "-mfpu=neon-fp-armv8")
+    for made, why in ((pi, "did you mean 'armv7l'"), (board.load("host"), "it runs none")):
+        with pytest.raises(BoardError) as error:
+            made.with_arch("armv7")
+        assert why in error.value.message + error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"aarch64", "armv7l"', '"armv6l"', r"'linux\.archs' is no list of a cortex-a72's architectures"),
+        ('["aarch64", "armv7l"]', "[]", r"'linux\.archs' is no list"),
+        ('"/dev/serial0"', '"serial0; reboot"', r"'linux\.serial' is not a device"),
+        ('"cortex-a72"', '"native"', "'linux' is given, but a native board has none"),
+        ("[linux]", "[memory]\n[linux]", "'memory' is given, but a board with a cortex-a72 has none"),
+    ],
+)
+def test_a_wrong_linux_is_refused(old: str, new: str, message: str) -> None:
+    text = board.load("rpi4").text
+    assert old in text
+    with pytest.raises(BoardError, match=message):
+        parse(text.replace(old, new))
 
 
 def test_an_unknown_id_gets_the_nearest_one() -> None:

@@ -46,7 +46,7 @@ def test_settings_are_those_of_the_board_file() -> None:
     assert by_tool["qemu"]["machine"] == "netduinoplus2" and by_tool["qemu"]["cpu"] == "cortex-m4"
 
 
-@pytest.mark.parametrize("board_id", ["host", "nucleo-f446re", "mps3-an547"])
+@pytest.mark.parametrize("board_id", ["host", "nucleo-f446re", "mps3-an547", "rpi4"])
 def test_a_project_opens_in_vs_code(tmp_path: Path, board_id: str) -> None:
     on = board.load(board_id)
     project.create(tmp_path / "p", dense(), on)
@@ -60,5 +60,5 @@ def test_a_project_opens_in_vs_code(tmp_path: Path, board_id: str) -> None:
     assert tasks["Build"]["args"][-1] in {preset["name"] for preset in presets["buildPresets"]}
     assert {launch["preLaunchTask"] for launch in made["launch"]["configurations"]} <= set(tasks)
     (settings,) = made["c_cpp_properties"]["configurations"]
-    assert settings["compilerArgs"] == list(on.cpu.compile_flags)
-    assert ("marus25.cortex-debug" in made["extensions"]["recommendations"]) == (board_id != "host")
+    assert settings["compilerArgs"] == list(on.compile_flags)
+    assert ("marus25.cortex-debug" in made["extensions"]["recommendations"]) == (on.flash is not None)

@@ -25,7 +25,7 @@ def show(facts: Mapping[str, object] | Sequence[object]) -> None:
 
 
 def board(known: Board) -> Mapping[str, object]:
-    """None where a native board has no such limit."""
+    """None where there is no such limit, as an operating system has the memory."""
     return {
         "id": known.id,
         "name": known.name,
@@ -63,6 +63,7 @@ def whole_board(known: Board, found: Family) -> Mapping[str, object]:
             "tx": uart.tx.name if uart.tx else None,
             "rx": uart.rx.name if uart.rx else None,
         },
+        "linux": None if known.linux is None else asdict(known.linux),
         "serial": {"usb_ids": list(known.serial.usb_ids), "baud": known.serial.baud},
         "runner_settings": {name: dict(settings) for name, settings in known.runners.items()},
     }

@@ -255,11 +255,22 @@ def arena_section(function: _F) -> _F:
     )(function)
 
 
-def board_of(board_id: str, arena_section: tuple[str, ...]) -> Board:
-    """The board of an id, with the arena where the user wants it."""
+def arch(function: _F) -> _F:
+    """--arch NAME."""
+    return click.option(
+        "--arch",
+        metavar="NAME",
+        help="Architecture of the board's Linux, as `uname -m` has it. [default: the board file's first]",
+    )(function)
+
+
+def board_of(board_id: str, arena_section: tuple[str, ...], arch: str | None) -> Board:
+    """The board of an id, with the arena where the user wants it and the operating system that is there."""
     from microwright import board as boards
 
     board = boards.load(board_id)
+    if arch is not None:
+        board = board.with_arch(arch)
     return board.with_arena(*arena_section) if arena_section else board
 
 

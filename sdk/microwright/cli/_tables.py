@@ -316,8 +316,13 @@ def board(known: Board, found: Family) -> Table:
     table.add_row("file", "" if known.folder is None else str(known.folder / f"{known.id}.toml"), "")
     table.add_row("tested", known.tested, TESTED[known.tested])
     table.add_row("template", known.template, "")
-    table.add_row("core", known.cpu.core + fpu, " ".join(known.cpu.compile_flags))
-    if known.cpu.clock_hz:
+    table.add_row("core", known.cpu.core + fpu, " ".join(known.compile_flags))
+    if known.linux is not None:
+        table.add_row(
+            "systems", ", ".join(known.linux.archs), f"Linux; its serial line is {known.linux.serial}"
+        )
+        table.add_row("clock", f"{known.cpu.clock_hz / 1e6:g} MHz", "the highest; the governor sets it")
+    elif known.cpu.clock_hz:
         reset = f"{known.cpu.reset_hz / 1e6:g} MHz after a reset, or where no oscillator starts"
         table.add_row("clock", f"{known.cpu.clock_hz / 1e6:g} MHz", reset)
     for name, region in known.regions.items():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 )
 @_options.optimize
 @_options.arena_section
+@_options.arch
 @_options.sources("calibration")
 @_options.recipe
 @click.option("--force", is_flag=True, help="Drop edits of the generated files.")
@@ -31,6 +32,7 @@ def command(
     out: Path | None,
     optimize: Optimize,
     arena_section: tuple[str, ...],
+    arch: str | None,
     recipe: Recipe,
     force: bool,
 ) -> None:
@@ -41,7 +43,7 @@ def command(
     """
     from microwright import library, pipeline
 
-    board = _options.board_of(board_id, arena_section)
+    board = _options.board_of(board_id, arena_section, arch)
     with _options.progress() as progress:
         graph = pipeline.load_graph(model.load(), recipe, progress=progress, on_caution=_options.caution)
     compiled = library.compile_model(graph, board, optimize=optimize)

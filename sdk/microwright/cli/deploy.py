@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @_options.engine
 @_options.optimize
 @_options.arena_section
+@_options.arch
 @_options.toolchain
 @_profile.profile
 @_options.sources("data", "calibration")
@@ -47,6 +48,7 @@ def command(
     engine: str,
     optimize: Optimize,
     arena_section: tuple[str, ...],
+    arch: str | None,
     toolchain: Toolchain | None,
     profile: MlperfTiny | None,
     recipe: Recipe,
@@ -78,6 +80,7 @@ def command(
             engine=engine,
             optimize=optimize,
             arena_section=arena_section,
+            arch=arch,
             toolchain=toolchain,
             profile=profile,
             random_inputs=random_inputs,

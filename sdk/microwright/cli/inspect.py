@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_options.optimize
 @_options.arena_section
+@_options.arch
 @_options.sources("calibration")
 @_options.recipe
 def command(
@@ -32,6 +33,7 @@ def command(
     as_json: bool,
     optimize: Optimize,
     arena_section: tuple[str, ...],
+    arch: str | None,
     recipe: Recipe,
 ) -> None:
     """Show the layers of a model: shapes, MACs, weights.
@@ -46,7 +48,7 @@ def command(
     if memory and board_id is None:
         raise click.UsageError("--memory needs --board: the arena depends on its core")
     console = _options.console()
-    board = None if board_id is None else _options.board_of(board_id, arena_section)
+    board = None if board_id is None else _options.board_of(board_id, arena_section, arch)
     if recipe.calibration is None and not recipe.calibrate_randomly and board is None:
         loaded = model.load()
         if loaded.kind == "keras":

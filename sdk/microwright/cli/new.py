@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @_options.engine
 @_options.optimize
 @_options.arena_section
+@_options.arch
 @_profile.profile
 @_options.sources("calibration")
 @_options.recipe
@@ -35,6 +36,7 @@ def command(
     engine: str,
     optimize: Optimize,
     arena_section: tuple[str, ...],
+    arch: str | None,
     profile: MlperfTiny | None,
     recipe: Recipe,
     force: bool,
@@ -45,7 +47,7 @@ def command(
     """
     from microwright import pipeline, project
 
-    board = _options.board_of(board_id, arena_section)
+    board = _options.board_of(board_id, arena_section, arch)
     with _options.progress() as progress:
         graph = pipeline.load_graph(model.load(), recipe, progress=progress, on_caution=_options.caution)
     directory = out or pipeline.project_directory(model.path, board_id)

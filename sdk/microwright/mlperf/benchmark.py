@@ -117,7 +117,7 @@ def run(
         timer: Timer | None = None
 
         def report(complete: bool) -> Report:
-            emulated = None if emulation is None else emulation.count(session.hz, session.hz)
+            emulated = None if emulation is None else round(emulation.count(session.hz, session.hz))
             unit = "instructions" if emulation is None else emulation.unit
             result = (
                 score(answers, profile)

@@ -76,7 +76,7 @@ class Performance:
     windows: tuple[Window, ...]
     emulated_hz: int | None
     timer: Timer | None = None
-    unit: Literal["instructions", "cycles"] = "instructions"
+    unit: Literal["us", "instructions", "cycles"] = "instructions"
 
     @property
     def kind(self) -> Literal["measured", "emulated"]:

@@ -26,6 +26,7 @@ from microwright.runners import (
     openocd,
     pyocd,
     qemu,
+    qemu_user,
     rp2040js,
     st_flash,
     stm32flash,
@@ -59,6 +60,7 @@ __all__ = [
 RUNNERS: Mapping[str, Runner | Flasher] = {
     "host": host.RUNNER,
     "qemu": qemu.RUNNER,
+    "qemu-user": qemu_user.RUNNER,
     "rp2040js": rp2040js.RUNNER,
     "unicorn": unicorn.RUNNER,
     "pyocd": pyocd.RUNNER,

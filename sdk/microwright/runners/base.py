@@ -17,16 +17,19 @@ from microwright.errors import BoardError, MicrowrightError
 class Emulation:
     """What an emulator's clock means: so many instructions, or cycles, are one second of the device's time;
     None: each tick of the device's timer is one. `timer_hz` is the frequency of the device's timer where it
-    is not what the firmware says.
+    is not what the firmware says. An emulator that counts nothing gives `us`, which are this computer's: they
+    tell of the emulator, and nothing of the device.
     """
 
     per_second: int | None = None
-    unit: Literal["instructions", "cycles"] = "instructions"
+    unit: Literal["us", "instructions", "cycles"] = "instructions"
     timer_hz: int | None = None
 
-    def count(self, ticks: int, hz: int) -> int:
-        """Instructions, or cycles, in so many ticks of the device's timer, which says that it has `hz`."""
+    def count(self, ticks: int, hz: int) -> int | float:
+        """Of the unit, in so many ticks of the device's timer, which says that it has `hz`."""
         hz = self.timer_hz or hz
+        if self.unit == "us":
+            return round(ticks * 1e6 / hz, 3)
         return ticks if self.per_second is None else (2 * ticks * self.per_second + hz) // (2 * hz)
 
 

@@ -1,29 +1,24 @@
 // The firmware as a program of this computer. Its serial line is a pseudo terminal, whose path it prints first.
 
-#define _GNU_SOURCE // posix_openpt, dl_iterate_phdr
+#define _GNU_SOURCE // posix_openpt
 
 #include "mw_port.h"
 #include "stack.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
-#define NANOSECONDS 1000000000u
 #define IDLE_MS 500
 
 uint8_t *port_stack_base;
 
 static int terminal = -1;
 static pid_t parent;
-static uint64_t started_ns;
 
 static struct {
     uint8_t bytes[512];
@@ -95,84 +90,7 @@ int mw_port_getc(void)
     return received.bytes[received.next++];
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
-}
-
-void mw_port_timer_start(void)
-{
-    started_ns = now_ns();
-}
-
-uint64_t mw_port_timer_ticks(void)
-{
-    return now_ns() - started_ns;
-}
-
-uint32_t mw_port_timer_hz(void)
-{
-    return NANOSECONDS;
-}
-
 uint32_t mw_port_cpu_hz(void)
 {
     return 0; // not known, and not constant
-}
-
-const char *mw_port_timer_counter(void)
-{
-    return "clock";
-}
-
-uint64_t mw_port_clock_ticks(void)
-{
-    return now_ns();
-}
-
-struct build_id {
-    const uint8_t *bytes;
-    uint32_t length;
-};
-
-static size_t padded(size_t bytes)
-{
-    return (bytes + 3) & ~(size_t)3;
-}
-
-// Called for the program itself first: looks through its notes for the linker's.
-static int find_build_id(struct dl_phdr_info *object, size_t size, void *result)
-{
-    (void)size;
-    struct build_id *const found = result;
-    for (int i = 0; i < object->dlpi_phnum; ++i) {
-        const ElfW(Phdr) *const header = &object->dlpi_phdr[i];
-        if (header->p_type != PT_NOTE) {
-            continue;
-        }
-        const uint8_t *at = (const uint8_t *)(uintptr_t)(object->dlpi_addr + header->p_vaddr);
-        const uint8_t *const end = at + header->p_memsz;
-        while ((size_t)(end - at) >= sizeof(ElfW(Nhdr))) {
-            ElfW(Nhdr) note;
-            memcpy(&note, at, sizeof note);
-            const uint8_t *const name = at + sizeof note;
-            if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp(name, "GNU", 4) == 0) {
-                found->bytes = name + 4;
-                found->length = note.n_descsz;
-                return 1;
-            }
-            at = name + padded(note.n_namesz) + padded(note.n_descsz);
-        }
-    }
-    return 1;
-}
-
-const uint8_t *mw_port_build_id(uint32_t *length)
-{
-    struct build_id found = {NULL, 0};
-    (void)dl_iterate_phdr(find_build_id, &found);
-    *length = found.length;
-    return found.bytes;
 }
