@@ -17,16 +17,19 @@ from typing import IO
 
 import numpy as np
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from microwright import board, build, project, runners, verify
 from microwright.build import Image
 from microwright.emulator.__main__ import main
 from microwright.errors import BoardError, DeviceError, DeviceFault, ToolMissing
 from microwright.measure import Measurement, measure
+from microwright.project import Project
 from tests.support import failing
-from tests.support.firmware import convolutional, dense
+from tests.support.firmware import NO_FOOTPRINT, convolutional
 
 SOURCE = Path(__file__).parents[1] / "support" / "exceptions.c"
+UART_DATA = 0x40004000
 MEMORY = ("--memory", "flash=0:0x400000", "--memory", "ram=0x20000000:0x400000")
 
 
@@ -77,32 +80,6 @@ def test_a_cortex_m33_counts_the_same_each_time(tmp_path: Path) -> None:
     image = on_unicorn(build.build(project.create(tmp_path / "p", convolutional(), board.load("mps2-an505"))))
     first, second = run(image, "unicorn"), run(image, "unicorn")
     assert first.latency.samples == second.latency.samples
-
-
-@pytest.fixture(scope="module")
-def l4(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    folder = tmp_path_factory.mktemp("l4") / "p"
-    return on_unicorn(build.build(project.create(folder, dense(), board.load("nucleo-l476rg"))))
-
-
-def test_a_board_that_qemu_does_not_have_runs_at_full_speed(l4: Image, tmp_path: Path) -> None:
-    trace = tmp_path / "trace.jsonl"
-    measured = run(l4, "unicorn", "--trace", str(trace))
-    assert measured.hello["cpu_hz"] == "80000000"
-    written = [json.loads(line) for line in trace.read_text().splitlines()]
-    (clocks,) = (line["clocks_in_a_bit"] for line in written if "clocks_in_a_bit" in line)
-    assert 80_000_000 / clocks == pytest.approx(115_200, rel=0.01)
-    flash = l4.project.board.flash
-    assert flash is not None
-    places = [line["pc"] for line in written if "pc" in line]
-    assert places
-    assert all(flash.origin <= pc < flash.origin + flash.bytes for pc in places)
-
-
-def test_where_no_oscillator_starts_it_runs_after_all(l4: Image) -> None:
-    fast, slow = run(l4, "unicorn"), run(l4, "unicorn", "--dead-oscillators")
-    assert slow.hello["cpu_hz"] == "4000000"
-    assert slow.latency.samples == fast.latency.samples
 
 
 @pytest.mark.thorough
@@ -231,6 +208,22 @@ def test_a_fault_in_the_hard_faults_handler_is_the_end(program: Path) -> None:
         assert b"the core locked up at 0x" in output
 
 
+def test_writes_are_traced_with_the_instructions_that_do_them(program: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    with running(program, "--trace", str(trace)) as device:
+        assert device.ask("s") == "svc 0000000b"
+    written = [json.loads(line) for line in trace.read_text().splitlines()]
+    stores = [line for line in written if line.get("address") == UART_DATA]
+    assert bytes(line["value"] for line in stores) == b"begin\nsvc 0000000b\n"
+    code = program.read_bytes()
+    with program.open("rb") as file:
+        text = ELFFile(file).get_section_by_name(".text")
+        offset = text["sh_offset"] - text["sh_addr"]
+    for line in stores:
+        # STR Rt, [Rn, #0]
+        assert struct.unpack_from("<H", code, line["pc"] + offset)[0] & 0xFFC0 == 0x6000
+
+
 def test_a_host_may_come_back(program: Path) -> None:
     with running(program) as device:
         device.line.sendall(b"e")
@@ -302,13 +295,20 @@ def test_a_file_that_is_no_firmware_is_refused(
     assert re.search(told, error)
 
 
-def test_the_runner_tells_what_is_wrong_with_an_image(tmp_path: Path, l4: Image) -> None:
-    elf = tmp_path / "firmware.elf"
-    elf.write_bytes(b"nothing")
+def test_the_runner_tells_what_is_wrong_with_an_image(tmp_path: Path) -> None:
+    (tmp_path / "firmware.elf").write_bytes(b"nothing")
+    made = replace(board.load("mps2-an386"), runners={"unicorn": {}})
+    image = Image(
+        Project(tmp_path, made, "aot", "balanced", "m", "0" * 64, 16, {}),
+        tmp_path / "firmware.elf",
+        "00",
+        NO_FOOTPRINT,
+        "GCC",
+    )
     with pytest.raises(
         DeviceError, match=r"unicorn ended at once with exit code 3: .*firmware\.elf: no ELF file"
     ):
-        runners.start(replace(l4, elf=elf), runner="unicorn")
+        runners.start(image)
 
 
 def test_nothing_is_imported_from_where_the_user_is(
