@@ -229,4 +229,4 @@ def _toolchain(comment: bytes) -> str:
     """
     notes = comment.decode("ascii", "replace").split("\0")
     text = next((note for note in notes if "clang version" in note), notes[0])
-    return re.sub(r":? *\([^)]*\)", "", text).strip() or "unknown"
+    return re.sub(r":? *\(.*\)", "", text).strip() or "unknown"

@@ -166,6 +166,22 @@ def test_the_image_says_who_built_it(image: build.Image) -> None:
     assert len(bytes.fromhex(image.build_id)) == 20
 
 
+@pytest.mark.parametrize(
+    ("note", "compiler"),
+    [
+        (b"GCC: (15:12.2.rel1-1) 12.2.1 20221205\0", "GCC 12.2.1 20221205"),
+        (
+            b"GCC: (Arm GNU Toolchain 13.2.rel1 (Build arm-13.7)) 13.2.1 20231009\0",
+            "GCC 13.2.1 20231009",
+        ),
+        (b"GCC: (Debian 12.2.0-14) 12.2.0\0Debian clang version 14.0.6\0", "Debian clang version 14.0.6"),
+        (b"", "unknown"),
+    ],
+)
+def test_compilers_are_named_as_they_sign(note: bytes, compiler: str) -> None:
+    assert build._toolchain(note) == compiler
+
+
 def test_a_built_image_is_opened_without_building(image: build.Image) -> None:
     before = image.elf.stat().st_mtime_ns
     assert build.open_image(project.open_project(image.project.directory)) == image
