@@ -126,7 +126,7 @@ install_python_packages() {
 install_node_packages() {
     local wanted=rp2040js@1.4.1 there="$ROOT/.venv/lib/node_modules/rp2040js/package.json"
     if ! grep -qs "\"version\": \"${wanted#*@}\"" "$there"; then
-        npm install --silent --no-audit --no-fund --global --prefix "$ROOT/.venv" "$wanted" </dev/null >&2 ||
+        npm install --silent --no-audit --no-fund --fetch-retries=1 --global --prefix "$ROOT/.venv" "$wanted" </dev/null >&2 ||
             echo "npm could not install $wanted; going on without it" >&2
     fi
 }

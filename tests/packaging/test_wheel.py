@@ -98,6 +98,7 @@ def test_the_wheel_carries_the_data_and_no_tests(wheel: Path) -> None:
         "microwright/_data/boards/mps2-an386.toml",
         "microwright/_data/runtime/include/mw.h",
         "microwright/_data/firmware_templates/_common/app/main.c",
+        "microwright/emulator/rp2040.mjs",
     ):
         assert part in names
     assert not [name for name in names if "tests" in name or "__pycache__" in name or name.endswith(".o")]
