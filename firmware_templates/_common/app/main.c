@@ -1,5 +1,8 @@
 // The measuring application: answers the host's requests (docs/protocol.md of Microwright), runs the model, times it.
 
+#ifdef MW_AGENT
+#include "mw_agent.h"
+#endif
 #include "mw_board.h"
 #include "mw_link.h"
 #ifdef MW_MLPERF_TINY
@@ -128,6 +131,9 @@ static void serve_write(const struct mw_link_request *request)
         return;
     }
     mw_walk_end();
+#ifdef MW_AGENT
+    mw_agent_restore(mw_arena);
+#endif
     uint8_t *const data = mw_model_input(mw_arena, (int)input);
     const int32_t bytes =
         mw_link_data(request, "data", data + offset, mw_model_input_bytes((int)input) - offset);
@@ -150,6 +156,23 @@ static void measure_overhead(void)
         overhead = ticks < overhead ? ticks : overhead;
     }
 }
+
+#ifdef MW_AGENT
+static bool serve_agent(const struct mw_link_request *request, bool repeated)
+{
+    struct mw_agent_device device = {mw_arena, overhead, true, repeated};
+    for (int i = 0; i < MW_INPUTS; ++i) {
+        device.whole = device.whole && filled[i] == mw_model_input_bytes(i);
+    }
+    const int32_t done = mw_agent_serve(&wire, request, &device);
+    if (done > 0) {
+        mw_walk_end();
+        runs += (uint32_t)done;
+        steps = 1;
+    }
+    return done >= 0;
+}
+#endif
 
 static uint64_t elapsed(void)
 {
@@ -211,6 +234,9 @@ static void serve_run(const struct mw_link_request *request)
         return;
     }
     mw_walk_end();
+#ifdef MW_AGENT
+    mw_agent_restore(mw_arena);
+#endif
     uint32_t crc = 0;
     for (int i = 0; i < MW_INPUTS; ++i) {
         if (filled[i] != mw_model_input_bytes(i)) {
@@ -357,6 +383,10 @@ static void serve(const struct mw_link_request *request)
         serve_memory(request->seq);
     } else if (mw_link_equal(request->verb, "clock")) {
         serve_clock(request->seq);
+#ifdef MW_AGENT
+    } else if (serve_agent(request, repeated)) {
+        // It is answered.
+#endif
     } else {
         const char *const code = mw_walk_serve(&wire, request, mw_arena);
         if (code != NULL) {
@@ -375,10 +405,16 @@ int main(void)
     for (uint32_t i = 0; i < ARENA_BYTES; ++i) {
         *arena_at(i) = paint(i);
     }
+#ifdef MW_AGENT
+    mw_port_timer_start();
+#endif
 #ifdef MW_ARENA_2_BYTES
     const enum mw_status status = mw_model_init(mw_arena, mw_arena_2);
 #else
     const enum mw_status status = mw_model_init(mw_arena);
+#endif
+#ifdef MW_AGENT
+    mw_agent_begin(mw_port_timer_ticks());
 #endif
     struct mw_link_request request;
     while (mw_link_receive(&wire, &request)) {

@@ -1,4 +1,4 @@
-#define _GNU_SOURCE // cfmakeraw, accept4
+#define _GNU_SOURCE // cfmakeraw, cfsetspeed, accept4
 
 #include "line.h"
 
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #define DEFAULT_BAUD "115200"
+#define STUCK_S 10 // the longest that a peer may take nothing of an answer
 
 static const struct {
     const char *name;
@@ -169,35 +171,47 @@ void mw_port_putc(uint8_t byte)
     sent.end = 0;
 }
 
+static void close_connection(void)
+{
+    if (input >= 0) {
+        (void)close(input);
+    }
+    input = output = -1;
+}
+
+// The latest connection is the line: one before it may be gone without a word.
 static void take_connection(void)
 {
     const int now = 1;
-    input = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    output = input;
+    const struct timeval stuck = {.tv_sec = STUCK_S};
+    close_connection();
+    input = output = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     (void)setsockopt(input, IPPROTO_TCP, TCP_NODELAY, &now, sizeof now); // of a Unix socket there is none
+    (void)setsockopt(input, SOL_SOCKET, SO_SNDTIMEO, &stuck, sizeof stuck);
+}
+
+// Whether a connection waits, which is waited for as long as there is no line.
+static bool connection_waits(void)
+{
+    struct pollfd ends[] = {{.fd = listener, .events = POLLIN}, {.fd = input, .events = POLLIN}};
+    return listener >= 0 && poll(ends, 2, -1) > 0 && ends[0].revents != 0;
 }
 
 // Reads what has come. False where the line has ended.
 static bool receive(void)
 {
-    if (input < 0) {
+    received.next = received.end = 0;
+    if (connection_waits()) {
         take_connection();
-    }
-    const ssize_t count = input < 0 ? -1 : read(input, received.bytes, sizeof received.bytes);
-    received.next = 0;
-    received.end = count > 0 ? (size_t)count : 0;
-    if (count > 0 || (count < 0 && (errno == EINTR || errno == ECONNABORTED))) {
         return true;
     }
-    if (listener < 0) {
-        return false;
+    const ssize_t count = read(input, received.bytes, sizeof received.bytes);
+    received.end = count > 0 ? (size_t)count : 0;
+    if (count > 0 || (count < 0 && errno == EINTR)) {
+        return true;
     }
-    if (input >= 0) {
-        (void)close(input);
-    }
-    const bool listens = input >= 0;
-    input = output = -1;
-    return listens;
+    close_connection();
+    return listener >= 0;
 }
 
 int mw_port_getc(void)
