@@ -5,6 +5,7 @@ An agent is a process on a computer that answers docs/protocol.md, its section "
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
+from microwright import _paths
 from microwright.dialogue import RUN_TIMEOUT_S, Device, greet
 from microwright.errors import DeviceError, LinkCorrupt
 from microwright.link import answers
@@ -61,6 +63,17 @@ class Burst:
 
     samples_ns: tuple[int, ...]
     crc: int
+
+
+def python_files() -> dict[str, bytes]:
+    """The agent in Python: a folder that Python runs, its files by name."""
+    folder = _paths.firmware_templates() / "linux" / "_agent"
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.py"))}
+
+
+def python_build_id(model: bytes) -> str:
+    """What the agent in Python says is its build, with that model file."""
+    return hashlib.sha256(b"".join(python_files().values()) + model).hexdigest()[:40]
 
 
 class Agent(Device):
