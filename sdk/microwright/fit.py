@@ -25,9 +25,10 @@ _CODE: Mapping[Optimize, float] = {"size": 0.85, "balanced": 1.05, "speed": 1.15
 _CODE_LEAST, _CODE_MOST = 0.25, 1.5
 # What the model's C has for each call beside the constants: 40 to 75 measured.
 _CALL_BYTES = 60
-# Main loop, link, port, C library: measured without a profile, 5,660 for size to 7,150.
-_APPLICATION_BYTES: Mapping[Optimize, int] = {"size": 5_900, "balanced": 6_400, "speed": 6_400}
-_APPLICATION_LEAST_BYTES, _APPLICATION_MOST_BYTES = 5_000, 9_000
+# Main loop, link, port, C library: measured without a profile, 5,660 for size on emulated boards to 11,260 on
+# a Teensy, with what its boot loader looks for.
+_APPLICATION_BYTES: Mapping[Optimize, int] = {"size": 6_400, "balanced": 6_900, "speed": 6_900}
+_APPLICATION_LEAST_BYTES, _APPLICATION_MOST_BYTES = 5_000, 12_000
 
 _MOST_BOARDS = 3
 _MOST_PLANS = 12

@@ -33,6 +33,13 @@ def test_what_clang_compiles_gives_the_references_bytes(tmp_path: Path, board_id
     assert "clang version" in image.toolchain
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("board_id", [i for i in board.all_ids() if board.load(i).ram is not None])
+def test_clang_compiles_every_port(tmp_path: Path, board_id: str) -> None:
+    made = project.create(tmp_path / "p", dense(), board.load(board_id))
+    assert "clang version" in build.build(made, toolchain="clang").toolchain
+
+
 def test_a_project_keeps_its_toolchain_until_it_is_given_another(tmp_path: Path) -> None:
     made = project.create(tmp_path / "p", dense(), board.load("host"))
     assert "clang version" in build.build(made, toolchain="clang").toolchain
