@@ -1,4 +1,4 @@
-"""What a board needs on this computer: its runners' tools, its USB devices, its serial port."""
+"""What a board needs on this computer: its runners' tools, compiler, USB devices and serial port."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from microwright import runners
+from microwright import build, runners
 from microwright.board import Board
-from microwright.doctor import Finding
+from microwright.doctor import Finding, program
 from microwright.errors import BoardError, NoPort, ToolFailed, ToolMissing
 from microwright.link import ports
 from microwright.link.port import SerialPort
@@ -26,6 +26,9 @@ def examine(board: Board) -> tuple[Finding, ...]:
     if not any(tool.found for tool in tools):
         tools = [replace(tool, required=True) for tool in tools[:1]] + tools[1:]
     found = [*tools]
+    if board.linux is not None:
+        about = f"compiles for {board.linux.arch}"
+        found += [program(name, about, True) for name in build.compilers(board)]
     if sys.platform == "linux":
         found += _usb(board)
     if any(isinstance(runners.RUNNERS.get(name), Flasher) for name in board.runners):

@@ -62,13 +62,14 @@ class Image:
 
 def require_tools(board: Board, toolchain: Toolchain | None = None) -> None:
     """Raise ToolMissing where something is not installed that builds projects for a board."""
-    for tool in ("cmake", *_compilers(board, toolchain)):
+    for tool in ("cmake", *compilers(board, toolchain)):
         _run.find(tool)
     if shutil.which("make") is None:
         _run.find("ninja")
 
 
-def _compilers(board: Board, toolchain: Toolchain | None) -> tuple[str, ...]:
+def compilers(board: Board, toolchain: Toolchain | None = None) -> tuple[str, ...]:
+    """The programs that compile for a board."""
     if board.cpu.core == "native":
         return ("cc" if toolchain is None else toolchain,)
     gcc = "gcc" if board.linux is not None and platform.machine() == board.linux.arch else board.compiler

@@ -71,9 +71,9 @@ _PACKAGES: tuple[tuple[str, str, bool, str | None], ...] = (
 def examine() -> tuple[Finding, ...]:
     """Look at everything; starts each program once to ask for its version."""
     findings = [_python()]
-    findings.append(_tool(*_COMPILER))
+    findings.append(program(*_COMPILER))
     findings.append(_newlib())
-    findings += [_tool(*tool) for tool in _TOOLS]
+    findings += [program(*tool) for tool in _TOOLS]
     findings += [_package(*package) for package in _PACKAGES]
     return tuple(findings)
 
@@ -116,7 +116,7 @@ def _python() -> Finding:
     )
 
 
-def _tool(name: str, purpose: str, required: bool) -> Finding:
+def program(name: str, purpose: str, required: bool) -> Finding:
     """A program that says its version when it is asked with `--version`."""
     package = _run.PACKAGES.get(name)
     install = f"sudo apt-get install {package}" if package else f"install {name} and put it on PATH"

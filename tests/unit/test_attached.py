@@ -71,6 +71,19 @@ def test_emulators_that_are_packages_have_a_version_or_a_problem(
     assert found(made)["rp2040js"].version == "1.4.1"
 
 
+def test_a_board_with_linux_needs_the_compiler_of_its_architecture(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(bare))
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    there = found(board.load("rpi4").with_arch("armv7l"))
+    assert there["qemu-user"].problem == "qemu-arm-static is not installed"
+    compiler = there["arm-linux-gnueabihf-gcc"]
+    assert compiler.required and "gcc-arm-linux-gnueabihf" in compiler.install
+    monkeypatch.setattr("platform.machine", lambda: "armv7l")
+    assert "gcc" in found(board.load("rpi4").with_arch("armv7l"))
+
+
 def test_the_command_fails_where_no_runner_works(
     bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
