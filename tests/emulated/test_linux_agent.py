@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from microwright import __version__, board, runners
-from microwright.agent import Agent
+from microwright.agent import Agent, Facts, to_json
 from microwright.build import Image
 from microwright.dialogue import bytes_of
 from microwright.link import Link, Refused, records
 from tests.emulated.test_linux import built
+from tests.support.agent import mw_machine, recorded
 from tests.support.firmware import convolutional
 
 MODEL = convolutional()
@@ -41,6 +42,11 @@ def url(image: Image) -> Iterator[str]:
 
 def agent(link: Link, image: Image) -> Agent:
     return Agent(link, image.project.graph, image.build_id)
+
+
+def facts_of(image: Image, *options: str) -> Facts:
+    with runners.start(image, options=options) as device, Link(device.url, 115_200) as link:
+        return agent(link, image).facts()
 
 
 def test_a_burst_gives_the_outputs_of_a_run_and_leaves_the_inputs(image: Image, url: str) -> None:
@@ -108,6 +114,32 @@ def test_what_it_says_of_itself(image: Image, url: str) -> None:
     assert facts.baseline_hwm_bytes is not None and facts.vm_hwm_bytes is not None
     assert 0 < facts.baseline_hwm_bytes <= facts.vm_hwm_bytes
     assert facts.init_ns is not None and facts.time_ns is not None
+
+
+@pytest.mark.parametrize("name", ["rpi4", "rpi5_throttled", "rpi_zero_2_w"])
+def test_of_a_machine_it_says_what_the_agent_in_python_says(image: Image, tmp_path: Path, name: str) -> None:
+    machine = recorded(name)
+    for path, text in machine.files.items():
+        (tmp_path / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path.lstrip("/")).write_text(text + ("\0" if path.endswith("model") else "\n"))
+    told = to_json(facts_of(image, "--root", str(tmp_path)))
+    expected = {key: value for key, value in mw_machine.machine_facts(machine).items() if value is not None}
+    assert {key: _plain(told[key]) for key in expected if key in told} == expected
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+@pytest.mark.parametrize("hostile", ["", "hot", "-5", "9" * 5000, 'a"b\\c\x1b[31m\u00e4\n', "throttled=0x"])
+def test_what_is_no_fact_is_absent_or_harmless(image: Image, tmp_path: Path, hostile: str) -> None:
+    for path in recorded("rpi4").files:
+        (tmp_path / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path.lstrip("/")).write_text(hostile)
+    facts = facts_of(image, "--root", str(tmp_path))
+    assert (facts.throttled, facts.frequency_hz, facts.load1, facts.revision) == (None,) * 4
+    assert facts.os is None
+    assert facts.board_model in (None, hostile[:200].strip(), "a?b?c?[31m??")
 
 
 def asked(process: subprocess.Popen[bytes], seq: int) -> Any:
