@@ -194,8 +194,10 @@ def _too_large(project: Project, region: str, excess_bytes: int) -> TooLarge:
     if region == "FLASH" and board.flash is not None:
         why = f"of {board.flash.bytes} bytes, the weights take {project.graph.weights_bytes}"
         return fit.too_large(project.plan, board, "flash", excess_bytes, why)
-    size = f"of {board.ram.bytes} bytes, " if board.ram is not None and region == "RAM" else ""
-    why = f"{size}the arena takes {project.arena_bytes}"
+    name = region.lower() if region == "RAM" else region
+    size = f"of {board.regions[name].bytes} bytes, " if name in board.regions else ""
+    copied = name == board.placement.code
+    why = size + ("for code that is copied there" if copied else f"the arena takes {project.arena_bytes}")
     return fit.too_large(project.plan, board, region, excess_bytes, why)
 
 

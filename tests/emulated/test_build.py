@@ -99,6 +99,9 @@ def test_every_byte_is_of_one_kind(tmp_path: Path, board_id: str) -> None:
         assert image.footprint.regions == ()
     else:
         assert (image.footprint.heap_bytes, image.footprint.allocators) == (0, ())
+        # What was estimated before it was built.
+        found = fit.estimate(made.plan)
+        assert found.least <= image.flash_total_bytes <= found.most
         # memcpy and its like.
         assert 0 < image.footprint.flash["c_library"] < 8000
 

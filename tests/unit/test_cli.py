@@ -454,7 +454,7 @@ def test_inspect_shows_layers_and_the_arena(model: Path, capsys: pytest.CaptureF
     assert "10,368" in printed  # MACs of the convolution
     assert "int8 1x8x8x6" in printed
     assert re.search(r"input +int8 1x8x8x3", printed)
-    assert "fit mps2-an386" in printed
+    assert "It fits mps2-an386: about " in printed
 
 
 def test_inspect_tells_what_was_not_taken_for_want_of_memory(

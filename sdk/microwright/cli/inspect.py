@@ -86,4 +86,5 @@ def command(
         console.print(_verdict.tables(judged))
     fit.check(planned, board)
     if not as_json:
-        click.echo(f"The arena and the weights fit {board.id}.")
+        about = f": about {fit.estimate(planned).bytes:,} bytes of flash, estimated" if board.flash else ""
+        click.echo(f"It fits {board.id}{about}.")
