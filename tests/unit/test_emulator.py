@@ -124,6 +124,31 @@ def test_a_clock_is_ready_when_it_is_on_unless_oscillators_are_dead(dead: bool) 
     assert bus.read(rcc, 4) == 0x83
 
 
+@pytest.mark.parametrize(
+    ("family", "enable", "register"),
+    [
+        ("stm32/f1", (0x4002_1018, 1 << 2), 0x4001_0800),  # GPIOA
+        ("stm32/f4", (0x4002_3844, 1 << 4), 0x4001_1008),  # USART1
+        ("stm32/f7", (0x4002_3830, 1 << 3), 0x4002_0C00),  # GPIOD
+        ("stm32/g4", (0x4002_105C, 1 << 0), 0x4000_8008),  # LPUART1
+        ("stm32/h7", (0x5802_44E8, 1 << 18), 0x4000_4808),  # USART3
+        ("stm32/l4", (0x4002_1058, 1 << 17), 0x4000_4408),  # USART2
+        ("stm32/u5", (0x4602_0CA4, 1 << 14), 0x4001_3808),  # USART1
+        ("rp/2350", (0x4002_3000, 1 << 26), 0x4007_0024),  # UART0, which leaves its reset
+    ],
+)
+def test_a_peripheral_whose_clock_is_off_takes_and_says_nothing(
+    family: str, enable: tuple[int, int], register: int
+) -> None:
+    bus = bus_of(FAMILIES[f"cortex_m/{family}"])
+    bus.write(register, 4, 7)
+    assert bus.read(register, 4) == 0
+    bus.write(enable[0], 4, enable[1])
+    assert bus.read(register, 4) == 0
+    bus.write(register, 4, 7)
+    assert bus.read(register, 4) == 7
+
+
 def test_registers_keep_bytes_and_halfwords() -> None:
     bus = bus_of(Family())
     bus.write(0x4000_0000, 4, 0x1122_3344)

@@ -78,6 +78,8 @@ class Bus:
             address, change = alias
             value = change(self._kept(address), value) & _WORD
         device = self._owner(address)
+        if self._is_off(address):
+            return
         if device is None:
             self._values[address] = value
         else:
@@ -92,6 +94,14 @@ class Bus:
             owner = self._owners[address] = next(owners, None)
             return owner
 
+    def _is_off(self, address: int) -> bool:
+        """Whether the register's peripheral has no clock: it reads 0, and what is written is lost."""
+        gate = self._family.gate(address)
+        if gate is None:
+            return False
+        register, bit, on = gate
+        return self._values.get(register, 0) >> bit & 1 != on
+
     def _kept(self, address: int) -> int:
         """What a register was written last."""
         device = self._owner(address)
@@ -102,6 +112,8 @@ class Bus:
         if alias is not None:
             address = alias[0]
         device = self._owner(address)
+        if self._is_off(address):
+            return 0
         if device is not None:
             return device.read(address - device.base)
         value = self._values.get(address, 0)
