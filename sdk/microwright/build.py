@@ -23,7 +23,7 @@ from microwright.project import Project, create
 Toolchain: TypeAlias = Literal["gcc", "clang"]
 TOOLCHAINS: tuple[Toolchain, ...] = get_args(Toolchain)
 
-_OVERFLOW = re.compile(r"region `(\w+)' overflowed by (\d+) bytes")
+_OVERFLOW = re.compile(r"region `(?:region_)?(\w+)' overflowed by (\d+) bytes")
 _FAILURE = re.compile(r"\berror\b|undefined reference|cannot find|No space left", re.IGNORECASE)
 _TIMEOUT_S = 900.0
 
@@ -195,9 +195,10 @@ def _too_large(project: Project, region: str, excess_bytes: int) -> TooLarge:
         why = f"of {board.flash.bytes} bytes, the weights take {project.graph.weights_bytes}"
         return fit.too_large(project.plan, board, "flash", excess_bytes, why)
     name = region.lower() if region == "RAM" else region
+    if name == board.placement.code:
+        return fit.code_too_large(project.plan, board, excess_bytes)
     size = f"of {board.regions[name].bytes} bytes, " if name in board.regions else ""
-    copied = name == board.placement.code
-    why = size + ("for code that is copied there" if copied else f"the arena takes {project.arena_bytes}")
+    why = f"{size}the arena takes {project.arena_bytes}"
     return fit.too_large(project.plan, board, region, excess_bytes, why)
 
 

@@ -112,6 +112,20 @@ def too_large(
     )
 
 
+def code_too_large(planned: Plan, board: Board, excess_bytes: int) -> TooLarge:
+    """The error for code that the region which [placement] gives it does not hold."""
+    name = board.placement.code
+    assert name is not None
+    has_bytes = board.regions[name].bytes
+    smaller = "--optimize size makes it smaller; or " if planned.target.optimize != "size" else ""
+    return TooLarge(
+        f"model {planned.graph.name[:80]!r} does not fit {board.id}: {name} is {excess_bytes} bytes "
+        f"too small; of {has_bytes} bytes, the model's code takes {has_bytes + excess_bytes}",
+        f"{smaller}take another region for `code` of [placement] in the board file, or leave it out: "
+        "code then runs from flash",
+    )
+
+
 def _what_does(
     planned: Plan, board: Board, memory: str, excess_bytes: int, application: bool
 ) -> Iterator[str]:

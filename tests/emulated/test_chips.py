@@ -74,28 +74,41 @@ def test_an_h743_before_revision_v_has_400_mhz_and_one_read_of_axi_ram_at_a_time
     assert [line["clocks_in_a_bit"] for line in written if "clocks_in_a_bit" in line] == [868]
 
 
-# Of STM32F1: a UART, and the port and number of a pin that it sends on.
+# Of STM32F1: a UART, and the ports and numbers of pins that it sends and receives on.
 F1_PINS = [
-    ("0x40013800u", 0, 9),
-    ("0x40013800u", 1, 6),
-    ("0x40004400u", 0, 2),
-    ("0x40004400u", 3, 5),
-    ("0x40004800u", 1, 10),
-    ("0x40004800u", 2, 10),
-    ("0x40004800u", 3, 8),
-    ("0x40004c00u", 2, 10),
-    ("0x40005000u", 2, 12),
+    ("0x40013800u", (0, 9), (0, 10)),
+    ("0x40013800u", (1, 6), (1, 7)),
+    ("0x40004400u", (0, 2), (0, 3)),
+    ("0x40004400u", (3, 5), (3, 6)),
+    ("0x40004800u", (1, 10), (1, 11)),
+    ("0x40004800u", (2, 10), (2, 11)),
+    ("0x40004800u", (3, 8), (3, 9)),
+    ("0x40004c00u", (2, 10), (2, 11)),
+    ("0x40005000u", (2, 12), (3, 2)),
 ]
 
 
 def test_uarts_of_stm32f1_come_out_at_some_pins_only(tmp_path: Path) -> None:
     on = board.load("nucleo-f103rb")
     project.create(tmp_path, dense(), on)
-    for base, port, pin in F1_PINS:
-        where = {"MW_UART_BASE": base, "MW_UART_TX_PORT": f"{port}u", "MW_UART_TX_PIN": f"{pin}u"}
+    for base, tx, rx in F1_PINS:
+        where = {"MW_UART_BASE": base}
+        for name, (port, pin) in (("TX", tx), ("RX", rx)):
+            where |= {f"MW_UART_{name}_PORT": f"{port}u", f"MW_UART_{name}_PIN": f"{pin}u"}
         assert compiled(tmp_path, on, **where) == ""
-        other = compiled(tmp_path, on, **where | {"MW_UART_TX_PIN": "15u"})
-        assert "board.toml: the UART of [uart] does not come out at tx" in other
+        for name in ("TX", "RX"):
+            other = compiled(tmp_path, on, **where | {f"MW_UART_{name}_PIN": "15u"})
+            assert "board.toml: the UART of [uart] does not come out at tx and in at rx" in other
+
+
+@pytest.mark.parametrize(
+    ("board_id", "end"), [("nucleo-f446re", "TX"), ("nucleo-f103rb", "RX"), ("lm3s6965evb", "TX")]
+)
+def test_pins_that_no_port_has_are_refused(tmp_path: Path, board_id: str, end: str) -> None:
+    on = board.load(board_id)
+    project.create(tmp_path, dense(), on)
+    said = compiled(tmp_path, on, **{f"MW_UART_{end}_PIN": "77u"})
+    assert "board.toml: tx and rx of [uart] are pins 0 to " in said
 
 
 # Of RP2040: the pins that each UART sends on; it receives on the next one.

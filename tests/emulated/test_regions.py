@@ -18,19 +18,19 @@ from tests.support.firmware import convolutional, dense
 from tests.support.stateful import graph_of, memories
 
 
-def placed(board_id: str, far_bytes: int, near_bytes: int) -> Board:
-    """A board with two small regions for the arena and one for code."""
+def placed(board_id: str, far_bytes: int, near_bytes: int, code_bytes: int = 0x10_0000) -> Board:
+    """A board with two small regions for the arena, and one for code, named as a keyword of the linker."""
     known = board.load(board_id)
     name = "isram" if "isram" in known.extra else "psram"
     origin = known.extra[name].origin
-    regions = {"far": (0, far_bytes), "near": (0x10_0000, near_bytes), "fast": (0x20_0000, 0x10_0000)}
+    regions = {"far": (0, far_bytes), "near": (0x10_0000, near_bytes), "org": (0x20_0000, code_bytes)}
     lines = [line for line in known.text.splitlines() if not line.startswith(name)]
     at = next(i for i, line in enumerate(lines) if line.startswith("ram "))
     lines[at:at] = [
         f"{region} = {{ origin = {origin + offset}, bytes = {size} }}"
         for region, (offset, size) in regions.items()
     ]
-    where = '[placement]\narena = ["far", "near"]\ncode = "fast"\n\n[uart]'
+    where = '[placement]\narena = ["far", "near"]\ncode = "org"\n\n[uart]'
     return board.parse("\n".join(lines).replace("[uart]", where).encode(), "placed", "placed.toml")
 
 
@@ -71,7 +71,7 @@ def test_an_arena_that_fits_no_region_is_split_over_two(board_id: str, tmp_path:
     found = symbols(image)
     assert within(on, "far", found["mw_arena"])
     assert within(on, "near", found["mw_arena_2"])
-    assert within(on, "fast", found["mw_model_invoke"])
+    assert within(on, "org", found["mw_model_invoke"])
     assert image.footprint.ram["arena"] == image.project.arena_bytes
     assert image.footprint.ram["code"] > 0
 
@@ -100,3 +100,12 @@ def test_what_fits_no_region_is_refused_with_the_figures(tmp_path: Path) -> None
     with pytest.raises(TooLarge, match=r"placed: near is \d+ bytes too small; of 128 bytes, the arena"):
         project.create(tmp_path / "p", convolutional(), on)
     assert not (tmp_path / "p").exists()
+
+
+def test_code_that_its_region_does_not_hold_is_refused_as_such(tmp_path: Path) -> None:
+    on = placed("mps2-an386", 65536, 65536, code_bytes=64)
+    with pytest.raises(
+        TooLarge, match=r"placed: org is \d+ bytes too small; of 64 bytes, the model's code"
+    ) as raised:
+        build.build(project.create(tmp_path / "p", dense(), on))
+    assert "--optimize size makes it smaller; or take another region for `code`" in raised.value.hint

@@ -148,7 +148,8 @@ FAMILIES: Mapping[str, Family] = {
     "cortex_m/nrf/52": _NRF,
     # DCDC's STS_DC_OK; the PLL ARM locks when it is on.
     "cortex_m/imxrt/1060": Family(
-        bits=(_set(0x4008_0000, 31), _ready(0x400D_8000, 13, 0x400D_8000, 31, oscillator=True))
+        bits=(_set(0x4008_0000, 31), _ready(0x400D_8000, 13, 0x400D_8000, 31, oscillator=True)),
+        resets={0x400F_C054: 0x79},
     ),
     "cortex_m/rp/2350": Family(
         bits=(

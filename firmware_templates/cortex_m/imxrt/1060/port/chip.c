@@ -16,6 +16,7 @@
 #define CCM_CBCMR REGISTER(0x400fc018u)
 #define CCM_CSCDR1 REGISTER(0x400fc024u)
 #define CCM_CDHIPR REGISTER(0x400fc048u)
+#define CCM_CLPCR REGISTER(0x400fc054u)
 #define CCM_CCGR(number) REGISTER(0x400fc068u + 4u * (number))
 #define MPU_CTRL REGISTER(0xe000ed94u)
 #define MPU_RBAR REGISTER(0xe000ed9cu)
@@ -48,6 +49,7 @@
 #define CSCDR1_UART_CLK_PODF 63u
 #define CSCDR1_UART_CLK_SEL_OSC (1u << 6)
 #define CDHIPR_BUSY 0x1002bu
+#define CLPCR_LPM 3u // what sleeping is: 0 is running on, 1, after a reset, stops the core's clock
 #define GATE_ON 3u
 #define GATE_DCDC (6u * 16u + 3u)
 
@@ -165,6 +167,7 @@ static void forbid_empty_memory(void)
 
 uint32_t chip_clock_start(void)
 {
+    CCM_CLPCR &= ~CLPCR_LPM; // SysTick counts on while the core waits for a byte
     uint32_t core_hz = BOOT_ROM_HZ;
     if (use_crystal()) {
         core_hz = raise_voltage() && start_pll() && use_pll() ? MW_CPU_HZ : MW_RESET_HZ;

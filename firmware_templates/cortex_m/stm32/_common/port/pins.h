@@ -9,6 +9,8 @@
 
 #if !defined MW_UART_TX_PIN || !defined MW_UART_RX_PIN
 #error "board.toml: [uart] needs tx and rx"
+#elif MW_UART_TX_PORT > 10u || MW_UART_RX_PORT > 10u || MW_UART_TX_PIN > 15u || MW_UART_RX_PIN > 15u
+#error "board.toml: tx and rx of [uart] are pins 0 to 15 of the ports A to K"
 #endif
 
 // What enables the ports of the UART's pins in RCC, a bit a port.

@@ -50,41 +50,43 @@
 
 // The UARTs: what enables the clock, the bus's divider, and the bits of AFIO_MAPR by where the pins are.
 #define TX_IS(port, pin) (MW_UART_TX_PORT == (port) && MW_UART_TX_PIN == (pin))
+#define RX_IS(port, pin) (MW_UART_RX_PORT == (port) && MW_UART_RX_PIN == (pin))
+#define AT(port, pin) (TX_IS(port, pin) && RX_IS(port, (pin) + 1u))
 #if MW_UART_BASE == 0x40013800u // USART1: PA9 and PA10, PB6 and PB7
 #define UART_ENR RCC_APB2ENR
 #define UART_EN (1u << 14)
 #define UART_DIVIDER MW_CHIP_APB2_DIVIDER
 #define UART_REMAP (TX_IS(1u, 6u) ? 1u << 2 : 0u)
-#define UART_PINS (TX_IS(0u, 9u) || TX_IS(1u, 6u))
+#define UART_PINS (AT(0u, 9u) || AT(1u, 6u))
 #elif MW_UART_BASE == 0x40004400u // USART2: PA2 and PA3, PD5 and PD6
 #define UART_ENR RCC_APB1ENR
 #define UART_EN (1u << 17)
 #define UART_DIVIDER MW_CHIP_APB1_DIVIDER
 #define UART_REMAP (TX_IS(3u, 5u) ? 1u << 3 : 0u)
-#define UART_PINS (TX_IS(0u, 2u) || TX_IS(3u, 5u))
+#define UART_PINS (AT(0u, 2u) || AT(3u, 5u))
 #elif MW_UART_BASE == 0x40004800u // USART3: PB10 and PB11, PC10 and PC11, PD8 and PD9
 #define UART_ENR RCC_APB1ENR
 #define UART_EN (1u << 18)
 #define UART_DIVIDER MW_CHIP_APB1_DIVIDER
 #define UART_REMAP (TX_IS(2u, 10u) ? 1u << 4 : TX_IS(3u, 8u) ? 3u << 4 : 0u)
-#define UART_PINS (TX_IS(1u, 10u) || TX_IS(2u, 10u) || TX_IS(3u, 8u))
+#define UART_PINS (AT(1u, 10u) || AT(2u, 10u) || AT(3u, 8u))
 #elif MW_UART_BASE == 0x40004c00u // UART4: PC10 and PC11
 #define UART_ENR RCC_APB1ENR
 #define UART_EN (1u << 19)
 #define UART_DIVIDER MW_CHIP_APB1_DIVIDER
 #define UART_REMAP 0u
-#define UART_PINS TX_IS(2u, 10u)
+#define UART_PINS AT(2u, 10u)
 #elif MW_UART_BASE == 0x40005000u // UART5: PC12 and PD2
 #define UART_ENR RCC_APB1ENR
 #define UART_EN (1u << 20)
 #define UART_DIVIDER MW_CHIP_APB1_DIVIDER
 #define UART_REMAP 0u
-#define UART_PINS TX_IS(2u, 12u)
+#define UART_PINS (TX_IS(2u, 12u) && RX_IS(3u, 2u))
 #else
 #error "board.toml: base of [uart] is none of the chip's UARTs"
 #endif
 #if !UART_PINS
-#error "board.toml: the UART of [uart] does not come out at tx"
+#error "board.toml: the UART of [uart] does not come out at tx and in at rx"
 #endif
 
 static bool full_speed;
