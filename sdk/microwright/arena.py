@@ -162,6 +162,7 @@ class Memory:
 
     def _spaces(self, rooms: Sequence[Room]) -> list[_Space]:
         """Each room, and the two largest together."""
+        assert len({room.region for room in rooms}) == len(rooms)
         states = top(self.states)
         spaces = [_Space((room.region,), room.bytes - states) for room in rooms]
         if len(rooms) > 1:

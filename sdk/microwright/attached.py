@@ -81,7 +81,7 @@ def _usb(board: Board) -> Iterator[Finding]:
             "sudo udevadm control --reload && sudo udevadm trigger, then plug the board in anew"
         )
         finding = Finding(f"USB {usb_id}", purpose, False, None, None, install)
-        there = usb.matching(re.compile(usb_id))
+        there = usb.matching(re.compile(f"{usb_id} .*"))
         refused = [device for device in there if not device.permitted]
         rules = _rules_of(vendor, product)
         if refused:

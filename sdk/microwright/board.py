@@ -264,6 +264,11 @@ class Board:
                     f"board {self.id}: code is copied to {region}, the arena cannot lie there",
                     "choose another region",
                 )
+        if len(set(regions)) < len(regions):
+            raise BoardError(
+                f"board {self.id}: the arena cannot lie in the same region twice: {', '.join(regions)}",
+                "name each region once",
+            )
         return replace(self, placement=replace(self.placement, arena=regions))
 
     @property
@@ -459,5 +464,7 @@ def _runners(table: Table) -> Mapping[str, Mapping[str, str | int]]:
         for key, value in settings.values.items():
             if not isinstance(value, str | int) or isinstance(value, bool):
                 raise settings.error(key, "is neither text nor a whole number", "correct its value")
+            if isinstance(value, str):
+                settings.line(key)
         runners[name] = settings.values
     return runners

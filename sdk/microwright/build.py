@@ -98,10 +98,29 @@ def build(project: Project, progress: Progress = silent, *, toolchain: Toolchain
     _cmake(project, *options)
     progress("build", 1, 2)
     _cmake(project, "--build", str(output), "--parallel", str(os.cpu_count() or 1))
-    if project.uf2_family is not None:
-        _output_file.write(output / "firmware.uf2", uf2.of_elf(output / "firmware.elf", project.uf2_family))
+    image = open_image(project)
+    write_uf2(image)
     progress("build", 2, 2)
-    return open_image(project)
+    return image
+
+
+def write_uf2(image: Image) -> None:
+    """Write the UF2 file of an image, beside it, for chips that take one: CMake alone does not make it.
+
+    Raises InputError, OutputError.
+    """
+    from elftools.common.exceptions import ELFError
+
+    family = image.project.uf2_family
+    if family is None:
+        return
+    try:
+        content = uf2.of_elf(image.elf, family)
+    except (OSError, ELFError) as error:
+        raise InputError(
+            f"{image.elf} cannot be read: {error}", "run `microwright build` on the project"
+        ) from None
+    _output_file.write(image.elf.with_suffix(".uf2"), content)
 
 
 def _built_with(project: Project) -> Toolchain | None:

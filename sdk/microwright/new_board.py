@@ -16,8 +16,13 @@ _FAMILY = re.compile(r"[a-z0-9][a-z0-9_]{0,31}")
 
 def like(board_id: str, known: Board) -> Mapping[str, bytes]:
     """The file of a board that is like a known one: all of its facts, to be checked one by one."""
-    text = re.sub(r"(?m)^name( *)=.*$", f'name\\1= "{board_id}"', known.text, count=1)
-    text = re.sub(r"(?m)^tested( *)=.*$", r'tested\1= "built"', text, count=1)
+    facts = {"name": board_id, "tested": "built"}  # which are in front of all tables
+    text = re.sub(
+        r"(?m)^(name|tested)( *)=.*$",
+        lambda m: f'{m[1]}{m[2]}= "{facts[m[1]]}"',
+        known.text,
+        count=len(facts),
+    )
     head = f"# From {known.id}: check each line against the documents of the board.\n"
     return _checked(board_id, {f"{board_id}.toml": (head + text).encode()})
 

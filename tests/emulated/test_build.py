@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from microwright import board, build, fit, footprint, passes, project, target
+from microwright import board, build, fit, footprint, passes, project, runners, target
 from microwright.board import Board, Region
-from microwright.errors import InputError, TooLarge, ToolFailed, ToolMissing
+from microwright.errors import InputError, NoBootLoader, TooLarge, ToolFailed, ToolMissing
 from microwright.plan import plan
 from microwright.profile import MlperfTiny, Sent
 from tests.support.firmware import convolutional, dense
@@ -214,6 +214,12 @@ def test_a_board_that_is_a_drive_gets_the_same_image_as_uf2(tmp_path: Path) -> N
         page = found.pop(0x1000_0000 + at, bytes(256))
         assert page[: len(image) - at] == image[at : at + 256]
     assert not found
+    # What another program built is not what lies there; flashing takes what was built last.
+    whole = (folder / "firmware.uf2").read_bytes()
+    (folder / "firmware.uf2").write_bytes(b"of a build before")
+    with pytest.raises(NoBootLoader, match="there is no drive"):
+        runners.flash(made, runner="uf2")
+    assert (folder / "firmware.uf2").read_bytes() == whole
     # A file of an image that is gone is gone, too.
     project.create(tmp_path / "p", GRAPH, board.load("raspberry-pi-pico"), optimize="size")
     assert not (folder / "firmware.uf2").exists()

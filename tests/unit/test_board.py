@@ -90,6 +90,8 @@ def test_the_facts_of_a_file() -> None:
 def test_an_arena_elsewhere_is_refused(region: str, why: str) -> None:
     with pytest.raises(BoardError, match=why):
         parse(GOOD).with_arena(region)
+    with pytest.raises(BoardError, match="the same region twice: ram, ram"):
+        parse(GOOD).with_arena("ram", "ram")
 
 
 def test_the_host_has_no_memory() -> None:
@@ -233,6 +235,7 @@ def test_a_template_that_is_wrong_is_refused(tmp_path: Path, template: str, mess
         ('"Example"', '"Two\\nlines"', r"'name' is not a line of"),
         ('"Example"', '""', r"'name' is not a line of"),
         ('"0483:374b"', '"0483"', r"'serial\.usb_ids' is no list of vendor:product"),
+        ("stm32f446retx", "\\u001b[2J", r"'runners\.pyocd\.target' is not a line of"),
         ("speed = 4", "speed = [4]", r"'runners\.pyocd\.speed' is neither text nor a whole number"),
         (
             'pyocd = { target = "stm32f446retx", speed = 4 }\nqemu = { machine = "x" }\n',

@@ -648,7 +648,8 @@ def test_a_board_that_cannot_begin_leaves_nothing(
     assert cli.execute(["boards", "new", "my-board", *arguments, *out]) == code
     assert said in capsys.readouterr().err
     assert not (tmp_path / "mine").exists()
-    assert cli.execute(["boards", "new", "My Board", "--like", "host", *out]) == 6
+    for board_id in ("My Board", r"a\q", r"\g<9>"):
+        assert cli.execute(["boards", "new", board_id, "--like", "host", *out]) == 6
     assert not (tmp_path / "mine").exists()
 
 

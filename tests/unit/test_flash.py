@@ -262,6 +262,25 @@ def test_of_several_probes_the_boards_own_is_taken(folder: Path, monkeypatch: py
     assert "--serial\n066DFF\n" in (folder / "arguments").read_text()
 
 
+@pytest.mark.parametrize("serial", ["", "\x01\x02", "066DFF; exec id", "[exec id]", "-x"])
+def test_a_serial_number_that_could_be_anything_else_is_not_given_to_a_tool(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, serial: str
+) -> None:
+    play(folder, "openocd", "", code=0)
+    plug(folder, monkeypatch, ("0483:374e", "002A"), ("0483:374b", serial))
+    with pytest.raises(AmbiguousProbe, match="cannot choose it among several"):
+        flash(folder, "openocd", usb_ids=("0483:374b",))
+    assert not (folder / "arguments").exists()
+
+
+def test_a_probe_is_known_by_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(folder, "openocd", "", code=0)
+    plug(folder, monkeypatch, ("0d28:0204", "9900"), ("c251:f001", "0001"))
+    (folder / "devices" / "1-2" / "product").write_text("Keil CMSIS-DAP\n")
+    with pytest.raises(AmbiguousProbe, match=r"several debug probes: 9900 .* 0001 .Keil CMSIS-DAP"):
+        flash(folder, "openocd")
+
+
 def test_one_probe_needs_no_serial_number(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(folder, "st-flash", "", code=0)
     plug(folder, monkeypatch, ("0483:3748", "\x01\x02"))

@@ -11,7 +11,7 @@ import pytest
 from microwright import board, runners
 from microwright.board import Board
 from microwright.build import Image
-from microwright.errors import BoardError, DeviceError, ToolFailed, ToolMissing
+from microwright.errors import BoardError, DeviceError, NoBootLoader, ToolFailed, ToolMissing
 from microwright.project import Project
 from microwright.runners import Runner, Where, host, qemu
 from microwright.runners.base import FlashTool, Job
@@ -183,3 +183,21 @@ def test_a_missing_emulator_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     with pytest.raises(ToolMissing, match="qemu-system-arm is not installed") as error:
         runners.start(image(board.load("mps2-an386")))
     assert error.value.hint == "sudo apt-get install qemu-system-arm"
+
+
+def test_what_flashes_starts_nothing_and_an_emulator_is_named() -> None:
+    with pytest.raises(BoardError, match="pyocd flashes board nucleo-f446re and starts nothing") as error:
+        runners.start(image(board.load("nucleo-f446re")))
+    assert error.value.hint.endswith("or `deploy`, `run` and `measure` emulate it with --runner qemu")
+
+
+def test_without_its_drive_a_board_can_be_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("microwright.runners.drives.mounted", lambda: ())
+    with pytest.raises(NoBootLoader) as error:
+        runners.check(board.load("raspberry-pi-pico"))
+    assert error.value.hint.endswith("emulate it with --runner rp2040js")
+
+
+def test_the_default_is_a_runner_that_is_known() -> None:
+    made = replace(board.load("mps2-an386"), runners={"later": {}, "qemu": {"machine": "mps2-an386"}})
+    assert runners.get(made) is runners.default(made) is qemu.RUNNER

@@ -15,8 +15,8 @@ from typing import IO
 from microwright import _run
 from microwright._toml import did_you_mean
 from microwright.board import Board
-from microwright.build import Image
-from microwright.errors import BoardError, DeviceError, ToolMissing
+from microwright.build import Image, write_uf2
+from microwright.errors import BoardError, DeviceError, NoBootLoader, NoPort, NoProbe, ToolMissing
 from microwright.runners import (
     bossac,
     daplink,
@@ -118,8 +118,10 @@ class Device:
 
 
 def get(board: Board, name: str | None = None) -> Runner | Flasher:
-    """The runner of a board: its first one, or the one of that name. Raises BoardError."""
-    name = next(iter(board.runners)) if name is None else name
+    """The runner of a board: its default, or the one of that name. Raises BoardError."""
+    if name is None:
+        first = default(board)
+        name = next(iter(board.runners)) if first is None else first.name
     if name not in board.runners or name not in RUNNERS:
         known = _known(board)
         raise BoardError(
@@ -156,10 +158,12 @@ def flasher(board: Board, name: str | None = None) -> Flasher:
 def flash(image: Image, *, runner: str | None = None, where: Where = ANYWHERE) -> Flashed:
     """Flash an image by a board's flash tool, the first one by default.
 
-    Raises BoardError, InputError, ToolMissing, ToolFailed, DeviceError.
+    Raises BoardError, InputError, OutputError, ToolMissing, ToolFailed, DeviceError.
     """
     board = image.project.board
     chosen = flasher(board, runner)
+    if chosen.image == "uf2":
+        write_uf2(image)
     with _alternatives(board):
         return flashing.write(chosen, board, image.elf, where)
 
@@ -191,7 +195,8 @@ def start(image: Image, *, runner: str | None = None, options: Sequence[str] = (
     if isinstance(chosen, Flasher):
         raise BoardError(
             f"{chosen.name} flashes board {board.id} and starts nothing here",
-            "`microwright flash` flashes it, and its serial port is then where the firmware is",
+            "`microwright flash` flashes it, and its serial port is then where the firmware is"
+            + _or_emulator(board),
         )
     argv = [*chosen.argv(image.elf, board), *options]
     chosen.version()
@@ -210,7 +215,7 @@ def start(image: Image, *, runner: str | None = None, options: Sequence[str] = (
 
 @contextlib.contextmanager
 def _alternatives(board: Board) -> Iterator[None]:
-    """Where a tool is missing, say which other one of the board is here."""
+    """Where a tool or the board is missing, say what else serves: a tool that is here, an emulator."""
     try:
         yield
     except ToolMissing as error:
@@ -219,6 +224,16 @@ def _alternatives(board: Board) -> Iterator[None]:
             if isinstance(tool, FlashTool) and shutil.which(name) and not error.message.startswith(name):
                 raise ToolMissing(error.message, f"{error.hint}; or --runner {name}, which is here") from None
         raise
+    except (NoProbe, NoBootLoader, NoPort) as error:
+        raise type(error)(error.message, error.hint + _or_emulator(board)) from None
+
+
+def _or_emulator(board: Board) -> str:
+    """What to add to a hint where a board can be emulated, too."""
+    emulates = emulator(board)
+    if emulates is None:
+        return ""
+    return f"; or `deploy`, `run` and `measure` emulate it with --runner {emulates.name}"
 
 
 def _known(board: Board) -> list[str]:

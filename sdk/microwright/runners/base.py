@@ -175,7 +175,7 @@ class FlashTool(Flasher):
     done      what it prints when the image is written, where it may tell of a failure after that
     choices   what tells of a probe in its output, where several are there: what it is, its serial number
     listing   the command line that lists probes; () where its output does so by itself
-    silent    USB ids of the probes among which it takes any without asking
+    silent    USB ids and names of the probes among which it takes any without asking
     opens     USB ids of what it opens; () where that is the probe that has the board's serial port
     prepare   what has to happen first, and what that changes of the job
     """

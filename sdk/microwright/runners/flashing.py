@@ -135,7 +135,16 @@ def _only(flasher: Flasher, pattern: re.Pattern[str], board: Board) -> str | Non
             f"{flasher.name}: there are several debug probes: " + "; ".join(map(str, own)),
             "choose one with --probe SERIAL",
         )
-    return own[0].serial or None if len(there) > 1 else None
+    if len(there) < 2:
+        return None
+    # What a device says of itself is no more to be trusted than what a user types.
+    if not _PROBE.fullmatch(own[0].serial):
+        raise AmbiguousProbe(
+            f"{flasher.name}: the serial number of the board's debug probe, {own[0]}, cannot choose it "
+            "among several",
+            "unplug the other probes",
+        )
+    return own[0].serial
 
 
 def _run_tool(tool: FlashTool, board: Board, job: Job, timeout_s: float) -> None:

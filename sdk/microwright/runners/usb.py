@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-# Debug probes, by vendor:product. Others are CMSIS-DAP probes where their name says so.
-ST_LINK = re.compile("0483:37(44|48|4[a-f]|5[0-9])")
-ANY_PROBE = re.compile(f"{ST_LINK.pattern}|0d28:0204|2e8a:000[4c]|1366:....")
+# Debug probes, by `vendor:product name`. Those of CMSIS-DAP have it in their name.
+ST_LINK = re.compile("0483:37(44|48|4[a-f]|5[0-9]) .*")
+ANY_PROBE = re.compile(f"{ST_LINK.pattern}|(0d28:0204|2e8a:000[4c]|1366:....) .*|.*CMSIS-DAP.*")
 
 DEVICES = Path("/sys/bus/usb/devices")
 NODES = Path("/dev/bus/usb")
@@ -56,8 +56,8 @@ def listed() -> tuple[UsbDevice, ...]:
 
 
 def matching(pattern: re.Pattern[str]) -> tuple[UsbDevice, ...]:
-    """The devices with such ids."""
-    return tuple(device for device in listed() if pattern.fullmatch(device.usb_id))
+    """The devices whose `vendor:product name` is of a pattern."""
+    return tuple(d for d in listed() if pattern.fullmatch(f"{d.usb_id} {d.product}"))
 
 
 def _read(path: Path) -> str:
