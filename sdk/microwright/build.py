@@ -86,15 +86,18 @@ def build(project: Project, progress: Progress = silent, *, toolchain: Toolchain
     output = _output(project)
     progress("build", 0, 2)
     require_tools(project.board, toolchain)
+    before = _built_with(project)
+    toolchain = before if toolchain is None else toolchain
     moved = _cached(output, "CMAKE_HOME_DIRECTORY") not in (None, str(project.directory))
-    if moved or (toolchain is not None and toolchain != _built_with(project)):
+    if moved or toolchain != before:
         shutil.rmtree(output, ignore_errors=True)  # CMake refuses it
     options = ["-S", str(project.directory), "-B", str(output)]
-    if shutil.which("ninja") is not None and _cached(output, "CMAKE_GENERATOR") is None:
-        options += ["-G", "Ninja"]
-    if toolchain is not None:
-        file = project.directory / "port" / f"toolchain-{toolchain}.cmake"
-        options.append(f"-DCMAKE_TOOLCHAIN_FILE={file}")
+    if _cached(output, "CMAKE_GENERATOR") is None:
+        if shutil.which("ninja") is not None:
+            options += ["-G", "Ninja"]
+        if toolchain is not None:
+            file = project.directory / "port" / f"toolchain-{toolchain}.cmake"
+            options.append(f"-DCMAKE_TOOLCHAIN_FILE={file}")
     _cmake(project, *options)
     progress("build", 1, 2)
     _cmake(project, "--build", str(output), "--parallel", str(os.cpu_count() or 1))
