@@ -92,7 +92,7 @@ def text() -> str:
             ["runner", "key", "is", ""],
             [
                 [f"`{flasher.name}`", f"`{key}`", setting.about, "needed" if setting.required else ""]
-                for flasher in flashers
+                for flasher in RUNNERS.values()
                 for key, setting in flasher.settings.items()
             ],
         ),

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from microwright import _elf, _run, fit, footprint, manifest, uf2
 from microwright import _output as _output_file
-from microwright import _run, fit, footprint, manifest, uf2
 from microwright.board import Board
 from microwright.errors import InputError, TooLarge, ToolFailed
 from microwright.footprint import Footprint
@@ -112,14 +112,12 @@ def write_uf2(image: Image) -> None:
 
     Raises InputError, OutputError.
     """
-    from elftools.common.exceptions import ELFError
-
     family = image.project.uf2_family
     if family is None:
         return
     try:
         content = uf2.of_elf(image.elf, family)
-    except (OSError, ELFError) as error:
+    except (OSError, _elf.Damaged) as error:
         raise InputError(
             f"{image.elf} cannot be read: {error}", "run `microwright build` on the project"
         ) from None
@@ -160,8 +158,6 @@ def build_empty(project: Project, progress: Progress = silent) -> Image:
 
 def open_image(project: Project) -> Image:
     """The image of a project that was built before. Raises InputError where it was not."""
-    from elftools.common.exceptions import ELFError
-
     path = _output(project) / "firmware.elf"
     try:
         return _image(project, path)
@@ -170,7 +166,7 @@ def open_image(project: Project) -> Image:
         raise InputError(
             f"{project.directory} is not built: there is no {missing}", "run `microwright build` on it"
         ) from None
-    except (OSError, ELFError) as error:
+    except (OSError, _elf.Damaged) as error:
         raise InputError(
             f"{path} cannot be read: {error}", "run `microwright build` on the project"
         ) from None
@@ -225,11 +221,9 @@ def _too_large(project: Project, region: str, excess_bytes: int) -> TooLarge:
 
 
 def _image(project: Project, path: Path) -> Image:
-    from elftools.elf.elffile import ELFFile
     from elftools.elf.sections import NoteSection
 
-    with path.open("rb") as file:
-        elf = ELFFile(file)
+    with _elf.opened(path) as elf:
         build_ids = [
             str(note["n_desc"])
             for section in elf.iter_sections()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from microwright import _elf
 from microwright.build import Image
 from microwright.errors import DeviceFault
 
@@ -67,15 +68,11 @@ def _where(elf: Path, fault: DeviceFault) -> str:
 
 def find(elf: Path, addresses: Sequence[int | None]) -> list[Place | None]:
     """The place of each address. None where no function is there, or the file cannot be read."""
-    from elftools.common.exceptions import ELFError
-    from elftools.elf.elffile import ELFFile
-
     try:
-        with elf.open("rb") as file:
-            image = ELFFile(file)
+        with _elf.opened(elf) as image:
             programs = _programs(image)
             return [None if a is None else _place(image, programs, a) for a in addresses]
-    except (OSError, ELFError):
+    except (OSError, _elf.Damaged):
         return [None for _ in addresses]
 
 

@@ -6,6 +6,7 @@ by its `servertype`; the attributes are those of its documentation.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -15,7 +16,11 @@ Launch: TypeAlias = dict[str, object]
 
 _EXECUTABLE = "${workspaceFolder}/build/firmware.elf"
 _COMMON: Launch = {"request": "launch", "cwd": "${workspaceFolder}", "preLaunchTask": "Build"}
-_SCRIPTS = ("config", "interface", "target")
+# Scripts of OpenOCD's own by the keys of its settings, by names without "..": a script may run anything.
+SCRIPTS: Mapping[str, re.Pattern[str]] = {
+    key: re.compile(rf"{folder}/[A-Za-z0-9_]([A-Za-z0-9_+-]|[./](?=[A-Za-z0-9_]))*\.cfg")
+    for key, folder in (("config", "board"), ("interface", "interface"), ("target", "target"))
+}
 # Cores that QEMU has, by its names for them.
 _EMULATED = frozenset({"cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"})
 
@@ -47,7 +52,10 @@ def _pyocd(settings: Mapping[str, str | int], board: Board) -> Launch | None:
 
 
 def _openocd(settings: Mapping[str, str | int], board: Board) -> Launch | None:
-    return {"servertype": "openocd", "configFiles": [settings[key] for key in _SCRIPTS if key in settings]}
+    scripts = {key: str(settings[key]) for key in SCRIPTS if key in settings}
+    if not all(SCRIPTS[key].fullmatch(script) for key, script in scripts.items()):
+        return None
+    return {"servertype": "openocd", "configFiles": list(scripts.values())}
 
 
 def _st_util(settings: Mapping[str, str | int], board: Board) -> Launch | None:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from microwright import _elf
 from microwright.board import Board
 from microwright.coverage import Caution
 
@@ -149,12 +150,10 @@ class _Loaded:
 
 
 def read(elf: Path, board: Board) -> Footprint:
-    """Of an image whose map lies beside it. Raises OSError, and ELFError for what is no image."""
-    from elftools.elf.elffile import ELFFile
-
+    """Of an image whose map lies beside it. Raises OSError, Damaged."""
     pieces = _pieces(elf.with_suffix(".map").read_text(encoding="utf-8", errors="replace"))
-    with elf.open("rb") as file:
-        return _footprint(ELFFile(file), pieces, board)
+    with _elf.opened(elf) as file:
+        return _footprint(file, pieces, board)
 
 
 def added(image: Footprint, empty: Footprint) -> Mapping[str, Mapping[str, int]]:

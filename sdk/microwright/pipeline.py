@@ -106,6 +106,7 @@ def deploy(
 
     graph = load_graph(model, calibration, progress=progress, on_caution=note)
     board = boards.load(board_id)
+    runners.check_all(board)
     if arch is not None:
         board = board.with_arch(arch)
     if arena_section:

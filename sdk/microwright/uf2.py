@@ -13,6 +13,8 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
+from microwright import _elf
+
 # Pages of the flash: what RP2040's and RP2350's boot ROMs take, and what others take as well.
 _PAGE_BYTES = 256
 _HEADER = struct.Struct("<8I")
@@ -23,14 +25,12 @@ _HAS_FAMILY = 0x2000
 
 
 def of_elf(elf: Path, family: int) -> bytes:
-    """The UF2 file of an ELF: what is loaded, at its load addresses. Raises OSError, ELFError."""
-    from elftools.elf.elffile import ELFFile
-
-    with elf.open("rb") as file:
+    """The UF2 file of an ELF: what is loaded, at its load addresses. Raises OSError, Damaged."""
+    with _elf.opened(elf) as file:
         return encode(
             [
                 (int(segment["p_paddr"]), segment.data())
-                for segment in ELFFile(file).iter_segments()
+                for segment in file.iter_segments()
                 if segment["p_type"] == "PT_LOAD" and segment["p_filesz"]
             ],
             family,

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from microwright import culprit
 from microwright.errors import DeviceFault
@@ -106,6 +107,16 @@ def test_what_is_no_image_costs_the_names_alone(tmp_path: Path, content: bytes |
     assert (
         message(elf, pc=0x100) == "the device met a fault at 0x00000100, which is in no function: HardFault"
     )
+
+
+def test_a_symbol_table_that_is_none_costs_the_names_alone(image: Path, tmp_path: Path) -> None:
+    with image.open("rb") as file:
+        elf = ELFFile(file)
+        header = elf["e_shoff"] + elf.get_section_index(".symtab") * elf["e_shentsize"]
+    damaged = bytearray(image.read_bytes())
+    damaged[header + 4] = 1  # its type: bytes of the program
+    (tmp_path / "firmware.elf").write_bytes(damaged)
+    assert message(tmp_path / "firmware.elf", pc=0x100).endswith("which is in no function: HardFault")
 
 
 def test_debug_information_that_cannot_be_read_costs_the_lines_alone(image: Path, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_the_uarts_in_front_of_the_firmwares_go_nowhere() -> None:
 def test_a_uart_that_no_machine_has_is_refused(serial: str | int) -> None:
     made = replace(board.load("mps2-an386"), runners={"qemu": {"machine": "mps2-an386", "serial": serial}})
     with pytest.raises(BoardError, match=r"runners\.qemu\.serial"):
-        qemu.RUNNER.argv(Path("firmware.elf"), made)
+        runners.get(made, "qemu")
 
 
 def test_qemu_counts_instructions_and_the_host_tells_time() -> None:
@@ -89,7 +89,7 @@ def test_qemus_core_is_as_fast_as_the_board_file_says() -> None:
     made = replace(board.load("mps2-an386"), runners={"qemu": settings})
     assert qemu.emulation(made).count(168_000, 16_000_000) == 15_625
     with pytest.raises(BoardError, match=r"runners\.qemu\.clock_hz"):
-        qemu.RUNNER.argv(Path("x"), replace(made, runners={"qemu": settings | {"clock_hz": 0}}))
+        runners.get(replace(made, runners={"qemu": settings | {"clock_hz": 0}}), "qemu")
 
 
 def test_where_qemu_listens_is_read_from_what_it_prints() -> None:
@@ -108,7 +108,7 @@ def test_a_machine_that_is_no_name_is_refused(machine: str | int | None) -> None
     settings = {} if machine is None else {"machine": machine}
     made = replace(board.load("mps2-an386"), runners={"qemu": settings})
     with pytest.raises(BoardError, match=r"runners\.qemu\.machine"):
-        qemu.RUNNER.argv(Path("firmware.elf"), made)
+        runners.get(made, "qemu")
 
 
 def test_an_unknown_runner_is_named() -> None:
@@ -196,6 +196,31 @@ def test_without_its_drive_a_board_can_be_emulated(monkeypatch: pytest.MonkeyPat
     with pytest.raises(NoBootLoader) as error:
         runners.check(board.load("raspberry-pi-pico"))
     assert error.value.hint.endswith("emulate it with --runner rp2040js")
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"qemuu": {}}, r"'runners\.qemuu' is no known runner; did you mean 'qemu'"),
+        ({"unicorn": {"core": "x"}}, r"'runners\.unicorn\.core' is not a known key"),
+        ({"qemu": {"machine": "mps2-an386", "seriel": 1}}, "did you mean 'serial'"),
+        ({"openocd": {"config": "/tmp/any.cfg"}}, r"'runners\.openocd\.config' is not a script"),
+    ],
+)
+def test_a_board_is_taken_when_all_of_its_runners_have_settings_that_they_take(
+    given: dict[str, dict[str, str | int]], why: str
+) -> None:
+    with pytest.raises(BoardError, match=why):
+        runners.check_all(replace(board.load("mps2-an386"), runners=given))
+
+
+def test_unicorn_refuses_a_uart_that_it_does_not_have() -> None:
+    made = board.load("nucleo-f446re")
+    assert made.uart is not None
+    made = replace(made, uart=replace(made.uart, driver="mine"))
+    with pytest.raises(BoardError, match="no UART for the driver mine") as error:
+        runners.check(made, "unicorn")
+    assert "stm32_v1" in error.value.hint
 
 
 def test_the_default_is_a_runner_that_is_known() -> None:

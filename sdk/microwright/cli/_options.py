@@ -267,8 +267,10 @@ def arch(function: _F) -> _F:
 def board_of(board_id: str, arena_section: tuple[str, ...], arch: str | None) -> Board:
     """The board of an id, with the arena where the user wants it and the operating system that is there."""
     from microwright import board as boards
+    from microwright import runners
 
     board = boards.load(board_id)
+    runners.check_all(board)
     if arch is not None:
         board = board.with_arch(arch)
     return board.with_arena(*arena_section) if arena_section else board

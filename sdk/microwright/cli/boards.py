@@ -43,10 +43,11 @@ def show(board_id: str, as_json: bool) -> None:
     ID is a board's id, or the path of a board file.
     """
     from microwright import board as boards
-    from microwright import family
+    from microwright import family, runners
     from microwright.cli import _facts, _tables
 
     board = boards.load(board_id)
+    runners.check_all(board)
     found = family.find(board.template, board.folder, board.id)
     if as_json:
         _facts.show(_facts.whole_board(board, found))

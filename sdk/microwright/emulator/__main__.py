@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
+from microwright import _elf
 from microwright.emulator.bus import Bus
 from microwright.emulator.engine import CORES, Engine
 from microwright.emulator.exceptions import Lockup
@@ -60,14 +61,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _load(engine: Engine, path: Path, memories: Sequence[Memory]) -> int:
     """Put what an ELF has where it is stored, not where it is copied to. Returns its vectors' address."""
-    from elftools.common.exceptions import ELFError
-    from elftools.elf.elffile import ELFFile
-
     try:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
             raise BadImage("too large")
-        with path.open("rb") as file:
-            elf = ELFFile(file)
+        with _elf.opened(path) as elf:
             if elf["e_machine"] != "EM_ARM":
                 raise BadImage("no program for Arm")
             for segment in elf.iter_segments("PT_LOAD"):
@@ -81,8 +78,8 @@ def _load(engine: Engine, path: Path, memories: Sequence[Memory]) -> int:
             return int(vectors["sh_addr"])
     except OSError as error:
         raise BadImage(error.strerror or str(error)) from None
-    except (ELFError, ValueError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError) as error:
-        raise BadImage(f"no ELF file, or a damaged one: {error}") from None
+    except _elf.Damaged as error:
+        raise BadImage(str(error)) from None
 
 
 def _check(address: int, size: int, memories: Sequence[Memory]) -> None:

@@ -49,6 +49,7 @@ __all__ = [
     "Runner",
     "Where",
     "check",
+    "check_all",
     "default",
     "emulator",
     "flash",
@@ -118,7 +119,10 @@ class Device:
 
 
 def get(board: Board, name: str | None = None) -> Runner | Flasher:
-    """The runner of a board: its default, or the one of that name. Raises BoardError."""
+    """The runner of a board: its default, or the one of that name, with settings that it takes.
+
+    Raises BoardError.
+    """
     if name is None:
         first = default(board)
         name = next(iter(board.runners)) if first is None else first.name
@@ -128,17 +132,31 @@ def get(board: Board, name: str | None = None) -> Runner | Flasher:
             f"board {board.id} has no runner {name[:80]!r}" + did_you_mean(name, known),
             "its runners are: " + (", ".join(known) or "none that this version knows"),
         )
-    return RUNNERS[name]
+    found = RUNNERS[name]
+    if isinstance(found, Runner | Flasher):
+        found.checked(board)
+    return found
+
+
+def check_all(board: Board) -> None:
+    """Raise BoardError for a runner of a board that there is not, or whose settings it does not take."""
+    for name in board.runners:
+        if name not in RUNNERS:
+            raise BoardError(
+                f"board {board.id}: 'runners.{name[:80]}' is no known runner" + did_you_mean(name, RUNNERS),
+                "the runners are: " + ", ".join(RUNNERS),
+            )
+        get(board, name)
 
 
 def default(board: Board) -> Runner | Flasher | None:
     """The first of a board's runners that this version knows."""
-    return next((RUNNERS[name] for name in _known(board)), None)
+    return next((get(board, name) for name in _known(board)), None)
 
 
 def emulator(board: Board) -> Runner | None:
     """The first of a board's runners that stands for the board itself."""
-    return next((known for name in _known(board) if isinstance(known := RUNNERS[name], Runner)), None)
+    return next((known for name in _known(board) if isinstance(known := get(board, name), Runner)), None)
 
 
 def flasher(board: Board, name: str | None = None) -> Flasher:

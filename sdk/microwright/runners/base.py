@@ -37,10 +37,12 @@ class Emulation:
 class Runner:
     """A program that goes on running while the device is in use, and says first where its serial line is.
 
-    argv       its command line for an image on a board; pure. Raises BoardError for wrong settings
+    argv       its command line for an image on a board, whose settings are checked; pure. Raises BoardError
+               where it has not what the board needs
     ready      what it prints once the serial line is there
     url        the line's pyserial URL or device path, from the match
     emulation  what its clock means on a board; None where the device's time is real
+    settings   the keys of a board file
     version    that of a package which it needs besides its program. Raises ToolMissing
     """
 
@@ -49,12 +51,17 @@ class Runner:
     ready: re.Pattern[str]
     url: Callable[[re.Match[str]], str]
     emulation: Callable[[Board], Emulation] | None = None
+    settings: Mapping[str, Setting] = field(default_factory=dict)
     version: Callable[[], str] = lambda: ""
 
     @property
     def emulates(self) -> bool:
         """Whether latencies of it are emulated."""
         return self.emulation is not None
+
+    def checked(self, board: Board) -> Mapping[str, str | int]:
+        """The board's settings for it. Raises BoardError where they are not what it takes."""
+        return _checked(self.name, self.settings, board)
 
 
 Format: TypeAlias = Literal["elf", "hex", "bin", "uf2"]
@@ -77,18 +84,40 @@ ANYWHERE = Where()
 
 @dataclass(frozen=True)
 class Setting:
-    """A key that a tool takes in a board file: text that matches a pattern, or a number up to `most`."""
+    """A key that a runner takes in a board file: text that matches a pattern, or a number up to `most`."""
 
     about: str
     pattern: re.Pattern[str] | None = None
+    least: int = 0
     most: int = 2**32 - 1
     required: bool = False
 
     def fits(self, value: str | int) -> bool:
         """Whether a value is one of this setting."""
         if self.pattern is None:
-            return isinstance(value, int) and 0 <= value <= self.most
+            return isinstance(value, int) and self.least <= value <= self.most
         return isinstance(value, str) and len(value) <= 200 and self.pattern.fullmatch(value) is not None
+
+
+def _checked(name: str, settings: Mapping[str, Setting], board: Board) -> Mapping[str, str | int]:
+    given = board.runners[name]
+    for key in given:
+        if key not in settings:
+            raise BoardError(
+                f"board {board.id}: 'runners.{name}.{key[:80]}' is not a known key"
+                + did_you_mean(key, settings),
+                "known keys: " + (", ".join(settings) or "none"),
+            )
+    for key, setting in settings.items():
+        if key not in given and not setting.required:
+            continue
+        if key not in given or not setting.fits(given[key]):
+            raise BoardError(
+                f"board {board.id}: 'runners.{name}.{key}' "
+                + ("is missing" if key not in given else f"is not {setting.about}"),
+                f"give {setting.about}",
+            )
+    return given
 
 
 @dataclass(frozen=True)
@@ -143,24 +172,7 @@ class Flasher:
 
     def checked(self, board: Board) -> Mapping[str, str | int]:
         """The board's settings for this tool. Raises BoardError where they are not what it takes."""
-        given = board.runners[self.name]
-        for key in given:
-            if key not in self.settings:
-                raise BoardError(
-                    f"board {board.id}: 'runners.{self.name}.{key[:80]}' is not a known key"
-                    + did_you_mean(key, self.settings),
-                    "known keys: " + (", ".join(self.settings) or "none"),
-                )
-        for key, setting in self.settings.items():
-            if key not in given and not setting.required:
-                continue
-            if key not in given or not setting.fits(given[key]):
-                raise BoardError(
-                    f"board {board.id}: 'runners.{self.name}.{key}' "
-                    + ("is missing" if key not in given else f"is not {setting.about}"),
-                    f"give {setting.about}",
-                )
-        return given
+        return _checked(self.name, self.settings, board)
 
 
 @dataclass(frozen=True, kw_only=True)

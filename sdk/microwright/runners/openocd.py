@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 
+from microwright.debugger import SCRIPTS
 from microwright.errors import BoardError, InputError
 from microwright.runners import failures, usb
 from microwright.runners.base import Failure, FlashTool, Job, Setting
-
-# Scripts of OpenOCD's own, by names without "..": a script may run anything.
-_SCRIPT = r"{}/[A-Za-z0-9_]([A-Za-z0-9_+-]|[./](?=[A-Za-z0-9_]))*\.cfg"
 
 # What ends or escapes a word in braces. All else stands for itself there.
 _NOT_IN_BRACES = re.compile(r"[{}\\\n]")
@@ -25,7 +23,7 @@ def argv(job: Job) -> list[str]:
         )
     if _NOT_IN_BRACES.search(path):
         raise InputError(f"OpenOCD takes no file whose path has braces or backslashes: {path}", "move it")
-    scripts = [settings[key] for key in ("config", "interface", "target") if key in settings]
+    scripts = [settings[key] for key in SCRIPTS if key in settings]
     return [
         "openocd",
         *(word for script in scripts for word in ("-f", str(script))),
@@ -40,11 +38,9 @@ RUNNER = FlashTool(
     about="chips with SWD or JTAG, by nearly every debug probe",
     image="elf",
     settings={
-        "config": Setting("a script of OpenOCD's folder board/", re.compile(_SCRIPT.format("board"))),
-        "interface": Setting(
-            "a script of OpenOCD's folder interface/", re.compile(_SCRIPT.format("interface"))
-        ),
-        "target": Setting("a script of OpenOCD's folder target/", re.compile(_SCRIPT.format("target"))),
+        "config": Setting("a script of OpenOCD's folder board/", SCRIPTS["config"]),
+        "interface": Setting("a script of OpenOCD's folder interface/", SCRIPTS["interface"]),
+        "target": Setting("a script of OpenOCD's folder target/", SCRIPTS["target"]),
         "speed_khz": Setting("the frequency of SWD or JTAG in kHz", most=100_000),
     },
     probe="serial number",

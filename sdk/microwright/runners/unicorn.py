@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from microwright.board import Board
+from microwright.emulator.uarts import UARTS
 from microwright.errors import BoardError, ToolMissing
 from microwright.runners.base import Emulation, Runner
 
@@ -23,6 +24,11 @@ def argv(elf: Path, board: Board) -> list[str]:
     if board.cpu.core not in _CORES or board.uart is None or board.flash is None or board.ram is None:
         raise BoardError(
             f"board {board.id}: Unicorn has no {board.cpu.core}", "its cores are: " + ", ".join(_CORES)
+        )
+    if board.uart.driver not in UARTS:
+        raise BoardError(
+            f"board {board.id}: Unicorn has no UART for the driver {board.uart.driver}",
+            "it has those of: " + ", ".join(UARTS) + "; choose another runner",
         )
     memory = {"flash": board.flash, "ram": board.ram, **board.extra}
     return [
