@@ -11,6 +11,8 @@
 #define USART_DR REGISTER(0x04u)
 #define USART_BRR REGISTER(0x08u)
 #define USART_CR1 REGISTER(0x0cu)
+#define USART_CR2 REGISTER(0x10u)
+#define USART_CR3 REGISTER(0x14u)
 
 #define CR1_RE (1u << 2)
 #define CR1_TE (1u << 3)
@@ -23,6 +25,8 @@
 void uart_init(uint32_t clock_hz)
 {
     USART_CR1 = 0;
+    USART_CR2 = 0; // a boot loader may have had the UART
+    USART_CR3 = 0;
     USART_BRR = (clock_hz + MW_UART_BAUD / 2) / MW_UART_BAUD;
     USART_CR1 = CR1_ON;
 }

@@ -41,7 +41,7 @@ UART_HZ = {
 }
 # What the firmware leaves in registers: SysTick goes on while the core sleeps (LPM of CCM_CLPCR).
 LEFT = {"teensy41": {0x400F_C054: 0x78}}
-VECTORS_ALIGN = 128
+VECTORS_ALIGN = 256
 RUN = {made.id for made in BOARDS if made.tested == "emulated"} - set(test_deploy.BOARDS)
 
 

@@ -65,6 +65,9 @@ CHIPS = {
     "status that does not change": (Chip(volatile=False), "serial", 0),
     "no second status": (Chip(second=False), "serial", 0),
     "status without quad": (Chip(quad=False, status=[0, 2]), "serial", 0),
+    "longer wait": (Chip(dummy=6), "serial", 1),
+    "busy for ever": (Chip(stuck=True), "serial", 1),
+    "other maker": (Chip(maker=0xC2, second=False), "serial", 0),
 }
 
 
@@ -81,10 +84,11 @@ def test_the_second_stage_makes_a_flash_chip_readable(boot2: ModuleType, name: s
     for offset in (0, 0x100, 0x204):
         assert started.flash_word(offset) == int.from_bytes(image[offset : offset + 4], "little")
     assert chip.continuous == (way == "quad")
-    # 62.5 MHz of at most 133, 31.25 MHz of at most 50 at 125 MHz.
+    # 66.5 MHz of at most 133, 33.25 MHz of at most 50 at 133 MHz.
     assert started.divider == (2 if way == "quad" else 4)
     assert chip.writes == writes
     assert chip.status == [before[0], before[1] | 2 * writes]
+    assert not chip.four_lines
 
 
 def test_the_second_stage_returns_to_who_called_it(boot2: ModuleType) -> None:

@@ -74,6 +74,23 @@ def test_an_h743_before_revision_v_has_400_mhz_and_one_read_of_axi_ram_at_a_time
     assert [line["clocks_in_a_bit"] for line in written if "clocks_in_a_bit" in line] == [868]
 
 
+@pytest.mark.thorough
+def test_a_boot_loaders_clock_input_and_uart_become_the_boards(tmp_path: Path) -> None:
+    image = build.build(project.create(tmp_path / "p", dense(), board.load("blackpill-f411ce")))
+    trace, rcc_cr, uart = tmp_path / "trace.jsonl", 0x4002_3800, 0x4001_1000
+    # HSE on and bypassed; two stop bits, hardware flow control.
+    left = [f"{rcc_cr:#x}=0x50083", f"{uart + 0x10:#x}=0x2000", f"{uart + 0x14:#x}=0x300"]
+    options = [word for register in left for word in ("--register", register)]
+    assert_outputs(image, "unicorn", 100_000_000, [*options, "--trace", str(trace)])
+    written = [json.loads(line) for line in trace.read_text().splitlines()]
+    hse = [line["value"] >> 16 & 5 for line in written if line.get("address") == rcc_cr]
+    off = hse.index(4)  # bypassed still, for as long as it is on
+    assert hse[:off] == [5] * off
+    assert set(hse[off + 1 :]) == {0, 1}
+    for register in (0x10, 0x14):
+        assert [line["value"] for line in written if line.get("address") == uart + register] == [0]
+
+
 # Of STM32F1: a UART, and the ports and numbers of pins that it sends and receives on.
 F1_PINS = [
     ("0x40013800u", (0, 9), (0, 10)),

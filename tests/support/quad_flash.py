@@ -27,16 +27,22 @@ _BUSY_LOOKS = 3
 class Chip:
     """A flash chip: its status registers, and what it does of what W25Q do.
 
-    quad         it has Fast Read Quad I/O, where QE is set
+    maker        Winbond, or another: for those, 35h begins a mode in which commands have four lines
+    quad         it has Fast Read Quad I/O, where QE is set, with `dummy` cycles between mode bits and data
     volatile     it takes 50h, which makes the next 01h last for as long as there is power
     second       it has status register 2; otherwise it answers with FFh
+    stuck        a write of the status does not end
     """
 
+    maker: int = 0xEF
+    dummy: int = 4
+    stuck: bool = False
     quad: bool = True
     volatile: bool = True
     second: bool = True
     status: list[int] = field(default_factory=lambda: [0, 0])
     continuous: bool = False
+    four_lines: bool = False
     writes: int = 0
     _may_write: bool = False
     _busy: int = 0
@@ -44,13 +50,18 @@ class Chip:
     def bytes_of(self, sent: list[int]) -> list[int]:
         """What it answers to the bytes of a command."""
         command, rest = sent[0], sent[1:]
-        if command == 0x50 and self.volatile:
+        assert not self.continuous
+        if command == 0x9F:
+            return [0, self.maker]
+        if command == 0x35 and self.maker != 0xEF:
+            self.four_lines = True
+        elif command == 0x50 and self.volatile:
             self._may_write = True
         elif command == 0x01 and self._may_write and len(rest) == 2:
             self.status, self._may_write = list(rest), False
             self.writes, self._busy = self.writes + 1, 2
         elif command == 0x05:
-            self._busy = max(0, self._busy - 1)
+            self._busy = max(0, self._busy - (not self.stuck))
             return [0, self.status[0] | (self._busy > 0)]
         elif command == 0x35 and self.second:
             return [0, self.status[1]]
@@ -90,7 +101,7 @@ class Start:
         self._core.reg_write(UC_ARM_REG_SP, _STAGE)
         self._core.reg_write(UC_ARM_REG_LR, return_address)
         reset = int.from_bytes(self._image[0x104:0x108], "little")
-        self._core.emu_start(_STAGE | 1, (return_address or reset) & ~1, count=20_000)
+        self._core.emu_start(_STAGE | 1, (return_address or reset) & ~1, count=400_000)
 
     @property
     def at(self) -> tuple[int, int, int]:
@@ -145,6 +156,7 @@ class Start:
         setup = self._registers[_SPI_CTRLR0]
         if self._registers[_CTRLR0] >> 21 & 3 == 2:
             right = setup >> 8 & 3 == 0 and self.chip.quad_read(None, setup >> 24)
+            right = right and setup >> 11 & 31 == self.chip.dummy
         else:
             right = setup >> 24 == 3 and setup >> 8 & 3 == 2 and not self.chip.continuous
         return int.from_bytes(self._image[offset : offset + 4], "little") if right else 0xFFFF_FFFF

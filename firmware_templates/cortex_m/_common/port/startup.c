@@ -31,10 +31,10 @@ void start(void);
 
 typedef void (*vector)(void);
 
-// Entry 0 is the initial stack pointer; 128 is the least alignment of a vector table. The chip's own interrupts need no
+// Entry 0 is the initial stack pointer; 256 is the alignment that any core's VTOR takes: Cortex-M0+'s has no lower bits. The chip's own interrupts need no
 // entries, since none is taken: start() disables what a boot loader left enabled, and a driver that enables one, to be
 // woken, does so while it holds interrupts off. A port that does take one has its entry in .vectors.after.
-__attribute__((section(".vectors"), used, aligned(128))) static const struct {
+__attribute__((section(".vectors"), used, aligned(256))) static const struct {
     uint8_t *stack_top;
     vector handlers[15];
 } vectors = {
