@@ -58,46 +58,8 @@ from pathlib import Path
 
 from microwright import _paths, _toml, family
 from microwright._toml import Table, did_you_mean
+from microwright.cores import CORES, LINUX_CORES, TRIPLETS
 from microwright.errors import BoardError
-
-# The compiler flags of each core, by FPU (None: without). The only place that knows cores.
-CORES: Mapping[str, Mapping[str | None, tuple[str, ...]]] = {
-    "native": {None: ()},
-    "cortex-m0": {None: ("-mcpu=cortex-m0", "-mthumb", "-mfloat-abi=soft")},
-    "cortex-m0plus": {None: ("-mcpu=cortex-m0plus", "-mthumb", "-mfloat-abi=soft")},
-    "cortex-m3": {None: ("-mcpu=cortex-m3", "-mthumb", "-mfloat-abi=soft")},
-    "cortex-m4": {
-        None: ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft"),
-        "fpv4-sp-d16": ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
-    },
-    "cortex-m7": {
-        None: ("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=soft"),
-        "fpv5-sp-d16": ("-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"),
-        "fpv5-d16": ("-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard"),
-    },
-    "cortex-m33": {
-        None: ("-mcpu=cortex-m33", "-mthumb", "-mfloat-abi=soft"),
-        "fpv5-sp-d16": ("-mcpu=cortex-m33", "-mthumb", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"),
-    },
-    "cortex-m55": {"auto": ("-mcpu=cortex-m55", "-mthumb", "-mfpu=auto", "-mfloat-abi=hard")},
-}
-
-# So for cores that run Linux, by the architecture that the operating system says it has.
-LINUX_CORES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "arm1176": {"armv6l": ("-mcpu=arm1176jzf-s", "-mfpu=vfp", "-marm")},
-    **{
-        core: {"aarch64": (f"-mcpu={core}",), "armv7l": (f"-mcpu={core}", "-mfpu=neon-fp-armv8")}
-        for core in ("cortex-a53", "cortex-a72", "cortex-a76")
-    },
-}
-
-# GCC's names of architectures. What it has for armv6l is ARMv5's, without an FPU: the names of ARMv7's begin
-# with arm-linux-gnueabihf, as on the older systems themselves, but their C library has instructions of ARMv7.
-TRIPLETS: Mapping[str, str] = {
-    "aarch64": "aarch64-linux-gnu",
-    "armv7l": "arm-linux-gnueabihf",
-    "armv6l": "arm-linux-gnueabi",
-}
 
 # How far the firmware of a board was tried by the tests of this project.
 TESTED: Mapping[str, str] = {

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from microwright import _folder, _paths, _template, board, family
 from microwright._toml import did_you_mean
-from microwright.board import CORES, Board
+from microwright.board import Board
+from microwright.cores import CORES
 from microwright.errors import BoardError, OutputError
 
 _FAMILY = re.compile(r"[a-z0-9][a-z0-9_]{0,31}")

@@ -184,7 +184,8 @@ def render(report: Report, console: Console) -> None:
         if result.median is not None:
             text = "inferences a second"
             if result.counted is not None:
-                text += f" at {result.emulated_hz:,} {result.unit}/s; {result.counted:,.0f} an inference"
+                speed = "" if result.unit == "us" else f" at {result.emulated_hz:,} {result.unit}/s"
+                text += f"{speed}; {result.counted:,.0f} {result.unit} an inference"
             table.add_row(f"median, {result.kind}", f"{result.median:,.3f} /s", text)
         rules = f"{WINDOWS} windows of {WINDOW_S:g} s or more, measured by a clock like the host's"
         table.add_row("by the rules", "yes" if result.by_rules else "no", rules)

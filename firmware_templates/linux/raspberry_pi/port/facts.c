@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT_BYTES 4096
+#define TEXT_BYTES 65536
 #define VALUE_BYTES 200
 #define MAX_CPUS 64
 #define MAX_NUMBER 1000000000000u
