@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import tracemalloc
 import zlib
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -262,7 +263,7 @@ def test_a_request_that_comes_twice_is_done_once() -> None:
         ("run", {"crc": "00000000", "until": 1}, "model"),
         ("layer", {"index": 0}, "argument"),
         ("arena", {"offset": 0, "bytes": 1}, "verb"),
-        ("connected", {}, "verb"),
+        ("receive", {}, "verb"),
     ],
 )
 def test_what_cannot_be_done_is_refused(verb: str, args: dict[str, int | str], code: str) -> None:
@@ -311,3 +312,13 @@ def test_noise_is_answered_as_damage_or_not_at_all(piece: int) -> None:
         answers = [line for at in range(0, len(sent), piece) for line in made.receive(sent[at : at + piece])]
         assert answers.count(mw_requests.record(0, "damaged", {})) == damaged, data[:40]
         assert len(answers) - damaged == data.count(hello) + 1
+
+
+def test_a_line_without_an_end_does_not_fill_the_memory() -> None:
+    made = agent()
+    tracemalloc.start()
+    for _ in range(100):
+        assert not list(made.receive(b"@" + b"A" * 100_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000

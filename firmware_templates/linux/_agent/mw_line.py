@@ -33,7 +33,6 @@ def serve_sockets(agent: Agent, listener: socket.socket) -> None:
                     peer.close()
                 peer, _ = listener.accept()
                 peer.settimeout(_STUCK_S)
-                agent.connected()
                 break  # the one before it is closed
             try:
                 data = ready.recv(65536)

@@ -60,10 +60,6 @@ class Agent:
             "samples": self._times,
         }
 
-    def connected(self) -> None:
-        """A line is new: what the one before it left unfinished is gone."""
-        self._line = b""
-
     def receive(self, data: bytes) -> Iterator[bytes]:
         """The answers to some bytes of the line."""
         *lines, self._line = (self._line + data).split(b"\n")
