@@ -6,7 +6,7 @@ import contextlib
 import fnmatch
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from microwright import _paths
@@ -60,20 +60,22 @@ def recorded(name: str) -> Recorded:
     return Recorded({path: text.replace("\\0", "").strip() for path, text in pairs})
 
 
-def started(model: Path, *options: str, **popen: int) -> subprocess.Popen[bytes]:
+def started(
+    model: Path, *options: str, python: Sequence[str] = (sys.executable,), **popen: int
+) -> subprocess.Popen[bytes]:
     """The agent as a process."""
-    command = [sys.executable, str(FOLDER), "--model", str(model), "--board", "rpi4", *options]
+    command = [*python, str(FOLDER), "--model", str(model), "--board", "rpi4", *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **popen)
 
 
 @contextlib.contextmanager
-def running(model: Path, *options: str) -> Iterator[str]:
+def running(model: Path, *options: str, python: Sequence[str] = (sys.executable,)) -> Iterator[str]:
     """An agent that listens on the loopback; its URL."""
-    process = started(model, "--listen", "127.0.0.1:0", *options)
+    process = started(model, "--listen", "127.0.0.1:0", *options, python=python)
     try:
         assert process.stdout is not None
         line = process.stdout.readline().decode()
-        assert line.startswith("listening on "), (line, process.communicate(timeout=20)[1])
+        assert line.startswith("listening on "), (line, process.communicate(timeout=60)[1])
         yield f"socket://{line.split()[-1]}"
     finally:
         process.kill()

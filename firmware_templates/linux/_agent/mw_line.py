@@ -59,17 +59,20 @@ def tcp(address: str) -> socket.socket:
 
 
 def unix(path: Path) -> socket.socket:
-    """A listener at a path, where a process that ended may have left its own."""
+    """A listener at a path, for its user and group alone; what an agent before left there goes."""
     listener = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o117)
     try:
         if path.is_socket():
             path.unlink()
         listener.bind(str(path))
-        path.chmod(0o660)
         listener.listen()
     except OSError as error:
         listener.close()
         raise Failed(f"cannot listen on {path}: {error.strerror or error}") from error
+    finally:
+        os.umask(mask)
+    print(f"listening on {path}", flush=True)
     return listener
 
 

@@ -54,7 +54,7 @@ class Model:
         except (ValueError, RuntimeError) as error:
             hint = "; it may without XNNPACK: --xnnpack off" if xnnpack else ""
             raise Failed(
-                f"{package} does not take the model {path}: {str(error)[:400].strip()}{hint}"
+                f"{package} does not take the model {path}: {' '.join(str(error).split())[:300]}{hint}"
             ) from error
         init_ns = time.perf_counter_ns() - start
         # Resetting the interpreter leaves the values of variables that are resources.
@@ -112,7 +112,8 @@ def _module(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise Failed(f"cannot import {name} in {sys.executable}: {error}") from error
+        why = " ".join(str(error).split())[-300:]  # numpy writes a page, and the cause at its end
+        raise Failed(f"cannot import {name} in {sys.executable}: {why}") from error
 
 
 def _runtime() -> tuple[str, Any]:
