@@ -64,7 +64,7 @@ from microwright.errors import BoardError
 # How far the firmware of a board was tried by the tests of this project.
 TESTED: Mapping[str, str] = {
     "native": "runs on this computer",
-    "emulated": "an emulator of the chip, or of one with its core and UART, runs it to a right inference",
+    "emulated": "an emulator of the chip, of one with its core and UART, or of Linux on its core runs it",
     "built": "it is built, and its vectors and sections are checked",
 }
 

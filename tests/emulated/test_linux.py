@@ -67,15 +67,6 @@ def test_the_reference_s_bytes_of_a_program_that_needs_no_library(tmp_path: Path
     assert all(layer.per_mac is None for layer in made.layers)
 
 
-def test_it_waits_for_the_next_connection(tmp_path: Path) -> None:
-    image = built(tmp_path / "p", board.load("rpi-emulated"), dense())
-    with runners.start(image) as device:
-        for _ in range(2):
-            with Link(device.url, 115_200) as link:
-                assert link.request("hello").args["board"] == "rpi-emulated"
-        assert device.running()
-
-
 @pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
 def test_clang_and_a_change_of_the_architecture_in_one_folder(tmp_path: Path) -> None:

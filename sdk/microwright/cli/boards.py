@@ -18,7 +18,8 @@ def command(context: click.Context, as_json: bool) -> None:
     """List the boards; show one, or begin one of your own.
 
     How far a board was tested: "emulated" means that its firmware runs to a right inference on an emulator of
-    the chip, or of one with its core and UART; "built", that it is built and its layout is checked.
+    the chip, of one with its core and UART, or of Linux programs on its core; "built", that it is built and
+    its layout is checked.
     """
     if context.invoked_subcommand is not None:
         if as_json:
