@@ -19,16 +19,14 @@ from microwright.errors import DeviceError, ToolMissing
 from microwright.report import Report
 from microwright.runners import rp2040js
 from tests.support.firmware import convolutional
+from tests.support.tools import require_rp2040js
 
 SETUP = Path(__file__).parents[2] / "tools" / "_setup.sh"
 
 
 @pytest.fixture(scope="module")
 def pico(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    try:
-        rp2040js.version()
-    except ToolMissing as error:
-        pytest.skip(f"{error.message}: {error.hint}")
+    require_rp2040js()
     folder = tmp_path_factory.mktemp("pico") / "p"
     image = build.build(project.create(folder, convolutional(), board.load("raspberry-pi-pico")))
     made = image.project.board

@@ -1,6 +1,7 @@
 // A Raspberry Pi Pico as rp2040js emulates it, with its UART0 on a TCP port. Started by the runner `rp2040js`.
 //
 //   node rp2040.mjs --modules FOLDER IMAGE.bin    runs a flash image until the program that started it ends
+//     --dead-oscillators                          the crystal does not start
 //   node rp2040.mjs --modules FOLDER --version    says which rp2040js it is
 
 import { execFileSync } from 'node:child_process';
@@ -15,6 +16,7 @@ const VECTORS = 0x10000100;
 const SLICE = 20000; // instructions between two looks at the host
 const IDLE_LOOKS = 1000; // at a UART that has nothing
 const SEND_BYTES = 65536; // at most, that the host has not taken yet
+const XOSC = 0x40024, XOSC_STATUS = 0x04;
 const UART_DR = 0x00, UART_FR = 0x18;
 const SYST_CSR = 0x10, SYST_RVR = 0x14, SYST_CVR = 0x18;
 const ENABLE = 1, TICKINT = 2, COUNTFLAG = 1 << 16;
@@ -199,13 +201,18 @@ class Line {
   }
 }
 
-async function run(folder, image) {
+async function run(folder, image, dead) {
   const { RP2040 } = await import(pathToFileURL(join(folder, 'dist', 'esm', 'index.js')).href);
   const chip = new RP2040();
   const silent = () => {};
   chip.logger = { debug: silent, info: silent, warn: silent, error: silent };
   chip.onBreak = () => fail('the firmware has a breakpoint, or locked up');
   chip.flash.set(image);
+  if (dead) {
+    const xosc = chip.peripherals[XOSC];
+    const readOther = xosc.readUint32.bind(xosc);
+    xosc.readUint32 = (offset) => (offset === XOSC_STATUS ? 0 : readOther(offset));
+  }
   const { core, clock } = chip;
   core.VTOR = VECTORS;
   core.SP = chip.readUint32(VECTORS);
@@ -232,8 +239,9 @@ async function run(folder, image) {
 
 const parent = process.ppid;
 setInterval(() => process.ppid === parent || process.exit(0), 1000).unref();
-const [option, environment, image] = process.argv.slice(2);
-if (option !== '--modules' || !image) fail('usage: node rp2040.mjs --modules FOLDER IMAGE.bin | --version');
+const [option, environment, image, oscillators] = process.argv.slice(2);
+const usage = 'usage: node rp2040.mjs --modules FOLDER (IMAGE.bin [--dead-oscillators] | --version)';
+if (option !== '--modules' || !image || ![undefined, '--dead-oscillators'].includes(oscillators)) fail(usage);
 const folder = find(environment);
 if (image === '--version') console.log(JSON.parse(readFileSync(join(folder, 'package.json'))).version);
-else await run(folder, read(image));
+else await run(folder, read(image), oscillators !== undefined);

@@ -42,10 +42,18 @@
 #define IS_BUS_DIVIDER(divider)                                                                                        \
     ((divider) == 1u || (divider) == 2u || (divider) == 4u || (divider) == 8u || (divider) == 16u)
 
+// Of flash at clock_hz.
+#define LEAST_WAIT_STATES ((MW_CPU_HZ - 1u) / 24000000u)
+#define MOST_APB1_HZ 36000000u
+
 #if PLL_SOURCE_HZ * MW_CHIP_PLL_FACTOR != MW_CPU_HZ
 #error "board.toml: the PLL of [chip] does not make clock_hz"
 #elif !IS_BUS_DIVIDER(MW_CHIP_APB1_DIVIDER) || !IS_BUS_DIVIDER(MW_CHIP_APB2_DIVIDER)
 #error "board.toml: apb1_divider or apb2_divider of [chip] is not 1, 2, 4, 8 or 16"
+#elif MW_CPU_HZ / MW_CHIP_APB1_DIVIDER > MOST_APB1_HZ
+#error "board.toml: apb1_divider of [chip] makes a bus faster than the chip takes"
+#elif MW_CHIP_FLASH_WAIT_STATES < LEAST_WAIT_STATES
+#error "board.toml: flash_wait_states of [chip] are too few for clock_hz"
 #endif
 
 // The UARTs: what enables the clock, the bus's divider, and the bits of AFIO_MAPR by where the pins are.

@@ -67,6 +67,11 @@
 #define IS_BUS_DIVIDER(divider)                                                                                        \
     ((divider) == 1u || (divider) == 2u || (divider) == 4u || (divider) == 8u || (divider) == 16u)
 
+// Of flash at clock_hz, with 2.7 V or more: of some chips more.
+#define LEAST_WAIT_STATES (MW_CPU_HZ <= 64000000u ? MW_CPU_HZ > 30000000u : (MW_CPU_HZ - 1u) / 30000000u)
+// APB2 takes twice as much. Chips with a core of at most 100 MHz have the faster buses.
+#define MOST_APB1_HZ (MW_CPU_HZ > 100000000u ? 45000000u : 50000000u)
+
 #if PLL_SOURCE_HZ < 1000000u * MW_CHIP_PLL_M || PLL_SOURCE_HZ > 2000000u * MW_CHIP_PLL_M
 #error "board.toml: pll_m of [chip] gives the PLL less than 1 MHz or more than 2 MHz"
 #elif PLL_HZ < 100000000u || PLL_HZ > 432000000u
@@ -75,6 +80,10 @@
 #error "board.toml: pll_p of [chip] is odd or does not make clock_hz"
 #elif !IS_BUS_DIVIDER(MW_CHIP_APB1_DIVIDER) || !IS_BUS_DIVIDER(MW_CHIP_APB2_DIVIDER)
 #error "board.toml: apb1_divider or apb2_divider of [chip] is not 1, 2, 4, 8 or 16"
+#elif MW_CPU_HZ / MW_CHIP_APB1_DIVIDER > MOST_APB1_HZ || MW_CPU_HZ / MW_CHIP_APB2_DIVIDER > 2u * MOST_APB1_HZ
+#error "board.toml: apb1_divider or apb2_divider of [chip] makes a bus faster than the chip takes"
+#elif MW_CHIP_FLASH_WAIT_STATES < LEAST_WAIT_STATES
+#error "board.toml: flash_wait_states of [chip] are too few for clock_hz"
 #endif
 
 // The UARTs: what enables the clock, the bus's divider, the alternate function of the pins.

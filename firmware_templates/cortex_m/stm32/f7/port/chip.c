@@ -64,12 +64,17 @@
 
 #define PLL_HZ (PLL_SOURCE_HZ * MW_CHIP_PLL_N / MW_CHIP_PLL_M)
 
+// Of flash at clock_hz, with 2.7 V or more.
+#define LEAST_WAIT_STATES ((MW_CPU_HZ - 1u) / 30000000u)
+
 #if PLL_SOURCE_HZ < 950000u * MW_CHIP_PLL_M || PLL_SOURCE_HZ > 2100000u * MW_CHIP_PLL_M
 #error "board.toml: pll_m of [chip] gives the PLL less than 0.95 MHz or more than 2.1 MHz"
 #elif PLL_HZ < 100000000u || PLL_HZ > 432000000u
 #error "board.toml: pll_n of [chip] makes less than 100 MHz or more than 432 MHz"
 #elif MW_CHIP_PLL_P % 2u != 0 || PLL_HZ / MW_CHIP_PLL_P != MW_CPU_HZ
 #error "board.toml: pll_p of [chip] is odd or does not make clock_hz"
+#elif MW_CHIP_FLASH_WAIT_STATES < LEAST_WAIT_STATES
+#error "board.toml: flash_wait_states of [chip] are too few for clock_hz"
 #endif
 
 // The UARTs: what enables the clock, where it is chosen in DCKCFGR2.

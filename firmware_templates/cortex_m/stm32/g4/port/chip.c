@@ -62,12 +62,17 @@
 
 #define PLL_HZ (PLL_SOURCE_HZ * MW_CHIP_PLL_N / MW_CHIP_PLL_M)
 
+// Of flash at clock_hz.
+#define LEAST_WAIT_STATES (MW_CPU_HZ > WITHOUT_BOOST_HZ ? 4u : (MW_CPU_HZ - 1u) / 30000000u)
+
 #if PLL_SOURCE_HZ < 2660000u * MW_CHIP_PLL_M || PLL_SOURCE_HZ > 16000000u * MW_CHIP_PLL_M
 #error "board.toml: pll_m of [chip] gives the PLL less than 2.66 MHz or more than 16 MHz"
 #elif PLL_HZ < 96000000u || PLL_HZ > 344000000u
 #error "board.toml: pll_n of [chip] makes less than 96 MHz or more than 344 MHz"
 #elif MW_CHIP_PLL_R % 2u != 0 || PLL_HZ / MW_CHIP_PLL_R != MW_CPU_HZ
 #error "board.toml: pll_r of [chip] is odd or does not make clock_hz"
+#elif MW_CHIP_FLASH_WAIT_STATES < LEAST_WAIT_STATES
+#error "board.toml: flash_wait_states of [chip] are too few for clock_hz"
 #endif
 
 // The UARTs: what enables the clock, where it is chosen in CCIPR.

@@ -95,14 +95,20 @@
 #define PLL_RANGE (PLL_INPUT_HZ >= 8000000u ? 3u : PLL_INPUT_HZ >= 4000000u ? 2u : 1u)
 #define PLL_HZ (PLL_INPUT_HZ * MW_CHIP_PLL_N)
 
+// Of flash, whose clock is AXI's.
+#define FLASH_HZ (MW_CPU_HZ / AXI_DIVIDER)
+#define LEAST_WAIT_STATES (FLASH_HZ > 225000000u ? 4u : FLASH_HZ > 210000000u ? 3u : (FLASH_HZ - 1u) / 70000000u)
+
 #if PLL_INPUT_HZ < 2000000u || PLL_INPUT_HZ > 16000000u
 #error "board.toml: pll_m of [chip] gives the PLL less than 2 MHz or more than 16 MHz"
 #elif PLL_HZ < 192000000u || PLL_HZ > 960000000u
 #error "board.toml: pll_n of [chip] makes less than 192 MHz or more than 960 MHz"
 #elif MW_CHIP_PLL_P % 2u != 0 || PLL_HZ / MW_CHIP_PLL_P != MW_CPU_HZ
 #error "board.toml: pll_p of [chip] is odd or does not make clock_hz"
+#elif MW_CHIP_FLASH_WAIT_STATES < LEAST_WAIT_STATES
+#error "board.toml: flash_wait_states of [chip] are too few for clock_hz"
 #endif
-#define WRITE_DELAY (MW_CPU_HZ / AXI_DIVIDER > 185000000u ? 2u : MW_CPU_HZ / AXI_DIVIDER > 70000000u ? 1u : 0u)
+#define WRITE_DELAY (FLASH_HZ > 185000000u ? 2u : FLASH_HZ > 70000000u ? 1u : 0u)
 
 // What a chip that has no more than SCALE_1_HZ makes of the same PLL.
 #define SCALE_1_N (SCALE_1_HZ / (PLL_INPUT_HZ / MW_CHIP_PLL_P))
