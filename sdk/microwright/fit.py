@@ -36,23 +36,35 @@ _MOST_PLANS = 12
 
 @dataclass(frozen=True)
 class Estimate:
-    """Bytes of flash: about `bytes`, between `least` and `most`; of these the model's `constants`."""
+    """Bytes of flash: about `bytes`, between `least` and `most`; of these the model's `constants` and its
+    `code`, which is between `code_least` and `code_most`."""
 
     bytes: int
     least: int
     most: int
     constants: int
+    code: int
+    code_least: int
+    code_most: int
 
 
 def estimate(planned: Plan, *, application: bool = True) -> Estimate:
     """What a model takes in flash, with the application of a project or alone."""
     constants, calls = planned.constant_bytes, _CALL_BYTES * len(planned.calls)
     kernels, optimize = code.code_bytes(aot.kernels(planned)), planned.target.optimize
+    about, least, most = (
+        calls + int(kernels * _CODE[optimize]),
+        int(kernels * _CODE_LEAST),
+        2 * calls + int(kernels * _CODE_MOST),
+    )
     return Estimate(
-        bytes=constants + calls + int(kernels * _CODE[optimize]) + application * _APPLICATION_BYTES[optimize],
-        least=constants + int(kernels * _CODE_LEAST) + application * _APPLICATION_LEAST_BYTES,
-        most=constants + 2 * calls + int(kernels * _CODE_MOST) + application * _APPLICATION_MOST_BYTES,
+        bytes=constants + about + application * _APPLICATION_BYTES[optimize],
+        least=constants + least + application * _APPLICATION_LEAST_BYTES,
+        most=constants + most + application * _APPLICATION_MOST_BYTES,
         constants=constants,
+        code=about,
+        code_least=least,
+        code_most=most,
     )
 
 
@@ -60,13 +72,17 @@ def fits(planned: Plan, board: Board, *, application: bool = True, surely: bool 
     """Whether a plan for a board fits it, `surely` or by the estimate."""
     found = estimate(planned, application=application)
     variables = {"ram": target.STATIC_BYTES * application}
-    return all(_left_bytes(planned, board, name) >= variables.get(name, 0) for name in planned.parts) and (
-        board.flash is None or (found.most if surely else found.bytes) <= board.flash.bytes
+    needed = {"flash": found.most if surely else found.bytes}
+    if board.placement.code is not None:
+        needed[board.placement.code] = found.code_most if surely else found.code
+    return all(_left_bytes(planned, board, name) >= variables.get(name, 0) for name in planned.parts) and all(
+        needed.get(name, 0) <= region.bytes for name, region in board.regions.items()
     )
 
 
 def check(planned: Plan, board: Board, *, application: bool = True) -> None:
-    """Raise TooLarge where the board's memory cannot hold the arena and the stack, or what is in flash.
+    """Raise TooLarge where the board's memory cannot hold the arena and the stack, what is in flash, or code
+    that is copied elsewhere.
 
     `application`: the firmware of a project, else the model alone.
     """
@@ -87,6 +103,10 @@ def check(planned: Plan, board: Board, *, application: bool = True) -> None:
         rest = found.bytes - found.constants
         why = f"of {has_bytes} bytes, the weights take {found.constants} and code about {rest}"
         raise too_large(planned, board, "flash", found.bytes - has_bytes, why, application, about=True)
+    if board.placement.code is not None:
+        has_bytes = board.regions[board.placement.code].bytes
+        if found.code_least > has_bytes:
+            raise code_too_large(planned, board, found.code - has_bytes, about=True)
 
 
 def too_large(
@@ -112,15 +132,15 @@ def too_large(
     )
 
 
-def code_too_large(planned: Plan, board: Board, excess_bytes: int) -> TooLarge:
-    """The error for code that the region which [placement] gives it does not hold."""
+def code_too_large(planned: Plan, board: Board, excess_bytes: int, *, about: bool = False) -> TooLarge:
+    """The error for code that the region which [placement] gives it does not hold; `about` as above."""
     name = board.placement.code
     assert name is not None
-    has_bytes = board.regions[name].bytes
+    has_bytes, by = board.regions[name].bytes, "about " if about else ""
     smaller = "--optimize size makes it smaller; or " if planned.target.optimize != "size" else ""
     return TooLarge(
-        f"model {planned.graph.name[:80]!r} does not fit {board.id}: {name} is {excess_bytes} bytes "
-        f"too small; of {has_bytes} bytes, the model's code takes {has_bytes + excess_bytes}",
+        f"model {planned.graph.name[:80]!r} does not fit {board.id}: {name} is {by}{excess_bytes} bytes "
+        f"too small; of {has_bytes} bytes, the model's code takes {by}{has_bytes + excess_bytes}",
         f"{smaller}take another region for `code` of [placement] in the board file, or leave it out: "
         "code then runs from flash",
     )

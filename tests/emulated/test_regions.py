@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from microwright import board, build, project
+from microwright import board, build, fit, passes, project, target
 from microwright.board import Board
 from microwright.build import Image
 from microwright.errors import TooLarge
 from microwright.graph import Graph
+from microwright.plan import plan
 from tests.support.device import assert_equal_on_board
 from tests.support.firmware import convolutional, dense
 from tests.support.stateful import graph_of, memories
@@ -103,9 +104,11 @@ def test_what_fits_no_region_is_refused_with_the_figures(tmp_path: Path) -> None
 
 
 def test_code_that_its_region_does_not_hold_is_refused_as_such(tmp_path: Path) -> None:
-    on = placed("mps2-an386", 65536, 65536, code_bytes=64)
+    roomy = placed("mps2-an386", 65536, 65536)
+    least = fit.estimate(plan(passes.run(dense()), target.of(roomy))).code_least
+    on = placed("mps2-an386", 65536, 65536, code_bytes=least)
     with pytest.raises(
-        TooLarge, match=r"placed: org is \d+ bytes too small; of 64 bytes, the model's code"
+        TooLarge, match=rf"placed: org is \d+ bytes too small; of {least} bytes, the model's code"
     ) as raised:
         build.build(project.create(tmp_path / "p", dense(), on))
     assert "--optimize size makes it smaller; or take another region for `code`" in raised.value.hint

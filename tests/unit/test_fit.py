@@ -36,6 +36,23 @@ def test_code_that_surely_does_not_fit_beside_the_weights_is_refused(tmp_path: P
     project.create(tmp_path / "p", DENSE, with_flash(found.least))
 
 
+def test_code_that_surely_does_not_fit_where_it_is_copied_to_is_refused(tmp_path: Path) -> None:
+    def with_code(size: int) -> Board:
+        return replace(MCU, extra={"itcm": Region(1 << 28, size)}, placement=Placement(("ram",), "itcm"))
+
+    found = fit.estimate(planned(DENSE))
+    assert 0 < found.code_least < found.code < found.code_most
+    small = with_code(found.code_least - 1)
+    why = rf"itcm is about \d+ bytes too small; of {found.code_least - 1} bytes, the model's code takes about"
+    with pytest.raises(TooLarge, match=why) as error:
+        project.create(tmp_path / "p", DENSE, small)
+    assert "`code` of [placement]" in error.value.hint
+    # What might fit is the linker's to refuse, and named to nobody.
+    fit.check(planned(DENSE), with_code(found.code_least))
+    assert not fit.fits(planned(DENSE), with_code(found.code_least))
+    assert fit.fits(planned(DENSE), with_code(found.code_most))
+
+
 def test_a_model_alone_has_no_application_to_fit() -> None:
     small = with_flash(fit.estimate(planned(DENSE)).least - 1)
     assert library.compile_model(DENSE, small).plan.arena_bytes > 0
