@@ -89,7 +89,7 @@ def build(project: Project, progress: Progress = silent, *, toolchain: Toolchain
     before = _built_with(project)
     toolchain = before if toolchain is None else toolchain
     moved = _cached(output, "CMAKE_HOME_DIRECTORY") not in (None, str(project.directory))
-    if moved or toolchain != before:
+    if moved or toolchain != before or _has_other_compiler(output, toolchain):
         shutil.rmtree(output, ignore_errors=True)  # CMake refuses it
     options = ["-S", str(project.directory), "-B", str(output)]
     if _cached(output, "CMAKE_GENERATOR") is None:
@@ -130,6 +130,15 @@ def _built_with(project: Project) -> Toolchain | None:
     if file is None:
         return None if project.board.cpu.core == "native" else "gcc"
     return next((name for name in TOOLCHAINS if Path(file).name == f"toolchain-{name}.cmake"), None)
+
+
+def _has_other_compiler(output: Path, toolchain: Toolchain | None) -> bool:
+    """Whether a build folder has the other toolchain's compiler, which CMake keeps, whatever it is told."""
+    for file in output.glob("CMakeFiles/*/CMakeCCompiler.cmake"):
+        found = re.search(r'CMAKE_C_COMPILER_ID "(GNU|Clang)"', _text(file))
+        if found and toolchain is not None:
+            return {"GNU": "gcc", "Clang": "clang"}[found[1]] != toolchain
+    return False
 
 
 def build_empty(project: Project, progress: Progress = silent) -> Image:
@@ -178,12 +187,16 @@ def _output(project: Project) -> Path:
 
 def _cached(output: Path, name: str) -> str | None:
     """An entry of CMake's cache, None where the folder was not configured."""
-    try:
-        cache = (output / "CMakeCache.txt").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    entry = re.search(rf"^{name}:\w+=(.*)$", cache, re.MULTILINE)
+    entry = re.search(rf"^{name}:\w+=(.*)$", _text(output / "CMakeCache.txt"), re.MULTILINE)
     return entry[1] if entry else None
+
+
+def _text(path: Path) -> str:
+    """A file of CMake's; empty where it is not there."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _cmake(project: Project, *arguments: str) -> None:

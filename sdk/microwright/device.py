@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from microwright import runners
 from microwright.board import Board
 from microwright.build import Image
-from microwright.errors import NoPort
+from microwright.errors import InputError, NoPort
 from microwright.link import ports
 from microwright.progress import Progress, silent
 from microwright.runners import Emulation, Flasher, Runner, Where
@@ -43,7 +43,7 @@ def reach(
     emulator is to be started: `runner` is a flash tool, or is not given and the board's first one is no
     emulator. A device at `url` is taken for an emulator that somebody else started where `runner` names one,
     or where the board has one and `url` is what emulators listen at, `socket://`. Raises BoardError,
-    InputError, ToolMissing, ToolFailed, DeviceError.
+    InputError (for a `probe` where nothing is flashed, too), ToolMissing, ToolFailed, DeviceError.
     """
     board = image.project.board
     chosen = runners.default(board) if runner is None else runners.get(board, runner)
@@ -53,6 +53,7 @@ def reach(
         progress("flash", 1, 1)
         yield Reached(url, None)
         return
+    _refuse(probe)
     if url == ports.AUTO or (url is None and not isinstance(chosen, Runner)):
         url = ports.find(board.serial.usb_ids, board.id)
     if url is not None:
@@ -72,8 +73,17 @@ def check(board: Board, url: str | None = None, runner: str | None = None, probe
     """
     if isinstance(runners.get(board, runner), Flasher):
         runners.check(board, runner, _where(board, url, runner, probe))
-    elif url is None:
+        return
+    _refuse(probe)
+    if url is None:
         runners.check(board, runner)
+
+
+def _refuse(probe: str | None) -> None:
+    if probe is not None:
+        raise InputError(
+            "a probe is chosen, and nothing is flashed", "leave --probe out, or name a flash tool by --runner"
+        )
 
 
 def flash(image: Image, url: str | None, runner: str | None = None, probe: str | None = None) -> str:

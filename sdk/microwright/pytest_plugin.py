@@ -127,8 +127,9 @@ def microwright_device(
 
     microwright_device(model, board=None, port=None, runner=None, optimize="balanced", calibration=None):
     `model` is a .tflite, a Keras file with its calibration samples, or the folder of a built project. The
-    device is emulated, or flashed where `runner` names a flash tool, or one that runs the project's firmware
-    already. `board`, `port` and `runner` default to the options --microwright-board, -port and -runner.
+    device is emulated; or flashed, where `runner` names a flash tool; or one that runs the project's firmware
+    already: at `port`, or, of a board that nothing emulates, at that of its USB ids. `board`,
+    `port` and `runner` default to the options --microwright-board, -port and -runner.
     """
     made: dict[tuple[object, ...], DeviceUnderTest] = {}
     with contextlib.ExitStack() as devices:
@@ -143,6 +144,7 @@ def microwright_device(
             optimize: Optimize = "balanced",
             calibration: Recipe | Source | str | Path | None = None,
         ) -> DeviceUnderTest:
+            from microwright import runners
             from microwright.device import reach
 
             path = Path(model).absolute()
@@ -156,6 +158,9 @@ def microwright_device(
                 else:
                     folder = tmp_path_factory.mktemp("microwright") / "project"
                     image = _built(path, board, folder, optimize, calibration)
+                if port is None and runner is None:
+                    emulator = runners.emulator(image.project.board)
+                    runner = None if emulator is None else emulator.name
                 made[key] = DeviceUnderTest(image, devices.enter_context(reach(image, port, runner)))
             return made[key]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,4 +54,10 @@ def test_a_project_keeps_its_toolchain_until_it_is_given_another(tmp_path: Path)
     made.directory.rename(tmp_path / "moved")
     made = project.open_project(tmp_path / "moved")
     assert "clang version" in build.build(made).toolchain
+    # CMake would go on with Clang.
+    preset = ["cmake", "--preset", "gcc"]
+    done = subprocess.run(preset, cwd=made.directory, capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and "was made for Clang: remove it" in done.stderr
+    assert build.build(made).toolchain.startswith("GCC ")
+    assert "clang version" in build.build(made, toolchain="clang").toolchain
     assert build.build(made, toolchain="gcc").toolchain.startswith("GCC ")

@@ -12,7 +12,7 @@ from microwright import board as boards
 from microwright import runners
 from microwright.board import Board
 from microwright.runners import RUNNERS, Where, usb
-from microwright.runners.base import FlashTool
+from microwright.runners.base import Flasher, FlashTool
 from tests.unit.test_board import GOOD
 from tests.unit.test_runners import image, script
 
@@ -38,7 +38,6 @@ VERSIONS = {
     "bossac": "Usage: bossac\nBasic Open Source SAM-BA Application (BOSSA) Version 1.9.1",
 }
 PORT = "/dev/null"
-AT_PORT = Where(port=PORT)
 
 
 def example(
@@ -64,8 +63,11 @@ def play(folder: Path, name: str, said: str, code: int = 1, version: str | None 
     )
 
 
-def flash(folder: Path, name: str, where: Where = AT_PORT, **others: tuple[str, ...]) -> runners.Flashed:
+def flash(folder: Path, name: str, where: Where | None = None, **others: tuple[str, ...]) -> runners.Flashed:
     made = replace(image(example(name, **others)), elf=folder / "firmware.elf")
+    tool = RUNNERS[name]
+    assert isinstance(tool, Flasher)
+    where = where or (Where(port=PORT) if tool.needs_port else Where())
     return runners.flash(made, where=where)
 
 

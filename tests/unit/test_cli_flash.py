@@ -94,6 +94,31 @@ def test_flash_says_what_it_did(project: Path, bench: Bench, capsys: pytest.Capt
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["measure", "--probe", "066DFF"], "a probe is chosen, and nothing is flashed"),
+        (["measure", "--probe", "066DFF", "--runner", "host"], "a probe is chosen, and nothing is flashed"),
+        (["flash", "--port", "/dev/ttyACM0"], "pyocd talks to no boot loader on a serial port"),
+    ],
+)
+def test_an_option_that_nothing_takes_is_refused(
+    project: Path, bench: Bench, capsys: pytest.CaptureFixture[str], arguments: list[str], why: str
+) -> None:
+    command, *options = arguments
+    assert cli.execute([command, str(project), *options]) == 3
+    assert why in capsys.readouterr().err
+    assert not bench.arguments.exists()
+
+
+def test_deploy_refuses_a_probe_before_it_builds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "small.tflite").write_bytes(small_model())
+    deploy = ["deploy", str(tmp_path / "small.tflite"), "--board", "host", "-o", str(tmp_path / "p")]
+    assert cli.execute([*deploy, "--probe", "066DFF"]) == 3
+    assert "a probe is chosen, and nothing is flashed" in capsys.readouterr().err
+    assert not (tmp_path / "p").exists()
+
+
 def test_measure_flashes_and_finds_the_port_that_comes(
     project: Path, bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

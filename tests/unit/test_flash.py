@@ -203,7 +203,7 @@ def test_a_tool_that_is_missing_is_named_with_what_installs_it(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     with pytest.raises(ToolMissing, match=f"{name} is not installed") as caught:
-        runners.check(example(name), name, Where(port=PORT))
+        runners.check(example(name), name)
     assert caught.value.hint == install(name)
 
 

@@ -45,6 +45,8 @@ def check(flasher: Flasher, board: Board, elf: Path, where: Where) -> Job:
     settings = flasher.checked(board)
     if where.probe is not None and flasher.probe is None:
         raise InputError(f"{flasher.name} cannot choose among several boards", "leave --probe out")
+    if where.port is not None and not flasher.needs_port:
+        raise InputError(f"{flasher.name} talks to no boot loader on a serial port", "leave --port out")
     job = Job(
         elf.absolute().with_suffix(f".{flasher.image}"),
         board.flash.origin if board.flash is not None else 0,
