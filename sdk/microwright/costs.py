@@ -9,7 +9,8 @@ whatever comes from them is an estimate, and says so.
                 computes its address. A taken branch refills the pipeline in 1 to 3 cycles, taken as 1.5.
                 A division takes 2 to 12, taken as 6.
     Cortex-M3   Arm Cortex-M3 Technical Reference Manual (DDI 0337): as the M4, but for multiplications.
-    Cortex-M0+  Arm Cortex-M0+ Technical Reference Manual (DDI 0484), with the fast multiplier.
+    Cortex-M0   Arm Cortex-M0 Technical Reference Manual (DDI 0432), with the fast multiplier.
+    Cortex-M0+  Arm Cortex-M0+ Technical Reference Manual (DDI 0484), likewise.
     Cortex-M7   A share of the M4's cycles: what X-CUBE-AI takes on an STM32H7A3, for what it takes on an
                 STM32L4R5, in MLPerf Tiny's published results; geometric mean of the four models.
     Cortex-M33  The same of an STM32U575.
@@ -115,6 +116,9 @@ _FLOAT: Mapping[Kind, float] = {"float_accumulate": 3, "float_divide": 14}
 _M4: Mapping[Kind, float] = {**_MANY, **_FLOAT}
 
 CORES: Mapping[str, Core] = {
+    "cortex-m0": Core(
+        {"many": 1, "load": 2, "store": 2, "call": 2}, 2, False, 0, _FLASH_WAIT, "Arm DDI 0432"
+    ),
     "cortex-m0plus": Core(
         {"many": 1, "load": 2, "store": 2, "call": 2}, 1, False, 0, _FLASH_WAIT, "Arm DDI 0484"
     ),

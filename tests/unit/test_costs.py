@@ -109,6 +109,8 @@ def test_cores_differ_where_their_manuals_do() -> None:
     assert cycles("cortex-m0plus", "strb r0, [r1]") == 2
     assert cycles("cortex-m0plus", "bl 100 <f>", jumps=1) == 3
     assert cycles("cortex-m0plus", "bne 100 <f>", runs=2, jumps=1) == 3
+    assert cycles("cortex-m0", "bl 100 <f>", jumps=1) == 4
+    assert cycles("cortex-m0", "bne 100 <f>", runs=2, jumps=1) == 4
 
 
 def test_helium_instructions_overlap_in_different_pipes() -> None:
