@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,11 @@ _CHECKOUT = Path(__file__).resolve().parent.parent
 # Tests run side by side: more threads for small matrices only wait for each other.
 for _threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(_threads, "1")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: garbage collection need not look through all of TensorFlow again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

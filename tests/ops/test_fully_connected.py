@@ -126,7 +126,7 @@ def test_factors_of_every_magnitude() -> None:
                 y = made.output((1, 1), scale=out_scale, zero_point=pick(rng, (0, 0, layers.zero_point(rng))))
                 made.maker.node("FULLY_CONNECTED", [x, w, b], [y])
 
-    assert_random_layers_equal(add, seed=6, count=3, samples=10)
+    assert_random_layers_equal(add, seed=6, count=1, samples=30)
 
 
 def fully_connected(

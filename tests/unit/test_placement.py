@@ -70,7 +70,7 @@ def _fits(problem: Problem, size: int, offsets: list[int]) -> bool:
 
 
 @given(_problems(st.integers(1, 20), most=50, least_distance=-60))
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 def test_no_overlap_that_is_not_allowed(problem: Problem) -> None:
     offsets = place(*problem)
     assert min(offsets) >= 0
@@ -80,7 +80,7 @@ def test_no_overlap_that_is_not_allowed(problem: Problem) -> None:
 
 
 @given(_problems(st.integers(1, 3), most=4, least_distance=0))
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 def test_small_problems_are_solved_to_the_optimum(problem: Problem) -> None:
     top = _top(problem, place(*problem))
     assert not _fits(problem, top - 1, [])

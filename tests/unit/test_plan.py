@@ -167,7 +167,7 @@ class _Memory:
 
 
 @given(_graphs())
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 def test_every_byte_lasts_until_its_last_reader(built: _Built) -> None:
     planned = built.plan()
     graph = planned.graph
@@ -185,7 +185,7 @@ def _aligned(size: int) -> int:
 
 
 @given(_graphs())
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 def test_the_arena_ends_with_its_last_buffer_and_wastes_little(built: _Built) -> None:
     planned = built.plan()
     buffers = planned.buffers
