@@ -1,0 +1,58 @@
+"""Registers, bits and UARTs of STM32 as the ports name them: addresses and numbers are those of ST's headers.
+
+tests/data/stm32_registers.json has these facts, of one chip of each family.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = ROOT / "firmware_templates"
+FACTS = json.loads((ROOT / "tests" / "data" / "stm32_registers.json").read_text())
+
+
+def sources(family: str) -> Iterator[Path]:
+    yield TEMPLATES / "cortex_m" / "stm32" / family / "port" / "chip.c"
+    yield TEMPLATES / "cortex_m" / "stm32" / "_common" / "port" / "hse.h"
+    yield TEMPLATES / "_uart" / ("stm32_v1.c" if family in ("f1", "f4") else "stm32_v2.c")
+
+
+def defined(family: str) -> dict[str, int]:
+    """Constants by name; those of a UART behind its name and a dot."""
+    found: dict[str, int] = {}
+    for path in sources(family):
+        uart = ""
+        for line in path.read_text().splitlines():
+            if start := re.match(r"#(?:el)?if MW_UART_BASE == (0x[0-9a-f]+)u // (\w+)", line):
+                uart = f"{start[2]}."
+                found[f"{uart}base"] = int(start[1], 16)
+            elif line.startswith(("#endif", "#else")):
+                uart = ""
+            number = r"(0x[0-9a-f]+|\d+)u"
+            if made := re.match(
+                rf"#define (\w+) \(?(?:REGISTER\()?{number}(?: << (\d+))?\)*(?: //.*)?$", line
+            ):
+                found[uart + made[1]] = int(made[2], 0) << int(made[3] or 0)
+    return found
+
+
+@pytest.mark.parametrize("family", FACTS)
+def test_registers_and_bits_are_where_the_maker_has_them(family: str) -> None:
+    found = defined(family)
+    assert {name: hex(found[name]) for name in FACTS[family]} == FACTS[family]
+
+
+@pytest.mark.parametrize("family", FACTS)
+def test_no_register_and_no_uart_is_without_a_fact(family: str) -> None:
+    registers = {
+        name for path in sources(family) for name in re.findall(r"#define (\w+) REGISTER\(", path.read_text())
+    }
+    uarts = {name for name in defined(family) if name.endswith((".base", ".UART_EN"))}
+    # Some chips have no PRESC, but nothing else in its place.
+    assert (registers | uarts) - set(FACTS[family]) <= {"USART_PRESC"}
