@@ -32,7 +32,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Image]:
 
 @contextmanager
 def boot(image: Image) -> Iterator[serial.SerialBase]:
-    with runners.start(image) as device, serial.serial_for_url(device.url, timeout=30) as line:
+    with runners.start(image) as device, serial.serial_for_url(device.url, timeout=120) as line:
         yield line
 
 
@@ -105,6 +105,6 @@ def test_the_timer_goes_on_when_its_counter_wraps(images: dict[str, Image], boar
 def test_a_device_takes_one_connection_after_the_other(images: dict[str, Image], board_id: str) -> None:
     with runners.start(images[board_id]) as device:
         for text in (b"first", b"second"):
-            with serial.serial_for_url(device.url, timeout=30) as line:
+            with serial.serial_for_url(device.url, timeout=120) as line:
                 line.write(text)
                 assert line.read(len(text)) == text
