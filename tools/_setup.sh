@@ -55,6 +55,12 @@ missing_packages() {
     has cmake || echo cmake
     has ninja || echo ninja-build
     if [ "$EXTRA" = dev ]; then
+        has openocd || echo openocd
+        has st-flash || echo stlink-tools
+        has dfu-util || echo dfu-util
+        has stm32flash || echo stm32flash
+        has bossac || echo bossa-cli
+        has teensy_loader_cli || echo teensy-loader-cli
         has gcc || echo gcc
         has g++ || echo g++
         [ -e /usr/include/stdio.h ] || echo libc6-dev

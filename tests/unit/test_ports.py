@@ -185,7 +185,7 @@ def image(board: Board) -> Image:
 def real_board() -> Board:
     """A board that nothing here can start."""
     made = boards.parse(GOOD.encode(), "nucleo", "nucleo.toml")
-    return replace(made, runners={"pyocd": {}})
+    return replace(made, runners={"pyocd": {"target": "stm32f407vgtx"}})
 
 
 def test_without_an_emulator_the_port_is_looked_for(plugged: list[ListPortInfo]) -> None:
