@@ -55,6 +55,29 @@ computer itself.
 """
 
 
+_NETWORK = """\
+## Over the network
+
+```
+microwright deploy model.tflite --board rpi4 --host pi@raspberrypi.local
+microwright deploy model.tflite --board rpi4 --host pi@raspberrypi.local --runtime litert --threads 4
+microwright deploy model.tflite --board rpi4 --host pi@raspberrypi.local --serial /dev/ttyUSB0
+```
+
+`ssh` copies a project's folder `device` to a Raspberry Pi, installs it there and starts the agent, whose line
+comes through the same connection; with `--serial` it is the Pi's own UART. It uses your ssh configuration and
+keys, and asks for nothing: log in once before, so that the Pi's key is known.
+
+All of it lies in one folder on the Pi, `microwright/PROJECT` in the user's home: `project` is what was
+copied, `venv` the virtual environment that LiteRT needs. An installation that was interrupted is done again
+from where that is safe; one that fails leaves the project before in place. `sh project/uninstall.sh` there
+removes the folder, `project/microwright-agent.service` starts the agent on the Pi's UART as a service of the
+user. `--sustained 300` adds five minutes back to back, with the Pi's temperature and clock in between.
+
+With `--serial` alone no network is needed: the agent was installed before and runs as that service.
+"""
+
+
 def text() -> str:
     """The page as Markdown."""
     flashers = [runner for runner in RUNNERS.values() if isinstance(runner, Flasher)]
@@ -96,6 +119,7 @@ def text() -> str:
                 for key, setting in flasher.settings.items()
             ],
         ),
+        _NETWORK,
         _EMULATORS,
         ", ".join(f"`{name}`" for name, runner in RUNNERS.items() if isinstance(runner, Runner)) + "\n",
     ]

@@ -32,6 +32,7 @@ PACKAGES: Mapping[str, str] = {
     "qemu-aarch64-static": "qemu-user-static",
     "qemu-arm-static": "qemu-user-static",
     "qemu-system-arm": "qemu-system-arm",
+    "ssh": "openssh-client",
 }
 
 Process: TypeAlias = "subprocess.Popen[bytes]"
@@ -66,8 +67,12 @@ def run(
     cwd: Path | None = None,
     timeout_s: float = 600.0,
     env: Mapping[str, str] | None = None,
+    stdin: IO[bytes] | None = None,
 ) -> Completed:
-    """Run a program to its end. Raises ToolMissing, or ToolFailed when it fails or takes too long."""
+    """Run a program to its end; it reads `stdin`, or nothing.
+
+    Raises ToolMissing, or ToolFailed when it fails or takes too long.
+    """
     args = [find(argv[0]), *argv[1:]]
     _log.info("run: %s", shlex.join(argv))
     try:
@@ -75,7 +80,7 @@ def run(
             args,
             cwd=cwd,
             env={**os.environ, **env} if env else None,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=timeout_s,

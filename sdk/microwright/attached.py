@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from microwright import build, runners
+from microwright import _run, build, runners
 from microwright.board import Board
 from microwright.doctor import Finding, program
 from microwright.errors import BoardError, NoPort, ToolFailed, ToolMissing
 from microwright.link import ports
 from microwright.link.port import SerialPort
-from microwright.runners import DriveCopy, Flasher, FlashTool, Runner, flashing, usb
+from microwright.runners import DriveCopy, Flasher, FlashTool, Remote, Runner, flashing, usb
 
 _RULES = (Path("/etc/udev/rules.d"), Path("/run/udev/rules.d"), Path("/usr/lib/udev/rules.d"))
 _FILE_BYTES = 1 << 20
@@ -36,7 +36,9 @@ def examine(board: Board) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _tool(board: Board, runner: Runner | Flasher) -> Finding:
+def _tool(board: Board, runner: Runner | Flasher | Remote) -> Finding:
+    if isinstance(runner, Remote):
+        return _remote(board, runner)
     if isinstance(runner, Runner):
         return _emulator(board, runner)
     what = f"flashes {board.id}" + (f"; {runner.boot_loader}" if runner.boot_loader else "")
@@ -63,6 +65,15 @@ def _emulator(board: Board, runner: Runner) -> Finding:
     except (BoardError, ToolMissing) as error:
         return replace(finding, problem=error.message, install=error.hint)
     return replace(finding, version=runner.version() or "is here")
+
+
+def _remote(board: Board, runner: Remote) -> Finding:
+    finding = Finding(runner.name, f"reaches {board.id} over the network", False, None, None, "")
+    try:
+        _run.find(runner.name)
+    except ToolMissing as error:
+        return replace(finding, problem=error.message, install=error.hint)
+    return replace(finding, version="is here")
 
 
 def _usb(board: Board) -> Iterator[Finding]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from microwright import _elf, _run, fit, footprint, manifest, uf2
+from microwright import _elf, _run, fit, footprint, interpreted, manifest, uf2
 from microwright import _output as _output_file
 from microwright.board import Board
 from microwright.errors import InputError, TooLarge, ToolFailed
-from microwright.footprint import Footprint
+from microwright.footprint import NOTHING, Footprint
 from microwright.graph import Graph, Quantization, Tensor
 from microwright.profile import MlperfTiny
 from microwright.progress import Progress, silent
@@ -82,6 +82,8 @@ def build(project: Project, progress: Progress = silent, *, toolchain: Toolchain
     Chips that take UF2 files get one. `toolchain` None is the one that it was built with before, GCC at first
     (on a native board, `cc`).
     """
+    if project.engine == interpreted.ENGINE:
+        return open_image(project)
     manifest.check_buildable(project.directory)
     output = _output(project)
     progress("build", 0, 2)
@@ -166,7 +168,13 @@ def build_empty(project: Project, progress: Progress = silent) -> Image:
 
 
 def open_image(project: Project) -> Image:
-    """The image of a project that was built before. Raises InputError where it was not."""
+    """The image of a project that was built before. Raises InputError where it was not.
+
+    Where an interpreter runs the model, that is the model.
+    """
+    if project.engine == interpreted.ENGINE:
+        build_id = interpreted.build_id(project.model.flatbuffer)
+        return Image(project, project.directory / "model" / "model.tflite", build_id, NOTHING, "Python")
     path = _output(project) / "firmware.elf"
     try:
         return _image(project, path)

@@ -54,7 +54,7 @@ def reach(
         yield Reached(url, None)
         return
     _refuse(probe)
-    if url == ports.AUTO or (url is None and not isinstance(chosen, Runner)):
+    if url == ports.AUTO or (url is None and (chosen is None or isinstance(chosen, Flasher))):
         url = ports.find(board.serial.usb_ids, board.id)
     if url is not None:
         if runner is None:

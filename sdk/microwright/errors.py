@@ -12,6 +12,7 @@
       DeviceError                           11   the device or its emulator
         NoPort, AmbiguousPort, PortLost, DeviceTimeout, DeviceFault, StaleFirmware, LinkCorrupt
         NoProbe, AmbiguousProbe, NoPermission, NoBootLoader, WrongChip, ChipLocked
+        NoHost, UntrustedHost
 
 `message` says what and where, `hint` the next step; both are one line. Exit code 2 is click's, for a command
 line that cannot be parsed; 1 is a bug of Microwright; 130 follows Ctrl-C.
@@ -175,3 +176,11 @@ class WrongChip(DeviceError):
 
 class ChipLocked(DeviceError):
     """The chip's flash is protected against being written."""
+
+
+class NoHost(DeviceError):
+    """The computer that is the board does not answer, or the connection to it was lost."""
+
+
+class UntrustedHost(DeviceError):
+    """The computer that answers has another key than the known one, or none is known."""

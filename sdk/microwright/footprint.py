@@ -123,6 +123,10 @@ class Footprint:
         return 0 if self.allocators == () else None
 
 
+# Of what is not compiled.
+NOTHING = Footprint({}, {}, (), (), {}, (), None)
+
+
 @dataclass(frozen=True)
 class _Piece:
     """What an object puts into a section."""

@@ -39,6 +39,7 @@ class Library:
         """What templates tell of it."""
         return {
             "board": self.board,
+            "engine": self.engine,
             "microwright_version": __version__,
             "kernel_optimization": _KERNEL_OPTIMIZATION[self.plan.target.optimize],
             "model_name": c.comment(self.plan.graph.name),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from microwright import culprit
+from microwright import culprit, system
+from microwright.agent import Agent
 from microwright.build import Image
 from microwright.dialogue import Device, Run, array_of, bytes_of
 from microwright.errors import DeviceError, DeviceFault, InputError, MicrowrightError
@@ -14,6 +15,7 @@ from microwright.latency import Latency
 from microwright.link import Connect, Link, ignore
 from microwright.progress import Progress, silent
 from microwright.runners import Emulation
+from microwright.system import System
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Measurement:
     uses, `stack_peak_bytes` the most that anything used since start, `arena_peak_bytes` how far the arena was
     written; None where the device cannot tell. `hello` is what the device says about itself. `complete` is
     false of what was measured before Ctrl-C or an error: the runs so far, and nothing that comes behind them.
-    `error` is that error.
+    `error` is that error. `system` is the machine of an agent, None of other devices.
     """
 
     outputs: tuple[tuple[Array, ...], ...]
@@ -45,6 +47,7 @@ class Measurement:
     hello: Mapping[str, str]
     complete: bool = True
     error: MicrowrightError | None = None
+    system: System | None = None
 
 
 def measure(
@@ -56,6 +59,7 @@ def measure(
     warmup: int = 1,
     runs: int | None = None,
     layers: bool = False,
+    sustained_s: int = 0,
     compare_clock: bool = True,
     on_outputs: Callable[[int, tuple[Array, ...]], None] | None = None,
     on_partial: Callable[[Measurement], None] | None = None,
@@ -66,7 +70,8 @@ def measure(
     """Run the model on the device at `url`: `warmup` times, and then `runs` times with the samples in turn.
 
     By default each sample is run once. The model's state is reset before each run, but for the second and
-    later samples of a stream. `layers` adds a run that times each layer apart.
+    later samples of a stream. `layers` adds a run that times each layer apart. An agent is asked for its
+    machine's facts, too, and for inferences back to back, also for `sustained_s` seconds.
 
     A sample is one array a model input, in the input's type. `on_outputs` gets the number of each sample and
     its outputs as they come; without it, the measurement keeps all of them. A sample that runs again has to
@@ -86,7 +91,9 @@ def measure(
         _check(sample, [graph.tensors[i] for i in graph.inputs])
     kept: list[tuple[Array, ...]] = []
     with culprit.named(image), connect(url, image.project.board.serial.baud, on_log) as link:
-        device = Device(link, graph, image.build_id)
+        linux = image.project.board.linux is not None
+        device = Agent(link, graph, image.build_id) if linux else Device(link, graph, image.build_id)
+        before = device.facts() if isinstance(device, Agent) else None
         warm = [device.run(bytes_of(inputs[0]), reset=True) for _ in range(warmup)]
         done: list[Run] = []
 
@@ -133,6 +140,17 @@ def measure(
             progress("measure", len(turns), len(turns))
             layer_ticks = device.layer_ticks(bytes_of(inputs[0])) if layers else ()
             stack_bytes, arena_bytes = device.peaks(bytes_of(inputs[0]))
+            machine = None
+            if isinstance(device, Agent) and before is not None:
+                machine = system.observe(
+                    device,
+                    before,
+                    bytes_of(inputs[0]),
+                    # An emulator's inferences back to back tell of nothing but the emulator.
+                    warm=emulation is None,
+                    sustained_s=sustained_s,
+                    progress=progress,
+                )
             ratio = device.clock_ratio() if emulation is None and compare_clock else None
         except (MicrowrightError, KeyboardInterrupt, SystemExit) as stop:
             if done and on_partial is not None:
@@ -149,6 +167,7 @@ def measure(
         stack_peak_bytes=stack_bytes or None,
         arena_peak_bytes=arena_bytes or None,
         complete=True,
+        system=machine,
     )
 
 

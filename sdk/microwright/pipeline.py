@@ -32,6 +32,7 @@ from microwright.data import Data, shape_text
 from microwright.errors import InputError
 from microwright.graph import TRAINED, Array, Graph
 from microwright.graph import read as read_graph
+from microwright.interpreted import LiteRt
 from microwright.link import Connect, Link, ignore
 from microwright.load import Model
 from microwright.measure import Measurement, measure
@@ -40,7 +41,7 @@ from microwright.profile import MlperfTiny
 from microwright.progress import Progress, silent
 from microwright.quantize import Recipe, quantize
 from microwright.report import Report
-from microwright.runners import Flasher
+from microwright.runners import Flasher, ssh
 from microwright.samples import Samples
 from microwright.sources import Source
 from microwright.target import Optimize
@@ -73,9 +74,13 @@ def deploy(
     url: str | None = None,
     runner: str | None = None,
     probe: str | None = None,
+    host: str | None = None,
+    serial: str | None = None,
+    litert: LiteRt | None = None,
     warmup: int = 1,
     runs: int | None = None,
     per_layer: bool = False,
+    sustained_s: int = 0,
     force: bool = False,
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
@@ -89,11 +94,14 @@ def deploy(
     (default: `project_directory`), builds it, flashes or starts it by `runner` (default: the board's first),
     runs the samples of `data` or random ones, and compares what the device gives with the reference
     interpreter; `toolchain` is that of `build`; `url`, `probe`, `warmup`, `runs` and `per_layer` are those of
-    `evaluate`. The arena lies in the first of the regions `arena_section` that holds it, else in two of them;
-    where none is given, as the board file says; `arch` is the architecture of the board's Linux, by default
-    its file's first. Writes the report, or that of the runs until Ctrl-C or the device ended them, to
-    `report.json` in the project, and to `json_path`; `on_partial` hears of the latter. With a `profile` the
-    firmware answers MLPerf Tiny's protocol, too. `connect` opens the serial line, see `measure`.
+    `evaluate`. A board that runs Linux is reached at `host`, its agent over the network or over the board's
+    own serial line, to which the port `serial` is connected; without a host, an agent that was started
+    answers there. With `litert` the model is run by LiteRT and not compiled. The arena lies in the first of
+    the regions `arena_section` that holds it, else in two of them; where none is given, as the board file
+    says; `arch` is the architecture of the board's Linux, by default its file's first. Writes the report, or
+    that of the runs until Ctrl-C or the device ended them, to `report.json` in the project, and to
+    `json_path`; `on_partial` hears of the latter. With a `profile` the firmware answers MLPerf Tiny's
+    protocol, too. `connect` opens the serial line, see `measure`.
 
     Outputs that differ are the report's news, not an exception: see `report.require_agreement`. Raises any
     other MicrowrightError.
@@ -111,15 +119,26 @@ def deploy(
         board = board.with_arch(arch)
     if arena_section:
         board = board.with_arena(*arena_section)
+    if board.linux is None and (serial is not None or sustained_s):
+        raise InputError(
+            f"board {board.id} runs no Linux", f"leave {'--serial' if serial else '--sustained'} out"
+        )
+    if url is not None and (host is not None or serial is not None):
+        raise InputError("a device that runs already and one to be reached are both given", "choose one")
+    if host is not None:
+        board, runner = ssh.reaching(board, host, serial), "ssh"
+    elif serial is not None:
+        url = serial
     wanted = take_samples(graph, data, random_inputs, progress=progress, on_caution=note)
-    builds.require_tools(board, toolchain)
+    if litert is None:
+        builds.require_tools(board, toolchain)
     first = runners.default(board)
     if runner is None and isinstance(first, Flasher):
         runner = first.name
     device.check(board, url, runner, probe)
     directory = Path(out) if out is not None else project_directory(model, board_id)
     made = project.create(
-        directory, graph, board, engine=engine, optimize=optimize, profile=profile, force=force
+        directory, graph, board, engine=engine, optimize=optimize, profile=profile, litert=litert, force=force
     )
     image = builds.build(made, progress, toolchain=toolchain)
     for caution in footprint.examine(image.footprint):
@@ -143,6 +162,7 @@ def deploy(
         warmup=warmup,
         runs=runs,
         per_layer=per_layer,
+        sustained_s=sustained_s,
         cautions=cautions,
         progress=progress,
         on_log=on_log,
@@ -285,6 +305,7 @@ def evaluate(
     warmup: int = 1,
     runs: int | None = None,
     per_layer: bool = False,
+    sustained_s: int = 0,
     cautions: Sequence[Caution] = (),
     progress: Progress = silent,
     on_log: Callable[[str], None] = ignore,
@@ -297,7 +318,8 @@ def evaluate(
     The device is the one at `url`, or one that `runner` (default: the board's first) starts and ends, or that
     it flashes onto the board that `probe` names; see `device.reach`. It runs the first sample `warmup` times
     and then `runs` times the samples in turn (default: each once); `per_layer` adds a run that times each
-    layer. The report carries the cautions, and those that the measurement gives, which `on_caution` is told.
+    layer, `sustained_s` seconds of inferences back to back where the device is an agent. The report carries
+    the cautions, and those that the measurement gives, which `on_caution` is told.
     Where Ctrl-C or an error ends it after some runs, `on_partial` gets their report.
     """
     judge = _Judge(image.project.graph, wanted)
@@ -314,6 +336,7 @@ def evaluate(
             warmup=warmup,
             runs=runs,
             layers=per_layer,
+            sustained_s=sustained_s,
             on_outputs=judge.take,
             on_partial=lambda measured: on_partial(made(measured)),
             progress=progress,

@@ -16,7 +16,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from microwright import _folder, _paths, _template, debugger, family, manifest, passes, target
+from microwright import (
+    __version__,
+    _folder,
+    _paths,
+    _template,
+    debugger,
+    family,
+    interpreted,
+    manifest,
+    passes,
+    target,
+)
 from microwright import profile as profiles
 from microwright._toml import did_you_mean
 from microwright.board import Board
@@ -26,6 +37,7 @@ from microwright.errors import BoardError, InputError
 from microwright.family import Family
 from microwright.graph import Graph
 from microwright.graph import read as read_graph
+from microwright.interpreted import LiteRt
 from microwright.library import Library, compile_model
 from microwright.manifest import MANIFEST, Manifest
 from microwright.plan import Plan, plan
@@ -86,6 +98,7 @@ def create(
     engine: str = aot.ENGINE,
     optimize: Optimize = "balanced",
     profile: MlperfTiny | None = None,
+    litert: LiteRt | None = None,
     force: bool = False,
 ) -> Project:
     """Generate the project of a model for a board in a folder.
@@ -93,17 +106,44 @@ def create(
     The folder has to be new, empty, or a project whose generated files nobody edited (`force` drops such
     edits); files that somebody added to a project stay, and so does its build folder for the same board.
     Nothing is written when anything fails. Same input, same bytes. With a `profile` the firmware answers
-    MLPerf Tiny's protocol, too.
+    MLPerf Tiny's protocol, too. With `litert` the engine is LiteRT, and there is nothing to build.
 
     Raises UnsupportedOp, TooLarge, OutputError, BoardError, and InputError for an unknown engine.
     """
     directory = directory.resolve()
     previous = manifest.replaceable(directory, "project", force)
+    if litert is not None:
+        files = interpreted.files(model, board, litert, __version__)
+        written = _interpreted(model, board, optimize, files)
+        return _put(directory, board, written, files, previous)
     library = compile_model(model, board, engine=engine, optimize=optimize, application=True)
     settled = None if profile is None else profiles.settle(profile, model)
     chips = family.find(board.template, board.folder, f"board {board.id}")
     files = _files(library, settled, chips)
     written = replace(library.manifest("project", files), profile=settled, uf2_family=chips.uf2_family)
+    return _put(directory, board, written, files, previous)
+
+
+def _interpreted(model: Graph, board: Board, optimize: Optimize, files: Mapping[str, bytes]) -> Manifest:
+    return Manifest(
+        kind="project",
+        board=board.id,
+        engine=interpreted.ENGINE,
+        optimize=optimize,
+        model_name=model.name,
+        model_sha256=model.sha256,
+        calibrated_randomly=model.calibrated_randomly,
+        arena_bytes=0,
+        arena_regions=(),
+        arch=None if board.linux is None else board.linux.arch,
+        files=manifest.hashes(files),
+    )
+
+
+def _put(
+    directory: Path, board: Board, written: Manifest, files: dict[str, bytes], previous: Manifest | None
+) -> Project:
+    """Write the files of a project, its manifest too."""
     files[MANIFEST] = written.to_bytes()
     _folder.put(directory, files, previous.generated if previous else frozenset())
     if previous is not None:

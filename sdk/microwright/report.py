@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from microwright import __version__, _output, costs, errors, footprint, ops
+from microwright import __version__, _output, costs, errors, footprint, ops, system
 from microwright import latency as latencies
 from microwright.accuracy import Scores
 from microwright.build import Image
@@ -18,6 +18,7 @@ from microwright.footprint import Footprint
 from microwright.latency import Latency
 from microwright.measure import Measurement
 from microwright.project import Project
+from microwright.system import System
 from microwright.target import Optimize
 from microwright.verify import STAND_IN, Agreement
 
@@ -94,7 +95,7 @@ class Report:
     labels were given that outputs can be held against, `estimated` where the latency is no count of
     instructions or the core is not known. `cautions` say what speaks against trusting the model. `complete`
     is false where the measurement ended before its end: the report is of the runs so far; `error` is what
-    ended it, None where that was Ctrl-C.
+    ended it, None where that was Ctrl-C. `system` is the machine of an agent, None of other devices.
     """
 
     model: ModelFacts
@@ -113,6 +114,7 @@ class Report:
     cautions: tuple[Caution, ...] = ()
     complete: bool = True
     error: MicrowrightError | None = None
+    system: System | None = None
 
     @property
     def accuracy(self) -> float | None:
@@ -131,7 +133,7 @@ def make(
     project = image.project
     model, graph, board = project.model, project.graph, project.board
     peak = measurement.stack_peak_bytes
-    latency = measurement.latency
+    latency, machine = measurement.latency, measurement.system
     return Report(
         model=ModelFacts(
             model.name,
@@ -168,9 +170,14 @@ def make(
         estimated=costs.of_count(latency.median, board.cpu.core, board.cpu.clock_hz)
         if latency.unit == "instructions"
         else None,
-        cautions=(*cautions, *latencies.examine(latency, repeatable=not graph.streams)),
+        cautions=(
+            *cautions,
+            *latencies.examine(latency, repeatable=not graph.streams),
+            *(() if machine is None or latency.kind == "emulated" else system.examine(machine)),
+        ),
         complete=measurement.complete,
         error=measurement.error,
+        system=machine,
     )
 
 
@@ -240,6 +247,8 @@ def to_json(report: Report) -> Mapping[str, object]:
         content["accuracy"] = report.accuracy
     if report.scores is not None:
         content["scores"] = asdict(report.scores)
+    if report.system is not None:
+        content["system"] = system.to_json(report.system)
     if report.estimated is not None:
         content["estimated"] = asdict(report.estimated)
     return content

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from microwright.accuracy import Scores
+from microwright.agent import Facts
 from microwright.footprint import Footprint
 from microwright.latency import Latency, Timer
 from microwright.report import Memory, Report, of_outputs, short_name
+from microwright.system import System
 from microwright.verify import Agreement
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ def render(report: Report, console: Console) -> None:
         table.add_row(
             "latency, estimated", f"{estimated.value:,} cycles", f"{estimated.ms:,.1f} ms at {clock}"
         )
+    if report.system is not None:
+        _add_system(table, report.system, latency.kind)
     _add_ram(table, memory, report.footprint)
     _add_flash(table, report)
     table.add_row("agreement", *_agreement(report.agreement))
@@ -72,6 +76,39 @@ def render(report: Report, console: Console) -> None:
         console.print(_confusion(report.scores))
     if report.layers:
         console.print(_layers(report))
+
+
+def _add_system(table: Table, system: System, kind: str) -> None:
+    """The machine: what it is, whether its times are valid, its state before and after."""
+    for name, series in (("warm", system.warm), ("sustained", system.sustained)):
+        if series is not None:
+            p50, p95, p99 = (f"{series.percentile(percent):,.1f}" for percent in (50, 95, 99))
+            detail = f"p50 of {len(series.samples):,} runs back to back, {kind}; p95 {p95}, p99 {p99}"
+            table.add_row(f"  {name}", f"{p50} us", detail)
+    first, last = system.facts[0], system.facts[-1]
+    if first.init_ns is not None:
+        table.add_row("  initialisation", f"{first.init_ns / 1e3:,.1f} us", f"of the model, {kind}")
+    valid = {True: "valid", False: "INVALID", None: "not known"}[system.valid]
+    why = ", ".join(system.invalid) or "no throttling" if system.valid is not None else "it does not tell"
+    table.add_row("system", valid, why)
+    what = (first.board_model, first.revision, first.os, first.kernel, first.arch)
+    table.add_row("  board", "", ", ".join(text for text in what if text))
+    runtime = (first.runtime, first.runtime_version, first.python and f"Python {first.python}")
+    threads = None if first.threads is None else f"{first.threads} threads"
+    xnnpack = None if first.xnnpack is None else f"XNNPACK {'on' if first.xnnpack else 'off'}"
+    cpus = None if first.affinity is None else f"CPUs {', '.join(map(str, first.affinity))}"
+    parts = (" ".join(text for text in runtime if text), threads, xnnpack, cpus)
+    table.add_row("  runtime", "", ", ".join(text for text in parts if text))
+    table.add_row("  before, after", "", f"{_state(first)}; {_state(last)}")
+    table.add_row(
+        "  memory", size(system.memory_over_baseline_bytes), "peak above what the runtime had before"
+    )
+
+
+def _state(facts: Facts) -> str:
+    hz = None if not facts.frequency_hz else f"{max(facts.frequency_hz) / 1e6:,.0f} MHz"
+    heat = None if facts.temperature_c is None else f"{facts.temperature_c:g} C"
+    return ", ".join(text for text in (facts.governor, hz, heat) if text) or "not told"
 
 
 def heap(footprint: Footprint) -> tuple[str, str]:

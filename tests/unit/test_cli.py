@@ -752,7 +752,7 @@ def test_commands_import_only_click_at_module_level() -> None:
         "print(*sorted(m for m in sys.modules if m.startswith('microwright')))"
     )
     loaded = set(done.stdout.split())
-    shared = {f"microwright.cli.{name}" for name in ("_options", "_profile")}
+    shared = {f"microwright.cli.{name}" for name in ("_options", "_profile", "_remote")}
     allowed = {"microwright", "microwright._paths", "microwright.errors", "microwright.cli"} | shared
     assert loaded == allowed | {f"microwright.cli.{name}" for name in cli.COMMANDS}
 

@@ -45,7 +45,7 @@ def image() -> Any:
     )
     nodes = tuple(Node(i, "ADD", "", (0, 1), (2, 3), {}) for i in range(3))
     graph = Graph("m", "0" * 64, tensors, nodes, (0, 1), (2, 3), b"")
-    board = SimpleNamespace(serial=SimpleNamespace(baud=115_200))
+    board = SimpleNamespace(linux=None, serial=SimpleNamespace(baud=115_200))
     project = SimpleNamespace(graph=graph, board=board)
     return SimpleNamespace(build_id=BUILD_ID, project=project, elf=Path("not there.elf"))
 

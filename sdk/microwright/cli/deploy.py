@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from microwright.cli import _options, _profile
+from microwright.cli import _options, _profile, _remote
 
 if TYPE_CHECKING:
     from microwright.build import Toolchain
+    from microwright.interpreted import LiteRt
     from microwright.profile import MlperfTiny
     from microwright.quantize import Recipe
     from microwright.sources import Source
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @_options.port
 @_options.runner
 @_options.probe
+@_remote.remote
 @_options.record
 @click.option("--json", "json_path", type=_options.PATH, metavar="FILE", help="Write the report here, too.")
 @click.option("--force", is_flag=True, help="Drop edits of the project's generated files.")
@@ -55,6 +57,10 @@ def command(
     port: str | None,
     runner: str | None,
     probe: str | None,
+    host: str | None,
+    serial: str | None,
+    litert: LiteRt | None,
+    sustained_s: int,
     warmup: int,
     runs: int | None,
     per_layer: bool,
@@ -89,6 +95,10 @@ def command(
             url=url,
             runner=runner,
             probe=probe,
+            host=host,
+            serial=serial,
+            litert=litert,
+            sustained_s=sustained_s,
             warmup=warmup,
             runs=runs,
             per_layer=per_layer,
@@ -101,7 +111,8 @@ def command(
         )
     terminal.render(result, _options.console())
     click.echo(f"project  {directory}")
-    click.echo(f"ELF      {directory / 'build' / 'firmware.elf'}")
+    if litert is None:
+        click.echo(f"ELF      {directory / 'build' / 'firmware.elf'}")
     click.echo(f"report   {json_path or directory / pipeline.REPORT}")
     report.require_agreement(
         result.agreement,

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -16,7 +16,17 @@ from microwright import _run
 from microwright._toml import did_you_mean
 from microwright.board import Board
 from microwright.build import Image, write_uf2
-from microwright.errors import BoardError, DeviceError, NoBootLoader, NoPort, NoProbe, ToolMissing
+from microwright.errors import (
+    BoardError,
+    DeviceError,
+    DeviceTimeout,
+    MicrowrightError,
+    NoBootLoader,
+    NoPort,
+    NoProbe,
+    PortLost,
+    ToolMissing,
+)
 from microwright.runners import (
     bossac,
     daplink,
@@ -28,6 +38,7 @@ from microwright.runners import (
     qemu,
     qemu_user,
     rp2040js,
+    ssh,
     st_flash,
     stm32flash,
     stm32loader,
@@ -35,7 +46,17 @@ from microwright.runners import (
     uf2,
     unicorn,
 )
-from microwright.runners.base import ANYWHERE, DriveCopy, Emulation, Flasher, FlashTool, Runner, Where
+from microwright.runners.base import (
+    ANYWHERE,
+    DriveCopy,
+    Emulation,
+    Flasher,
+    FlashTool,
+    Remote,
+    Runner,
+    Where,
+)
+from microwright.runners.failures import error_of
 from microwright.runners.flashing import Flashed
 
 __all__ = [
@@ -46,6 +67,7 @@ __all__ = [
     "FlashTool",
     "Flashed",
     "Flasher",
+    "Remote",
     "Runner",
     "Where",
     "check",
@@ -58,7 +80,7 @@ __all__ = [
     "start",
 ]
 
-RUNNERS: Mapping[str, Runner | Flasher] = {
+RUNNERS: Mapping[str, Runner | Flasher | Remote] = {
     "host": host.RUNNER,
     "qemu": qemu.RUNNER,
     "qemu-user": qemu_user.RUNNER,
@@ -74,6 +96,7 @@ RUNNERS: Mapping[str, Runner | Flasher] = {
     "teensy_loader_cli": teensy_loader_cli.RUNNER,
     "uf2": uf2.RUNNER,
     "daplink": daplink.RUNNER,
+    "ssh": ssh.RUNNER,
 }
 
 _START_TIMEOUT_S = 20.0
@@ -89,10 +112,16 @@ class Device:
     """
 
     def __init__(
-        self, process: _run.Process, output: IO[bytes], url: str, emulation: Emulation | None
+        self,
+        process: _run.Process,
+        output: IO[bytes],
+        url: str,
+        emulation: Emulation | None,
+        why: Callable[[str], MicrowrightError | None] = lambda log: None,
     ) -> None:
         self.url = url
         self.emulation = emulation
+        self._why = why
         self._process = process
         self._output = output
 
@@ -102,7 +131,11 @@ class Device:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        lost = isinstance(error, PortLost | DeviceTimeout) and not self.running()
+        why = self._why(self.log()) if lost else None
         self.close()
+        if why is not None:
+            raise why from None
 
     def running(self) -> bool:
         """Whether the program still runs."""
@@ -118,7 +151,7 @@ class Device:
         self._output.close()
 
 
-def get(board: Board, name: str | None = None) -> Runner | Flasher:
+def get(board: Board, name: str | None = None) -> Runner | Flasher | Remote:
     """The runner of a board: its default, or the one of that name, with settings that it takes.
 
     Raises BoardError.
@@ -133,8 +166,7 @@ def get(board: Board, name: str | None = None) -> Runner | Flasher:
             "its runners are: " + (", ".join(known) or "none that this version knows"),
         )
     found = RUNNERS[name]
-    if isinstance(found, Runner | Flasher):
-        found.checked(board)
+    found.checked(board)
     return found
 
 
@@ -149,7 +181,7 @@ def check_all(board: Board) -> None:
         get(board, name)
 
 
-def default(board: Board) -> Runner | Flasher | None:
+def default(board: Board) -> Runner | Flasher | Remote | None:
     """The first of a board's runners that this version knows."""
     return next((get(board, name) for name in _known(board)), None)
 
@@ -197,6 +229,9 @@ def check(board: Board, name: str | None = None, where: Where = ANYWHERE) -> Non
         with _alternatives(board):
             flashing.check(chosen, board, elf, where)
         return
+    if isinstance(chosen, Remote):
+        chosen.check(board)
+        return
     chosen.version()
     program = chosen.argv(elf, board)[0]
     if program != str(elf):  # the host runs the image itself
@@ -204,7 +239,8 @@ def check(board: Board, name: str | None = None, where: Where = ANYWHERE) -> Non
 
 
 def start(image: Image, *, runner: str | None = None, options: Sequence[str] = ()) -> Device:
-    """Start an image on an emulator or on this computer; `options` are more arguments for its program.
+    """Start an image on an emulator, on this computer or on another one; `options` are more arguments for its
+    program.
 
     Raises BoardError, ToolMissing, ToolFailed, DeviceError.
     """
@@ -216,6 +252,8 @@ def start(image: Image, *, runner: str | None = None, options: Sequence[str] = (
             "`microwright flash` flashes it, and its serial port is then where the firmware is"
             + _or_emulator(board),
         )
+    if isinstance(chosen, Remote):
+        chosen = chosen.installed(image)
     argv = [*chosen.argv(image.elf, board), *options]
     chosen.version()
     output = tempfile.TemporaryFile()  # noqa: SIM115 - the device closes it
@@ -223,7 +261,9 @@ def start(image: Image, *, runner: str | None = None, options: Sequence[str] = (
     try:
         process = _run.start(argv, stdout=output)
         emulation = None if chosen.emulation is None else chosen.emulation(board)
-        return Device(process, output, _wait_ready(chosen, process, output), emulation)
+        url = _wait_ready(chosen, process, output, board)
+        name, failures = chosen.name, chosen.failures
+        return Device(process, output, url, emulation, lambda log: error_of(name, failures, log, board.id))
     except BaseException:
         if process is not None:
             _run.end(process)
@@ -258,7 +298,7 @@ def _known(board: Board) -> list[str]:
     return [name for name in board.runners if name in RUNNERS]
 
 
-def _wait_ready(runner: Runner, process: _run.Process, output: IO[bytes]) -> str:
+def _wait_ready(runner: Runner, process: _run.Process, output: IO[bytes], board: Board) -> str:
     """The URL that the program announces. Raises DeviceError when it ends or stays silent."""
     deadline = time.monotonic() + _START_TIMEOUT_S
     while True:
@@ -269,6 +309,8 @@ def _wait_ready(runner: Runner, process: _run.Process, output: IO[bytes]) -> str
             return runner.url(match)
         said = " ".join(log.split())[-300:] or "it printed nothing"
         if ended is not None:
+            if (told := error_of(runner.name, runner.failures, log, board.id)) is not None:
+                raise told
             raise DeviceError(
                 f"{runner.name} ended at once with exit code {ended}: {said}",
                 "`microwright doctor` checks the tools; --debug shows the command that was run",

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from microwright._toml import did_you_mean
 from microwright.board import Board
+from microwright.build import Image
 from microwright.errors import BoardError, MicrowrightError
 
 
@@ -43,6 +44,7 @@ class Runner:
     url        the line's pyserial URL or device path, from the match
     emulation  what its clock means on a board; None where the device's time is real
     settings   the keys of a board file
+    failures   what it prints when something is wrong, the most telling first
     version    that of a package which it needs besides its program. Raises ToolMissing
     """
 
@@ -52,12 +54,32 @@ class Runner:
     url: Callable[[re.Match[str]], str]
     emulation: Callable[[Board], Emulation] | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
     version: Callable[[], str] = lambda: ""
 
     @property
     def emulates(self) -> bool:
         """Whether latencies of it are emulated."""
         return self.emulation is not None
+
+    def checked(self, board: Board) -> Mapping[str, str | int]:
+        """The board's settings for it. Raises BoardError where they are not what it takes."""
+        return _checked(self.name, self.settings, board)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What runs an image on another computer.
+
+    check      raises what can be seen to be wrong before: BoardError, ToolMissing
+    installed  puts the image there, and gives what starts it. Raises the errors of its failures, ToolFailed
+    settings   the keys of a board file
+    """
+
+    name: str
+    check: Callable[[Board], None]
+    installed: Callable[[Image], Runner]
+    settings: Mapping[str, Setting] = field(default_factory=dict)
 
     def checked(self, board: Board) -> Mapping[str, str | int]:
         """The board's settings for it. Raises BoardError where they are not what it takes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 
 from microwright.errors import (
     ChipLocked,
@@ -16,6 +17,27 @@ from microwright.errors import (
 from microwright.runners.base import Failure
 
 _SEEN = "`microwright doctor --board {board}` shows what is seen of it"
+
+
+def error_of(
+    name: str,
+    failures: Iterable[Failure],
+    log: str,
+    board_id: str,
+    detail: Callable[[Failure], str] = lambda failure: "",
+) -> MicrowrightError | None:
+    """The error that a program's output tells of; what is wrong is followed by `detail` or by the line."""
+    for failure in failures:
+        match = failure.pattern.search(log)
+        if match is None:
+            continue
+        line = " ".join(log[log.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0].split())[:300]
+        groups = [re.sub(r"[^\w./+-]", "", group or "") for group in match.groups()]
+        return failure.error(
+            f"{name}: {failure.message}: {detail(failure) or line}",
+            failure.hint.format(*groups, board=board_id),
+        )
+    return None
 
 
 def no_probe(*patterns: str) -> Failure:

@@ -11,8 +11,8 @@ from microwright import _run
 from microwright.board import Board
 from microwright.errors import AmbiguousProbe, InputError, NoPermission, ToolFailed, ToolMissing
 from microwright.link import ports
-from microwright.runners import drives, usb
-from microwright.runners.base import DriveCopy, Failure, Flasher, FlashTool, Job, Where
+from microwright.runners import drives, failures, usb
+from microwright.runners.base import DriveCopy, Flasher, FlashTool, Job, Where
 
 # Slower than any tool is, so that only one that waits for something reaches the end of it.
 _START_S = 60.0
@@ -157,8 +157,15 @@ def _run_tool(tool: FlashTool, board: Board, job: Job, timeout_s: float) -> None
         log = _ANSI.sub("", error.log)
         if tool.done is not None and tool.done.search(log):
             return
-        for failure in tool.failures:
-            _raise(tool, failure, log, board)
+        told = failures.error_of(
+            tool.name,
+            tool.failures,
+            log,
+            board.id,
+            lambda failure: "; ".join(_choices(tool, log)) if failure.error is AmbiguousProbe else "",
+        )
+        if told is not None:
+            raise told from None
         lines = [line.strip() for line in log.splitlines() if line.strip()][-_LAST_LINES:]
         raise ToolFailed(
             error.message.partition(":")[0] + (f": {' / '.join(lines)[-400:]}" if lines else ""),
@@ -167,20 +174,6 @@ def _run_tool(tool: FlashTool, board: Board, job: Job, timeout_s: float) -> None
             error.rc,
             log,
         ) from None
-
-
-def _raise(tool: FlashTool, failure: Failure, log: str, board: Board) -> None:
-    """Raise the error of a failure where a tool's output tells of it."""
-    match = failure.pattern.search(log)
-    if match is None:
-        return
-    line = " ".join(log[log.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0].split())[:300]
-    if failure.error is AmbiguousProbe:
-        line = "; ".join(_choices(tool, log)) or line
-    groups = [re.sub(r"[^\w./+-]", "", group or "") for group in match.groups()]
-    raise failure.error(
-        f"{tool.name}: {failure.message}: {line}", failure.hint.format(*groups, board=board.id)
-    ) from None
 
 
 def _choices(tool: FlashTool, log: str) -> list[str]:
