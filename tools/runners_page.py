@@ -42,6 +42,11 @@ Settings, tool, its version, probe and port are looked at before anything is wri
 something is ended: after a minute, and a second for each 2 kB of the image. Where several probes are there,
 none is taken: `--probe` chooses.
 
+No tool compares the chip with the board file: an image for another chip of the family may be flashed, and
+the firmware is silent then. Seen is a chip that OpenOCD's script, st-flash or stm32flash does not know, and
+an image that does not lie in the flash of pyOCD's target, of the DFU interface, or of what bossac and
+stm32flash found. `uf2` and `daplink` take only a drive that names the board.
+
 Where no tool is installed, `drive`, the image is copied to the drive that the board is, which takes it and
 goes away.
 """

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from microwright.errors import BoardError
+
 _PACKAGE = Path(__file__).resolve().parent
 _INSTALLED = _PACKAGE / "_data"
 _CHECKOUT = _PACKAGE.parent.parent
@@ -20,6 +22,16 @@ def boards() -> tuple[Path, ...]:
     """Folders of board files: the user's own, where MICROWRIGHT_BOARDS names one, before the package's."""
     own = os.environ.get(BOARDS, "")
     return (*([Path(own).resolve()] if own else ()), _data() / "boards")
+
+
+def check_boards() -> None:
+    """Raise BoardError where MICROWRIGHT_BOARDS names no folder."""
+    own = os.environ.get(BOARDS, "")
+    if own and not Path(own).is_dir():
+        raise BoardError(
+            f"{Path(own).resolve()}, where your boards would be, is no folder",
+            f"correct --boards or {BOARDS}; `microwright boards new` makes the folder",
+        )
 
 
 def firmware_templates() -> Path:

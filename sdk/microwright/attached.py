@@ -86,10 +86,10 @@ def _usb(board: Board) -> Iterator[Finding]:
     )
     for usb_id in usb_ids:
         vendor, _, product = usb_id.partition(":")
-        purpose = "lets a flash tool open the probe or boot loader"
+        purpose = "lets a flash tool open the probe or boot loader; a new rule is for what is plugged in anew"
         install = (
             f"echo '{_rule(vendor)}' | sudo tee /etc/udev/rules.d/70-microwright-{vendor}.rules && "
-            "sudo udevadm control --reload && sudo udevadm trigger, then plug the board in anew"
+            "sudo udevadm control --reload && sudo udevadm trigger"
         )
         finding = Finding(f"USB {usb_id}", purpose, False, None, None, install)
         there = usb.matching(re.compile(f"{usb_id} .*"))
@@ -111,9 +111,11 @@ def _rule(vendor: str) -> str:
 
 
 def _rules_of(vendor: str, product: str) -> Path | None:
-    """A file of udev rules that names a product, or all of its vendor."""
+    """A file of udev rules that lets users open a product, or all of its vendor."""
     names = re.compile(
-        rf'^(?=.*idVendor\}}=="{vendor}")(?:(?=.*idProduct\}}=="{product}")|(?!.*idProduct))', re.MULTILINE
+        rf'^(?!\s*#)(?=.*idVendor\}}=="{vendor}")(?:(?=.*idProduct\}}=="{product}")|(?!.*idProduct))'
+        r'(?=.*(?:MODE:?="0?66|GROUP:?="|uaccess))',
+        re.MULTILINE,
     )
     for folder in _RULES:
         for path in sorted(folder.glob("*.rules")):

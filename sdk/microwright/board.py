@@ -245,6 +245,18 @@ def all_ids() -> tuple[str, ...]:
     return tuple(sorted({path.stem for folder in _paths.boards() for path in folder.glob("*.toml")}))
 
 
+def load_all() -> tuple[list[Board], list[BoardError]]:
+    """All boards, and what is wrong with the files that are none."""
+    found: list[Board] = []
+    wrong: list[BoardError] = []
+    for board_id in all_ids():
+        try:
+            found.append(load(board_id))
+        except BoardError as error:
+            wrong.append(error)
+    return found, wrong
+
+
 def load(board_id: str) -> Board:
     """The board of an id, or of a path that ends in `.toml`. Raises BoardError."""
     if board_id.endswith(".toml"):

@@ -7,7 +7,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from microwright import _run
 from microwright.errors import ToolFailed, ToolMissing
@@ -36,6 +36,9 @@ class Finding:
         """It is there and works."""
         return self.version is not None
 
+
+# Older ones do not know all cores and options that boards need.
+_LEAST = {"arm-none-eabi-gcc": (10,)}
 
 # Program, purpose, required.
 _COMPILER = ("arm-none-eabi-gcc", "compiles firmware for Arm Cortex-M", True)
@@ -120,7 +123,12 @@ def program(name: str, purpose: str, required: bool) -> Finding:
     """A program that says its version when it is asked with `--version`."""
     package = _run.PACKAGES.get(name)
     install = f"sudo apt-get install {package}" if package else f"install {name} and put it on PATH"
-    return _finding(name, purpose, required, install, lambda: _version([name, "--version"]))
+    finding = _finding(name, purpose, required, install, lambda: _version([name, "--version"]))
+    least, version = _LEAST.get(name), finding.version or ""
+    if least is None or not version[:1].isdecimal() or tuple(map(int, version.split("."))) >= least:
+        return finding
+    needed = ".".join(map(str, least))
+    return replace(finding, version=None, problem=f"{name} {version} is too old: {needed} or later is needed")
 
 
 def _newlib() -> Finding:

@@ -14,7 +14,7 @@ from microwright import board as boards
 from microwright import target
 from microwright.board import Board
 from microwright.emit import aot
-from microwright.errors import MicrowrightError, TooLarge
+from microwright.errors import TooLarge
 from microwright.kernels import code
 from microwright.plan import Plan, plan
 from microwright.target import Optimize
@@ -174,11 +174,7 @@ def _what_does(
 def _others(planned: Plan, board: Board) -> list[Board]:
     """Other boards that are not much too small at sight, those with the least memory first."""
     found = []
-    for board_id in boards.all_ids():
-        try:
-            other = boards.load(board_id)
-        except MicrowrightError:
-            continue  # a file of the user's own that is wrong is not the news here
+    for other in boards.load_all()[0]:
         if other.id == board.id or other.flash is None:
             continue
         room = sum(region.bytes for name, region in other.regions.items() if name != "flash")

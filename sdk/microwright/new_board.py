@@ -15,8 +15,18 @@ from microwright.errors import BoardError, OutputError
 _FAMILY = re.compile(r"[a-z0-9][a-z0-9_]{0,31}")
 
 
-def like(board_id: str, known: Board) -> Mapping[str, bytes]:
-    """The file of a board that is like a known one: all of its facts, to be checked one by one."""
+def like(board_id: str, known: Board, directory: Path) -> Mapping[str, bytes]:
+    """The file of a board that is like a known one: all of its facts, to be checked one by one.
+
+    It is for a folder from which the known one's template can be found. Raises BoardError.
+    """
+    try:
+        family.find(known.template, directory.resolve(), known.id)
+    except BoardError as error:
+        raise BoardError(
+            f"{known.template}, the template of board {known.id}, is not beside boards in {directory}",
+            f"give -o {known.folder}, where it is",
+        ) from error
     facts = {"name": board_id, "tested": "built"}  # which are in front of all tables
     text = re.sub(
         r"(?m)^(name|tested)( *)=.*$",
@@ -74,8 +84,11 @@ def write(directory: Path, files: Mapping[str, bytes]) -> None:
     """Put the files into a folder, which may have others. Raises OutputError where one is there already."""
     for path in files:
         if (directory / path).exists():
+            one_more = "begin one more board of the family with --like BOARD; or "
             raise OutputError(
-                f"{directory / path} exists", "choose another name, or remove it if it is not needed"
+                f"{directory / path} exists",
+                f"{one_more if Path(path).name == family.FILE else ''}choose another name, "
+                "or remove it if it is not needed",
             )
     _folder.put(directory, files, frozenset())
 

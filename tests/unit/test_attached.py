@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,8 @@ def test_a_probe_that_may_not_be_opened_gets_the_rule_to_install(
     assert probe.problem == f"you may not open {bare}/nodes/001/001, 066DFF (STM32 STLink, 0483:374b)"
     assert 'ATTRS{idVendor}=="0483", MODE="0660", GROUP="dialout", TAG+="uaccess"' in probe.install
     assert "/etc/udev/rules.d/70-microwright-0483.rules" in probe.install
+    assert subprocess.run(["sh", "-n", "-c", probe.install], check=False).returncode == 0
+    assert probe.install.endswith("udevadm trigger")
     monkeypatch.setattr(usb.UsbDevice, "permitted", True)
     probe = found(nucleo("openocd"))["USB 0483:374b"]
     assert probe.version == "may be opened: 066DFF (STM32 STLink, 0483:374b)"
@@ -125,6 +128,9 @@ def test_a_probe_that_may_not_be_opened_gets_the_rule_to_install(
         ('ATTRS{idVendor}=="0483", MODE="0660"', True),
         ('ATTRS{idVendor}=="0483", ATTRS{idProduct}=="3744", MODE="0660"', False),
         ('ATTRS{idVendor}=="0d28", MODE="0660"', False),
+        ('ATTRS{idVendor}=="0483", TAG+="uaccess"', True),
+        ('# ATTRS{idVendor}=="0483", MODE="0660"', False),
+        ('ATTRS{idVendor}=="0483", ENV{ID_MM_DEVICE_IGNORE}="1"', False),
     ],
 )
 def test_before_it_is_plugged_in_a_rule_tells(bare: Path, rule: str, serves: bool) -> None:

@@ -619,7 +619,7 @@ def test_a_board_begins_with_the_facts_of_another(
 ) -> None:
     monkeypatch.setenv("MICROWRIGHT_BOARDS", str(tmp_path / "mine"))
     assert cli.execute(["boards", "show", "my-board"]) == 6
-    assert "mine, where yours would be, is no folder" in capsys.readouterr().err
+    assert "mine, where your boards would be, is no folder" in capsys.readouterr().err
     assert cli.execute(["boards", "new", "my-board", "--like", "nucleo-f446re"]) == 0
     made, known = boards.load("my-board"), boards.load("nucleo-f446re")
     assert (made.name, made.tested, made.chip) == ("my-board", "built", known.chip)
@@ -653,6 +653,45 @@ def test_a_board_that_cannot_begin_leaves_nothing(
     assert not (tmp_path / "mine").exists()
 
 
+def test_a_folder_of_boards_that_is_not_there_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MICROWRIGHT_BOARDS", "")
+    for arguments in (["boards"], ["boards", "show", "host"], ["doctor", "--board", "host"], ["ports"]):
+        assert cli.execute(["--boards", str(tmp_path / "nosuch"), *arguments]) == 6
+        _assert_error(capsys.readouterr().err, "nosuch, where your boards would be, is no folder")
+    new = ["--boards", str(tmp_path / "nosuch"), "boards", "new", "mine", "--like", "host"]
+    assert cli.execute(new) == 0
+
+
+def test_a_wrong_board_file_does_not_hide_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MICROWRIGHT_BOARDS", str(tmp_path))
+    (tmp_path / "wrong.toml").write_text("name = 5\n")
+    for command in (["boards"], ["boards", "--json"], ["ports"]):
+        assert cli.execute(command) == 0
+        printed = capsys.readouterr()
+        assert ("wrong.toml" in printed.err and "nucleo-f446re" in printed.out) or command == ["ports"]
+
+
+def test_a_board_of_ones_own_family_begins_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, other = ["-o", str(tmp_path / "mine")], ["-o", str(tmp_path / "other")]
+    family = ["--family", "foo", "--core", "cortex-m3"]
+    assert cli.execute(["boards", "new", "one", *family, *here]) == 0
+    capsys.readouterr()
+    assert cli.execute(["boards", "new", "two", *family, *here]) == 7
+    assert "with --like BOARD" in capsys.readouterr().err
+    like = ["--like", str(tmp_path / "mine" / "one.toml")]
+    assert cli.execute(["boards", "new", "two", *like, *other]) == 6
+    assert f"give -o {tmp_path / 'mine'}, where it is" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+    assert cli.execute(["boards", "new", "two", *like, *here]) == 0
+    assert boards.load(str(tmp_path / "mine" / "two.toml")).template == "cortex_m/foo"
+
+
 def test_doctor_is_content_with_this_computer(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.execute(["doctor"]) == 0
     assert "qemu-system-arm" in capsys.readouterr().out
@@ -684,6 +723,20 @@ def test_a_tool_that_does_not_run_is_not_found(
     cmake = next(finding for finding in findings if finding["name"] == "cmake")
     assert cmake["version"] is None
     assert "does not run" in cmake["problem"]
+
+
+def test_a_compiler_that_is_too_old_is_not_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "arm-none-eabi-gcc"
+    script.write_text("#!/bin/sh\necho 'arm-none-eabi-gcc (Arm GNU Toolchain) 9.3.1 20200408'\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert cli.execute(["doctor", "--json"]) == 9
+    found = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)["findings"]}
+    assert found["arm-none-eabi-gcc"]["problem"] == (
+        "arm-none-eabi-gcc 9.3.1 is too old: 10 or later is needed"
+    )
 
 
 def _bars(*, terminal: bool) -> tuple[_progress.Bars, io.StringIO]:

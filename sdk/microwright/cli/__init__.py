@@ -74,7 +74,8 @@ class LazyGroup(click.Group):
     metavar="DIR",
     help="A folder of board files of your own, before the package's. [also: MICROWRIGHT_BOARDS]",
 )
-def root(debug: bool, boards: Path | None) -> None:
+@click.pass_context
+def root(context: click.Context, debug: bool, boards: Path | None) -> None:
     """From a Keras model to measured inference on a microcontroller.
 
     `microwright deploy model.tflite --board mps2-an386` does the whole job; the other commands are its
@@ -84,6 +85,8 @@ def root(debug: bool, boards: Path | None) -> None:
         _log.setLevel(logging.DEBUG)
     if boards is not None:
         os.environ[_paths.BOARDS] = str(boards)
+        if context.invoked_subcommand != "boards":  # which may make the folder
+            _paths.check_boards()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -276,6 +276,17 @@ def board_of(board_id: str, arena_section: tuple[str, ...], arch: str | None) ->
     return board.with_arena(*arena_section) if arena_section else board
 
 
+def boards() -> list[Board]:
+    """All boards. Of files that are none, it is said what is wrong."""
+    from microwright import board as boards
+    from microwright.coverage import Caution
+
+    found, wrong = boards.load_all()
+    for error in wrong:
+        caution(Caution("board-file", error.message, error.hint))
+    return found
+
+
 def optimize(function: _F) -> _F:
     """--optimize speed, balanced or size."""
     return click.option(

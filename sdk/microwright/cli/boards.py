@@ -21,14 +21,15 @@ def command(context: click.Context, as_json: bool) -> None:
     the chip, of one with its core and UART, or of Linux programs on its core; "built", that it is built and
     its layout is checked.
     """
+    if context.invoked_subcommand != "new":
+        _paths.check_boards()
     if context.invoked_subcommand is not None:
         if as_json:
             raise click.UsageError("--json comes after the command")
         return
-    from microwright import board as boards
     from microwright.cli import _facts, _tables
 
-    known = [boards.load(board_id) for board_id in boards.all_ids()]
+    known = _options.boards()
     if as_json:
         _facts.show([_facts.board(board) for board in known])
     else:
@@ -93,13 +94,13 @@ def new(
         raise click.UsageError("give either --like BOARD or --family NAME")
     if family is None and (core, fpu, driver) != (None, None, None):
         raise click.UsageError("--core, --fpu and --driver are for --family")
+    directory = out or Path(os.environ.get(_paths.BOARDS) or ".")
     if like is not None:
-        files = new_board.like(board_id, boards.load(like))
+        files = new_board.like(board_id, boards.load(like), directory)
     elif core is None:
         raise click.UsageError("--family needs --core")
     else:
         files = new_board.of_family(board_id, family or "", core, fpu, driver)
-    directory = out or Path(os.environ.get(_paths.BOARDS) or ".")
     new_board.write(directory, files)
     for path in files:
         click.echo(directory / path)

@@ -13,11 +13,10 @@ from microwright.cli import _options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
     """List the serial ports, and the boards whose USB ids they have."""
-    from microwright import board as boards
     from microwright.cli import _facts, _tables
     from microwright.link import ports
 
-    known = [boards.load(board_id) for board_id in boards.all_ids()]
+    known = _options.boards()
     there = [
         (port, [board.id for board in known if port.usb_id in board.serial.usb_ids])
         for port in ports.listed()
