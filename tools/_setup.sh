@@ -61,6 +61,7 @@ missing_packages() {
         has stm32flash || echo stm32flash
         has bossac || echo bossa-cli
         has teensy_loader_cli || echo teensy-loader-cli
+        has clang || echo clang
         has gcc || echo gcc
         has g++ || echo g++
         [ -e /usr/include/stdio.h ] || echo libc6-dev

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,8 +11,6 @@ from microwright import board, build, project
 from tests.emulated.test_deploy import samples
 from tests.support.device import assert_equal_on_board
 from tests.support.firmware import convolutional, dense
-
-pytestmark = pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
 
 
 @pytest.mark.parametrize(
