@@ -109,7 +109,7 @@ def _entry(name: str, content: Any, firsts: dict[tuple[str, str], int | float]) 
         accuracy=None if content.get("accuracy") is None else _number(content["accuracy"]),
         exact=None if agreement is None else _number(agreement["mismatched_bytes"]) == 0,
         complete=content.get("complete", True) is True,
-        valid=system.get("valid", True) is True,
+        valid=system.get("valid", True) is not False,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from microwright import __version__, _output, costs, errors, footprint, ops, system
+from microwright import __version__, _output, costs, errors, footprint, interpreted, ops, system
 from microwright import latency as latencies
 from microwright.accuracy import Scores
 from microwright.build import Image
@@ -43,7 +43,7 @@ class ModelFacts:
 @dataclass(frozen=True)
 class Memory:
     """What the firmware takes. None is not known: the limits of a native board, the stack where a device
-    cannot tell.
+    cannot tell, all of it where an interpreter runs the model (`System` has the process's memory then).
 
     `arena_bytes` is planned, `arena_used_bytes` how far it was written. `stack_bytes` is what an inference
     uses, `stack_peak_bytes` the most since start. `heap_bytes` is 0 where nothing is linked that hands out
@@ -52,17 +52,17 @@ class Memory:
     the model.
     """
 
-    arena_bytes: int
+    arena_bytes: int | None
     arena_used_bytes: int | None
     stack_bytes: int | None
     stack_peak_bytes: int | None
-    static_ram_bytes: int
+    static_ram_bytes: int | None
     heap_bytes: int | None
     ram_total_bytes: int | None
     ram_limit_bytes: int | None
-    code_bytes: int
-    weights_bytes: int
-    flash_total_bytes: int
+    code_bytes: int | None
+    weights_bytes: int | None
+    flash_total_bytes: int | None
     flash_limit_bytes: int | None
 
 
@@ -134,6 +134,10 @@ def make(
     model, graph, board = project.model, project.graph, project.board
     peak = measurement.stack_peak_bytes
     latency, machine = measurement.latency, measurement.system
+
+    def compiled(count: int) -> int | None:
+        return None if project.engine == interpreted.ENGINE else count
+
     return Report(
         model=ModelFacts(
             model.name,
@@ -150,17 +154,17 @@ def make(
         toolchain=image.toolchain,
         latency=latency,
         memory=Memory(
-            arena_bytes=project.arena_bytes,
+            arena_bytes=compiled(project.arena_bytes),
             arena_used_bytes=measurement.arena_peak_bytes,
             stack_bytes=measurement.stack_bytes,
             stack_peak_bytes=peak,
-            static_ram_bytes=image.static_ram_bytes,
+            static_ram_bytes=compiled(image.static_ram_bytes),
             heap_bytes=image.footprint.heap_bytes,
             ram_total_bytes=None if peak is None else project.arena_bytes + image.static_ram_bytes + peak,
             ram_limit_bytes=image.footprint.ram_limit_bytes,
-            code_bytes=image.code_bytes,
-            weights_bytes=image.weights_bytes,
-            flash_total_bytes=image.flash_total_bytes,
+            code_bytes=compiled(image.code_bytes),
+            weights_bytes=compiled(image.weights_bytes),
+            flash_total_bytes=compiled(image.flash_total_bytes),
             flash_limit_bytes=board.flash.bytes if board.flash else None,
         ),
         footprint=image.footprint,

@@ -64,8 +64,9 @@ def render(report: Report, console: Console) -> None:
         )
     if report.system is not None:
         _add_system(table, report.system, latency.kind)
-    _add_ram(table, memory, report.footprint)
-    _add_flash(table, report)
+    if report.footprint.flash:  # it is compiled
+        _add_ram(table, memory, report.footprint)
+        _add_flash(table, report)
     table.add_row("agreement", *_agreement(report.agreement))
     if report.scores is not None:
         _add_scores(table, report.scores)
@@ -131,7 +132,8 @@ def _add_ram(table: Table, memory: Memory, footprint: Footprint) -> None:
         stack += f"; an inference took {memory.stack_bytes:,}"
     table.add_row("  stack", size(memory.stack_peak_bytes), stack)
     table.add_row("  line", size(line), "buffer of the serial link")
-    table.add_row("  static", size(memory.static_ram_bytes - line), "other variables")
+    static = None if memory.static_ram_bytes is None else memory.static_ram_bytes - line
+    table.add_row("  static", size(static), "other variables")
     table.add_row("  heap", *heap(footprint))
 
 

@@ -96,7 +96,9 @@ def test_litert_from_a_model_to_a_report(
         assert series["p50"] <= series["p95"] <= series["p99"]
     assert "throttling-unknown" in {caution["name"] for caution in report["warnings"]}
     shown = capsys.readouterr().out
-    assert "ELF" not in shown
+    assert "ELF" not in shown and "flash" not in shown
+    # Of what nothing was compiled for, no size is known.
+    assert {report["memory"][key] for key in ("arena_bytes", "code_bytes", "flash_total_bytes")} == {None}
     assert "2 threads, XNNPACK on" in shown
 
 
