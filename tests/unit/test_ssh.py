@@ -157,6 +157,8 @@ def test_what_arrives_in_part_replaces_nothing(server: Server, tmp_path: Path) -
 
 
 def test_a_full_disk_replaces_nothing(server: Server, tmp_path: Path) -> None:
+    with runners.start(image(tmp_path, at(server.host))):
+        pass
     server.on_board(
         "tar", "echo 'tar: agent: Wrote only 512 of 10240 bytes: No space left on device' >&2", "exit 2"
     )
@@ -165,7 +167,9 @@ def test_a_full_disk_replaces_nothing(server: Server, tmp_path: Path) -> None:
             runners.start(image(tmp_path, at(server.host)))
     finally:
         (server.folder / "board" / "tar").unlink()
-    assert not (server.home / "microwright/model-rpi4/incoming").exists()
+    folder = server.home / "microwright" / "model-rpi4"
+    assert not (folder / "incoming").exists()
+    assert (folder / "project" / "agent").read_text() == LISTENS
 
 
 def test_another_architecture_is_refused_before_anything_is_written(server: Server, tmp_path: Path) -> None:
