@@ -70,6 +70,8 @@ missing_packages() {
         has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu
         [ -e /usr/aarch64-linux-gnu/lib/libc.a ] || [ "$(uname -m)" = aarch64 ] || echo libc6-dev-arm64-cross
         has qemu-aarch64-static || echo qemu-user-static
+        has ssh || echo openssh-client
+        [ -x /usr/sbin/sshd ] || has sshd || echo openssh-server
     fi
 }
 
