@@ -29,7 +29,7 @@ def image() -> Any:
     tensors = tuple(Tensor(i, f"tensor {i}", "int8", (1, size), None, None) for i, size in enumerate(sizes))
     nodes = tuple(Node(i, "ADD", "", (0,), (1,), {}) for i in range(2))
     graph = Graph("m", "0" * 64, tensors, nodes, (0,), (1,), b"")
-    board = SimpleNamespace(serial=SimpleNamespace(baud=115_200))
+    board = SimpleNamespace(linux=None, serial=SimpleNamespace(baud=115_200))
     return SimpleNamespace(
         build_id=BUILD_ID, project=SimpleNamespace(graph=graph, board=board), elf=Path("not there.elf")
     )

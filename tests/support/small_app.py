@@ -61,7 +61,7 @@ def image() -> Any:
     tensors = tuple(Tensor(i, f"tensor {i}", "int8", shape, None, None) for i, shape in enumerate(shapes))
     nodes = tuple(Node(i, "ADD", "", (0, 1), (2, 3), {}) for i in range(2))
     graph = Graph("m", "0" * 64, tensors, nodes, (0, 1), (2, 3), b"")
-    board = SimpleNamespace(serial=SimpleNamespace(baud=115_200))
+    board = SimpleNamespace(linux=None, serial=SimpleNamespace(baud=115_200))
     return SimpleNamespace(
         build_id="009fff", project=SimpleNamespace(graph=graph, board=board), elf=Path("not there.elf")
     )

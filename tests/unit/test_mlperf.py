@@ -34,7 +34,7 @@ SPEED = Emulation(10**9)
 
 def image(profile: Profile | None = OWN) -> Any:
     """What mlperf reads of an image."""
-    board = SimpleNamespace(id="fake", serial=SimpleNamespace(baud=115_200))
+    board = SimpleNamespace(id="fake", linux=None, serial=SimpleNamespace(baud=115_200))
     graph = SimpleNamespace(outputs=(0,), tensors=(SimpleNamespace(elements=3),))
     made = SimpleNamespace(board=board, profile=profile, graph=graph, directory=Path("there"))
     return SimpleNamespace(build_id=BUILD_ID, project=made, elf=Path("not there.elf"))
