@@ -47,9 +47,9 @@ def test_tools_have_a_version_or_a_problem(bare: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", str(bare))
     play(bare, "openocd", "", version="Open On-Chip Debugger 0.11.0")
     play(bare, "stm32flash", "")
-    there = found(nucleo("pyocd", "openocd", "stm32flash", "daplink"))
-    assert (there["pyocd"].version, there["pyocd"].problem) == (None, "pyocd is not installed")
-    assert there["pyocd"].install == "python -m pip install pyocd"
+    there = found(nucleo("st-flash", "openocd", "stm32flash", "daplink"))
+    assert (there["st-flash"].version, there["st-flash"].problem) == (None, "st-flash is not installed")
+    assert there["st-flash"].install == "sudo apt-get install stlink-tools"
     assert there["openocd"].problem == "openocd 0.11.0 is too old: 0.12 or later is needed"
     assert there["stm32flash"].version == "unknown version" and "BOOT0" in there["stm32flash"].purpose
     assert there["daplink"].found
