@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pages
+
 _ROOT = Path(__file__).resolve().parent.parent
 SOURCE = _ROOT / "firmware_templates" / "cortex_m" / "rp" / "2040" / "port" / "boot2.S"
 PATH = SOURCE.with_suffix(".c")
@@ -61,16 +63,5 @@ def text() -> str:
     )
 
 
-def main() -> int:
-    """Write the file, or check it."""
-    if sys.argv[1:] == ["--check"]:
-        if PATH.read_text(encoding="utf-8") == text():
-            return 0
-        print(f"{PATH} is not current: run python tools/boot2.py", file=sys.stderr)
-        return 1
-    PATH.write_text(text(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(pages.generated(PATH, text()))

@@ -11,6 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pages
+
 _ROOT = Path(__file__).resolve().parent.parent
 PATH = _ROOT / "sdk" / "microwright" / "kernels" / "code_bytes.py"
 _RUNTIME = _ROOT / "sdk" / "runtime"
@@ -58,16 +60,5 @@ def _bytes(source: Path) -> int:
     return int(sizes.splitlines()[1].split()[0])
 
 
-def main() -> int:
-    """Write the file, or check it."""
-    if sys.argv[1:] == ["--check"]:
-        if PATH.read_text(encoding="utf-8") == text():
-            return 0
-        print(f"{PATH} is not current: run python tools/code_bytes.py", file=sys.stderr)
-        return 1
-    PATH.write_text(text(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(pages.generated(PATH, text()))

@@ -54,13 +54,13 @@ def as_json(content: Mapping[str, Any]) -> bytes:
 
 
 def generated(page: Path, text: str) -> int:
-    """Write a whole page, or with --check look whether it is current. Returns the exit code."""
+    """Write a whole file, or with --check look whether it is current. Returns the exit code."""
     if "--check" not in sys.argv[1:]:
         page.write_text(text, encoding="utf-8")
         return 0
     if page.read_text(encoding="utf-8") == text:
         return 0
-    print(f"docs/{page.name} is not current: run tools/{Path(sys.argv[0]).name}", file=sys.stderr)
+    print(f"{page.name} is not current: run tools/{Path(sys.argv[0]).name}", file=sys.stderr)
     return 1
 
 

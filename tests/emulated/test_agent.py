@@ -23,6 +23,7 @@ SYSTEMS = {
     "aarch64": ("arm64", "qemu-aarch64-static", ["numpy==1.26.4"], []),
     "armv7l": ("armhf", "qemu-arm-static", [], ["python3-numpy"]),
 }
+PACKAGES = {qemu: "qemu-user-static" for _, qemu, *_ in SYSTEMS.values()}
 
 
 def python(arch: str, folder: Path) -> list[str]:
@@ -30,7 +31,7 @@ def python(arch: str, folder: Path) -> list[str]:
     debian, qemu, wheels, packages = SYSTEMS[arch]
     for tool in ("debootstrap", "dpkg", qemu):
         if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
+            pytest.skip(f"sudo apt-get install {PACKAGES.get(tool, tool)}, which the set-up leaves out")
     if os.geteuid() != 0:
         pytest.skip("debootstrap runs as root only")
     root, site = folder / "root", folder / "site"

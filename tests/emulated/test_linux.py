@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -33,11 +32,14 @@ MACHINES = {"aarch64": "EM_AARCH64", "armv7l": "EM_ARM", "armv6l": "EM_ARM"}
 
 
 def built(folder: Path, on: Board, of: Graph | None = None) -> Image:
+    assert on.linux is not None
     try:
         build.require_tools(on)
         runners.check(on, "qemu-user")
     except ToolMissing as error:
-        pytest.skip(f"{error.message}: {error.hint}")
+        if on.linux.arch == BY_DEFAULT[1]:
+            raise  # the set-up installs it
+        pytest.skip(f"the compiler of another architecture, which the set-up leaves out: {error.hint}")
     return build.build(project.create(folder, of or convolutional(), on))
 
 
@@ -68,7 +70,6 @@ def test_the_reference_s_bytes_of_a_program_that_needs_no_library(tmp_path: Path
 
 
 @pytest.mark.thorough
-@pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
 def test_clang_and_a_change_of_the_architecture_in_one_folder(tmp_path: Path) -> None:
     on = board.load("rpi-emulated")
     cases: list[tuple[str, build.Toolchain]] = [("aarch64", "clang"), ("armv7l", "clang"), ("armv7l", "gcc")]

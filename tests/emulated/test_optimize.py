@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,7 @@ from microwright.kernels.code_bytes import CODE_BYTES
 from microwright.target import OPTIMIZE
 from tests.emulated.test_deploy import run, samples
 from tests.support.firmware import convolutional
-
-CODE_BYTES_TOOL = Path(__file__).resolve().parents[2] / "tools" / "code_bytes.py"
+from tests.support.tools import imported
 
 
 def test_every_goal_gives_the_references_bytes(tmp_path: Path) -> None:
@@ -45,11 +43,8 @@ def test_keyword_spotting_fits_its_share_of_flash(
 
 
 def test_the_sizes_that_the_compiler_reckons_with_are_the_kernels() -> None:
-    spec = importlib.util.spec_from_file_location("code_bytes", CODE_BYTES_TOOL)
-    assert spec is not None and spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    sizes = tool.sizes()
+    with imported("code_bytes") as tools:
+        sizes = tools["code_bytes"].sizes()
     assert sizes.keys() == CODE_BYTES.keys(), "run python tools/code_bytes.py"
     # Another compiler's may differ a little.
     for source, size in sizes.items():

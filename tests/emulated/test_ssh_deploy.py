@@ -17,8 +17,6 @@ from tests.support import sshd
 from tests.support.firmware import convolutional, dense
 from tests.support.sshd import Server
 
-pytestmark = pytest.mark.skipif(None in (sshd.SSHD, sshd.SSH), reason="needs openssh-server")
-
 
 def wheel(folder: Path, name: str, version: str, **files: str) -> None:
     """A package that pip installs without a network."""

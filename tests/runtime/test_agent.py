@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import interpreter as litert
 
 from microwright.agent import Agent, python_build_id
 from microwright.dialogue import bytes_of
@@ -25,9 +26,6 @@ from microwright.link import Link, records
 from tests.support import firmware, stateful
 from tests.support.agent import mw_line, mw_model, running, started
 
-litert = pytest.importorskip(
-    "ai_edge_litert.interpreter", reason="the runtime, the PyPI package ai-edge-litert, has no wheel here"
-)
 MODEL = firmware.dense(64, 10)
 SAMPLE = tuple(
     np.random.default_rng(5).integers(-128, 128, MODEL.tensors[i].shape, np.int8) for i in MODEL.inputs

@@ -55,7 +55,7 @@ class Server:
 @contextmanager
 def serving(variables: Mapping[str, str] | None = None) -> Iterator[Server]:
     """A server; `variables` are those of its sessions."""
-    assert SSHD is not None and SSH is not None
+    assert SSHD is not None and SSH is not None, "sudo apt-get install openssh-server openssh-client"
     # Paths of sockets are short.
     with tempfile.TemporaryDirectory(prefix="mw-") as name:
         folder = Path(name)

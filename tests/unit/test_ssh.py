@@ -32,8 +32,6 @@ from tests.support import sshd
 from tests.support.firmware import NO_FOOTPRINT, dense
 from tests.support.sshd import Server
 
-pytestmark = pytest.mark.skipif(None in (sshd.SSHD, sshd.SSH), reason="needs openssh-server")
-
 # An agent that only listens: what it says does not matter here.
 LISTENS = """
 import os, socket, sys

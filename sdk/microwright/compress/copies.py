@@ -14,7 +14,7 @@ def layer(original: Any, changes: Mapping[str, Any] | None = None) -> Any:
     try:
         return type(original).from_config({**original.get_config(), **(changes or {})})
     # What Keras and the constructors of custom layers raise.
-    except (NotImplementedError, TypeError, ValueError) as error:
+    except (NotImplementedError, TypeError, ValueError) as error:  # the first is Keras's, of no get_config
         reason = " ".join(str(error).split())[:120]
         raise InputError(
             f"layer {original.name!r}, a {type(original).__name__}, cannot be copied: {reason}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from microwright.emulator.line import Line
 _IDLE_LOOKS = 1000
 
 
-class Uart:
+class Uart(ABC):
     """A UART on a line: its registers keep what is written. A kind of it says where data and status are.
 
     What is sent before the transmitter is on is lost, and nothing is received before the receiver is on.
@@ -67,9 +68,9 @@ class Uart:
             self._on_divider(divider)
         self._line.write(value & 0xFF)
 
+    @abstractmethod
     def divider(self) -> float:
         """Clocks of the UART in a bit."""
-        raise NotImplementedError
 
 
 class Cmsdk(Uart):

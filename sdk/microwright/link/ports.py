@@ -100,7 +100,7 @@ def refused(device: str) -> str | None:
         return None
     try:
         group = path.group()
-    except (OSError, KeyError, NotImplementedError):
+    except (OSError, KeyError, NotImplementedError):  # the last where a system has no groups (pathlib)
         group = "dialout"
     return f"sudo usermod -aG {group} $USER, and log in anew"
 
